@@ -1,0 +1,1 @@
+export type { LinearModel, Tree, TreeEnsemble } from './trees.ts';
