@@ -1,0 +1,61 @@
+/** Routes that speak somebody else's protocol: paths and bodies are theirs, authorisation and limits are ours. */
+import type { Permission } from '@slipway/contract';
+import type { Caller, Stream } from './binding.ts';
+
+export interface ForeignRequest {
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: URLSearchParams;
+  /** Parsed JSON for `json`, undefined for `none` and `stream`. */
+  readonly json: unknown;
+  readonly stream: AsyncIterable<Uint8Array>;
+  readonly caller: Caller;
+  /** The path as it came, for messages. */
+  readonly path: string;
+}
+
+export interface ForeignAnswer {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** A string is sent as it is (JSON already serialised by the protocol's own rules). */
+  readonly body: string | Uint8Array | Stream;
+}
+
+export interface ForeignRoute {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  /** `{name}` parameters; a last segment `{name+}` takes the rest of the path. */
+  readonly path: string;
+  readonly permission: Permission;
+  readonly bodyMode: 'json' | 'stream' | 'none';
+  /** 1 MiB for JSON unless said; streams are unlimited unless said. */
+  readonly bodyLimitBytes?: number;
+  readonly handle: (request: ForeignRequest) => Promise<ForeignAnswer>;
+  /** Turns an error of ours into the protocol's own error answer. */
+  readonly error: (error: unknown, path: string) => ForeignAnswer;
+}
+
+/** Answers for paths below a protocol's prefix that no route matches. */
+export interface ForeignPrefix {
+  readonly prefix: string;
+  readonly notFound: (method: string, path: string) => ForeignAnswer;
+}
+
+/** A compat folder's whole surface. */
+export interface ForeignProtocol {
+  readonly name: string;
+  readonly routes: readonly ForeignRoute[];
+  readonly prefixes: readonly ForeignPrefix[];
+}
+
+/**
+ * A path taken before the framework: exact POST paths of predictions. `handle` owns request and response; it must call
+ * `authorise` first and answer errors itself. Looked up per request, so a deployment change needs no restart.
+ */
+export interface HotPaths {
+  readonly find: (path: string) => HotHandler | undefined;
+}
+
+export type HotHandler = (
+  request: import('node:http').IncomingMessage,
+  response: import('node:http').ServerResponse,
+  actor: string,
+) => void;

@@ -1,0 +1,331 @@
+/**
+ * The HTTP server: one port for everything. A request takes these steps, in this order, whatever its path:
+ * Host and Origin check -> authentication -> route look-up -> authorisation -> parse -> handler -> answer.
+ * Prediction paths are taken before the framework and go through the same authentication and authorisation.
+ */
+import { randomBytes } from 'node:crypto';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { createServer } from 'node:http';
+import { Readable } from 'node:stream';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import fastify from 'fastify';
+import { z } from 'zod';
+import type { Route } from '@slipway/contract';
+import { SlipwayError } from '@slipway/contract';
+import type { Auth } from '../auth/auth.ts';
+import type { Principal } from '../auth/principal.ts';
+import type { Clock } from '../clock.ts';
+import type { Log } from '../log.ts';
+import type { Histogram, Metrics } from '../telemetry/metrics.ts';
+import type { Traces } from '../telemetry/traces.ts';
+import type { Binding, Caller } from './binding.ts';
+import { Stream } from './binding.ts';
+import { defaultBodyLimitBytes, limited, readJson } from './body.ts';
+import type { ForeignAnswer, ForeignProtocol, ForeignRoute, HotPaths } from './foreign.ts';
+
+export interface HttpOptions {
+  readonly bindings: readonly Binding[];
+  readonly protocols: readonly ForeignProtocol[];
+  readonly hot: HotPaths;
+  readonly auth: Auth;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly traces: Traces;
+}
+
+export interface HttpServer {
+  listen(host: string, port: number): Promise<number>;
+  /** Stops accepting, lets running requests end within `graceMs`, then closes their connections. */
+  close(graceMs: number): Promise<void>;
+}
+
+type RawHandler = (parsed: { params: unknown; query: unknown; body: unknown }, caller: Caller) => Promise<unknown>;
+
+interface Deps extends HttpOptions {
+  readonly seconds: Histogram;
+}
+
+const latencyBoundsSeconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+const securityHeaders: Readonly<Record<string, string>> = {
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+  'referrer-policy': 'no-referrer',
+  'content-security-policy':
+    "default-src 'none'; style-src 'self'; img-src 'self' data:; connect-src 'self'; script-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+};
+
+export async function createHttpServer(options: HttpOptions): Promise<HttpServer> {
+  const seconds = options.metrics.histogram(
+    'slipway_http_request_seconds',
+    'Time to answer, by operation and status class.',
+    latencyBoundsSeconds,
+  );
+  const deps: Deps = { ...options, seconds };
+  let server: Server | undefined;
+  const app = fastify({
+    logger: false,
+    routerOptions: { maxParamLength: 1000, ignoreTrailingSlash: false, caseSensitive: true },
+    exposeHeadRoutes: false,
+    serverFactory: (handler) => {
+      server = createServer(
+        { requestTimeout: 300_000, headersTimeout: 30_000, keepAliveTimeout: 65_000, maxHeaderSize: 16_384 },
+        (request, response) => {
+          const path = request.method === 'POST' ? (request.url ?? '') : '';
+          const hot = path === '' ? undefined : options.hot.find(path);
+          if (hot === undefined) handler(request, response);
+          else takeHot(deps, hot, request, response);
+        },
+      );
+      return server;
+    },
+  });
+  // Bodies are read by the routes themselves, with their own limits: the framework never buffers one.
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', (_request, _payload, done) => done(null, undefined));
+  for (const binding of options.bindings) mount(app, deps, binding);
+  for (const protocol of options.protocols) for (const route of protocol.routes) mountForeign(app, deps, route);
+  app.setNotFoundHandler(async (request, reply) => {
+    const path = request.url.split('?', 1)[0] ?? '';
+    const prefix = options.protocols.flatMap((p) => p.prefixes).find((p) => path.startsWith(p.prefix));
+    try {
+      await options.auth.authenticate(request.raw);
+      if (prefix) return sendForeign(reply, prefix.notFound(request.method, path));
+      throw new SlipwayError('route_not_found', { method: request.method, path: path.slice(0, 300) });
+    } catch (error) {
+      return sendError(deps, reply, error, newRequestId());
+    }
+  });
+  app.setErrorHandler((error, _request, reply) => sendError(deps, reply, error, newRequestId()));
+  await app.ready();
+  return {
+    listen: async (host, port) => {
+      try {
+        await app.listen({ host, port });
+      } catch (error) {
+        const code = (error as NodeJS.ErrnoException).code;
+        if (code === 'EADDRINUSE') throw new SlipwayError('port_in_use', { port, host }, { cause: error });
+        if (code === 'EACCES' || code === 'EADDRNOTAVAIL') {
+          throw new SlipwayError('config_invalid', {
+            setting: 'host and port',
+            value: `${host}:${port}`,
+            rule: `this machine does not allow listening there (${code})`,
+          });
+        }
+        throw error;
+      }
+      const address = server?.address();
+      return typeof address === 'object' && address !== null ? address.port : port;
+    },
+    close: async (graceMs) => {
+      const cut = options.clock.after(graceMs, () => server?.closeAllConnections());
+      server?.closeIdleConnections();
+      await app.close();
+      cut();
+    },
+  };
+}
+
+const newRequestId = (): string => randomBytes(16).toString('hex');
+
+/** A caller's own W3C trace id is kept, so that our log lines and spans join its trace. */
+function requestIdOf(request: IncomingMessage): string {
+  const parent = request.headers['traceparent'];
+  const given =
+    typeof parent === 'string' ? /^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/.exec(parent)?.[1] : undefined;
+  return given ?? newRequestId();
+}
+
+function takeHot(
+  deps: Deps,
+  hot: NonNullable<ReturnType<HotPaths['find']>>,
+  request: IncomingMessage,
+  response: ServerResponse,
+): void {
+  const go = (principal: Principal): void => {
+    deps.auth.authorise(principal, 'serving.predict');
+    hot(request, response, principal.actor);
+  };
+  const refuse = (error: unknown): void => {
+    request.resume();
+    const known = known400(deps, error, newRequestId());
+    response.writeHead(known.status, { ...securityHeaders, 'content-type': 'application/json' });
+    response.end(known.body);
+  };
+  try {
+    const principal = deps.auth.authenticate(request);
+    if (principal instanceof Promise) principal.then(go).catch(refuse);
+    else go(principal);
+  } catch (error) {
+    refuse(error);
+  }
+}
+
+function callerOf(request: FastifyRequest, reply: FastifyReply, principal: Principal, requestId: string): Caller {
+  const controller = new AbortController();
+  reply.raw.on('close', () => {
+    if (!reply.raw.writableFinished) controller.abort(new Error('the client went away'));
+  });
+  return { actor: principal.actor, requestId, signal: controller.signal, headers: request.raw.headers };
+}
+
+function finish(deps: Deps, name: string, startAt: number, requestId: string, status: number): void {
+  const now = deps.clock.now();
+  deps.seconds.observe({ operation: name, status: `${Math.floor(status / 100)}xx` }, (now - startAt) / 1000);
+  deps.traces.record({
+    traceId: requestId,
+    spanId: requestId.slice(0, 16),
+    name,
+    startAt,
+    endAt: now,
+    attributes: { 'http.response.status_code': status },
+    failed: status >= 500,
+  });
+}
+
+function mount(app: FastifyInstance, deps: Deps, binding: Binding): void {
+  for (const [name, route] of Object.entries(binding.table)) {
+    // The binding's own types tied this handler to this row; here all rows are alike.
+    const handle = binding.handlers[name] as RawHandler | undefined;
+    if (handle === undefined) throw new Error(`route ${name} has no handler`);
+    app.route({
+      method: route.method,
+      url: fastifyPath(route.path),
+      handler: async (request, reply) => {
+        const requestId = requestIdOf(request.raw);
+        const startAt = deps.clock.now();
+        reply.header('x-request-id', requestId);
+        try {
+          const principal = await deps.auth.authenticate(request.raw);
+          deps.auth.authorise(principal, route.permission);
+          const caller = callerOf(request, reply, principal, requestId);
+          const answer = await handle(await parse(name, route, request), caller);
+          return await send(reply, route, answer);
+        } catch (error) {
+          return sendError(deps, reply, error, requestId);
+        } finally {
+          finish(deps, name, startAt, requestId, reply.statusCode);
+        }
+      },
+    });
+  }
+}
+
+async function parse(
+  name: string,
+  route: Route,
+  request: FastifyRequest,
+): Promise<{ params: unknown; query: unknown; body: unknown }> {
+  const limitBytes = route.bodyLimitBytes ?? defaultBodyLimitBytes;
+  const params = check(name, 'path', route.params, pathParams(route.path, request.params));
+  const query = check(name, 'query', route.query, request.query);
+  if (route.body === 'bytes') return { params, query, body: limited(request.raw, limitBytes, name) };
+  if (route.body === undefined) return { params, query, body: undefined };
+  return { params, query, body: check(name, 'body', route.body, await readJson(request.raw, limitBytes, name)) };
+}
+
+function check(operation: string, part: string, schema: z.ZodType | undefined, value: unknown): unknown {
+  if (schema === undefined) return {};
+  const result = schema.safeParse(value ?? {});
+  if (result.success) return result.data;
+  const issues = result.error.issues.slice(0, 10).map((i) => `${[part, ...i.path].join('.')}: ${i.message}`);
+  throw new SlipwayError('request_invalid', {
+    operation,
+    problem: issues.join('; '),
+    issues: result.error.issues.slice(0, 10),
+  });
+}
+
+const fastifyPath = (path: string): string => path.replace(/\{(\w+)\+\}/g, '*').replace(/\{(\w+)\}/g, ':$1');
+
+function pathParams(path: string, params: unknown): Record<string, string> {
+  const given = params as Record<string, string>;
+  const rest = /\{(\w+)\+\}/.exec(path)?.[1];
+  const { '*': star, ...named } = given;
+  return rest !== undefined && star !== undefined ? { ...named, [rest]: star } : named;
+}
+
+async function send(reply: FastifyReply, route: Route, answer: unknown): Promise<FastifyReply> {
+  reply.headers(securityHeaders);
+  if (answer instanceof Stream) return sendStream(reply, answer);
+  return reply
+    .code(route.status ?? 200)
+    .header('content-type', 'application/json; charset=utf-8')
+    .send(JSON.stringify(answer ?? {}));
+}
+
+function sendStream(reply: FastifyReply, stream: Stream): FastifyReply {
+  return reply
+    .code(stream.status)
+    .headers({ ...securityHeaders, ...stream.headers })
+    .send(Readable.from(stream.body));
+}
+
+/** The status and body of a failure; anything unforeseen becomes an incident that the log explains. */
+function known400(deps: Deps, error: unknown, requestId: string): { readonly status: number; readonly body: string } {
+  let known: SlipwayError;
+  if (error instanceof SlipwayError) known = error;
+  else if (error instanceof z.ZodError)
+    known = new SlipwayError('request_invalid', { operation: 'the request', problem: z.prettifyError(error) });
+  else known = new SlipwayError('internal', { incident: requestId }, { cause: error });
+  if (known.status >= 500) deps.log.error('request failed', { requestId, code: known.code, error });
+  return { status: known.status, body: JSON.stringify(known.toBody(requestId)) };
+}
+
+function sendError(deps: Deps, reply: FastifyReply, error: unknown, requestId: string): FastifyReply {
+  if (reply.raw.headersSent) {
+    reply.raw.destroy();
+    return reply;
+  }
+  const known = known400(deps, error, requestId);
+  // An unread body is left to the connection's close: reading megabytes only to refuse them would help nobody.
+  if (!reply.request.raw.complete) reply.header('connection', 'close');
+  return reply
+    .code(known.status)
+    .headers(securityHeaders)
+    .header('content-type', 'application/json; charset=utf-8')
+    .send(known.body);
+}
+
+function mountForeign(app: FastifyInstance, deps: Deps, route: ForeignRoute): void {
+  app.route({
+    method: route.method,
+    url: fastifyPath(route.path),
+    handler: async (request, reply) => {
+      const requestId = requestIdOf(request.raw);
+      const startAt = deps.clock.now();
+      const [path = '', search = ''] = request.url.split('?', 2);
+      const name = `${route.method} ${route.path}`;
+      try {
+        const principal = await deps.auth.authenticate(request.raw);
+        deps.auth.authorise(principal, route.permission);
+        const limitBytes = route.bodyLimitBytes ?? (route.bodyMode === 'stream' ? Infinity : defaultBodyLimitBytes);
+        const answer = await route.handle({
+          params: pathParams(route.path, request.params),
+          query: new URLSearchParams(search),
+          json: route.bodyMode === 'json' ? await readJson(request.raw, limitBytes, name) : undefined,
+          stream: limited(request.raw, limitBytes, name),
+          caller: callerOf(request, reply, principal, requestId),
+          path,
+        });
+        return sendForeign(reply, answer);
+      } catch (error) {
+        if (!(error instanceof SlipwayError) || error.status >= 500)
+          deps.log.error('request failed', { requestId, operation: name, error });
+        return sendForeign(reply, route.error(error, path));
+      } finally {
+        finish(deps, name, startAt, requestId, reply.statusCode);
+      }
+    },
+  });
+}
+
+function sendForeign(reply: FastifyReply, answer: ForeignAnswer): FastifyReply {
+  reply.code(answer.status).headers({ ...securityHeaders, ...answer.headers });
+  if (answer.body instanceof Stream)
+    return sendStream(
+      reply,
+      new Stream(answer.body.body, { ...answer.body.headers, ...answer.headers }, answer.status),
+    );
+  return reply.send(typeof answer.body === 'string' ? answer.body : Buffer.from(answer.body));
+}
