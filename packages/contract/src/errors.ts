@@ -104,6 +104,54 @@ export const errorCatalogue = {
     400,
     'The schedule "{value}" is not valid: {problem}. Use five cron fields and an IANA time zone.',
   ),
+  // projects
+  resource_kind_unknown: caller(400, 'There is no kind of resource called "{kind}" ({name}). Known kinds: {known}.'),
+  resource_declared_twice: caller(400, 'The project declares {kind} "{name}" twice. Keep one of them.'),
+  resource_owned_elsewhere: caller(
+    409,
+    '{kind} "{name}" belongs to project "{owner}". Rename it here, or remove it there first.',
+  ),
+  resource_invalid: caller(400, '{kind} "{name}" is not valid: {problem}'),
+  bundle_incomplete: caller(
+    409,
+    'The project bundle names {count} objects that the server does not have, {digest} among them. Upload them first: `slipway apply` does.',
+  ),
+  bundle_path_invalid: caller(
+    400,
+    'The bundle has a file "{path}", which is not a plain relative path. Use forward slashes and no "..".',
+  ),
+  // tracking
+  run_deleted: caller(
+    409,
+    'Run {run} is deleted, so nothing can be written to it. Restore it first, or log to another run.',
+  ),
+  experiment_deleted: caller(
+    409,
+    'Experiment "{experiment}" is deleted, so no run can start in it. Restore it first, or use another name.',
+  ),
+  param_changed: caller(
+    409,
+    'Param "{key}" of run {run} is "{current}" already and params are written once, so it was not changed to "{value}". Nothing of this request was stored; log the new value as a tag or under another key.',
+  ),
+  filter_invalid: caller(400, 'The filter cannot be used: {problem} (at character {position} of {filter}).'),
+  order_invalid: caller(400, 'The order "{value}" cannot be used: {problem}.'),
+  // registry
+  gate_not_passed: caller(
+    409,
+    'Alias "{alias}" of model "{model}" is protected by a gate and version {version} did not pass it: {problem} The alias was not moved.',
+  ),
+  gate_undeclared: caller(
+    409,
+    'Model "{model}" declares no gate, so there is nothing to judge against. Declare `gate:` for it in slipway.yaml and apply.',
+  ),
+  gate_used: caller(
+    409,
+    'Gate {gate} belongs to version {version} of model "{model}" already. Judge a gate for each version.',
+  ),
+  version_in_use: caller(
+    409,
+    'Version {version} of model "{model}" is {use}, so it was not deleted. Move the alias to another version first.',
+  ),
 } as const satisfies Record<string, ErrorRow>;
 
 export type ErrorCode = keyof typeof errorCatalogue;

@@ -1,0 +1,221 @@
+/** Experiments, runs and what they record. Numbers keep their value on the wire: NaN and the infinities travel as strings. */
+import { z } from 'zod';
+import { Digest, Instant, PageQuery } from './names.ts';
+import { routes } from './route.ts';
+
+export const metricKeyLimitChars = 250;
+export const paramValueLimitChars = 6000;
+export const tagValueLimitChars = 8000;
+export const metricsPerLogMax = 1000;
+export const paramsPerLogMax = 1000;
+export const tagsPerLogMax = 1000;
+export const artifactPathLimitChars = 1000;
+
+/** A metric's value. JSON has no NaN and no infinity, so these three are strings. */
+export const MetricValue = z.union([z.number(), z.enum(['NaN', 'Infinity', '-Infinity'])]);
+export type MetricValue = z.infer<typeof MetricValue>;
+
+/** Keys of metrics, params and tags: no empty part, no `..`, so that they can be shown as a tree of folders. */
+export const TrackingKey = z
+  .string()
+  .min(1)
+  .max(metricKeyLimitChars)
+  .regex(/^[\w.:/ -]+$/u, 'letters, digits, underscore, dot, dash, colon, space and slash');
+
+export const ArtifactPath = z
+  .string()
+  .min(1)
+  .max(artifactPathLimitChars)
+  .refine(
+    (path) => path.split('/').every((part) => part !== '' && part !== '.' && part !== '..') && !/[\\\0]/.test(path),
+    'a relative path with forward slashes, without empty, "." or ".." parts',
+  );
+
+export const Metric = z.object({
+  key: TrackingKey,
+  value: MetricValue,
+  step: z.int().default(0),
+  at: Instant.optional(),
+});
+export type Metric = z.output<typeof Metric>;
+
+export const runStatuses = ['running', 'scheduled', 'finished', 'failed', 'killed'] as const;
+export const RunStatus = z.enum(runStatuses);
+export type RunStatus = z.infer<typeof RunStatus>;
+
+export const Lifecycle = z.enum(['active', 'deleted']);
+export type Lifecycle = z.infer<typeof Lifecycle>;
+
+export const Experiment = z.object({
+  id: z.string(),
+  name: z.string(),
+  description: z.string().optional(),
+  lifecycle: Lifecycle,
+  createdAt: Instant,
+  updatedAt: Instant,
+  tags: z.record(z.string(), z.string()),
+});
+export type Experiment = z.infer<typeof Experiment>;
+
+export const DatasetInput = z.object({
+  name: z.string(),
+  digest: z.string(),
+  sourceType: z.string().optional(),
+  source: z.string().optional(),
+  schema: z.string().optional(),
+  profile: z.string().optional(),
+  tags: z.record(z.string(), z.string()),
+});
+export type DatasetInput = z.infer<typeof DatasetInput>;
+
+export const Run = z.object({
+  id: z.string(),
+  experiment: z.string(),
+  experimentId: z.string(),
+  name: z.string(),
+  status: RunStatus,
+  lifecycle: Lifecycle,
+  startedAt: Instant,
+  endedAt: Instant.optional(),
+  user: z.string().optional(),
+  /** The latest value of each metric: the one with the greatest (step, at, value). */
+  metrics: z.array(z.object({ key: z.string(), value: MetricValue, step: z.int(), at: Instant })),
+  params: z.record(z.string(), z.string()),
+  tags: z.record(z.string(), z.string()),
+  datasets: z.array(DatasetInput),
+});
+export type Run = z.infer<typeof Run>;
+
+export const Artifact = z.object({
+  path: z.string(),
+  isFolder: z.boolean(),
+  sizeBytes: z.int().optional(),
+  digest: Digest.optional(),
+});
+export type Artifact = z.infer<typeof Artifact>;
+
+const RunParams = z.object({ run: z.string().max(64) });
+const keysAndTexts = z.record(TrackingKey, z.string().max(tagValueLimitChars));
+
+export const trackingRoutes = routes({
+  'experiments.list': {
+    method: 'GET',
+    path: '/api/experiments',
+    permission: 'tracking.read',
+    summary: 'Lists experiments, newest first.',
+    query: PageQuery.extend({ filter: z.string().max(4000).optional() }),
+    response: z.object({ items: z.array(Experiment), nextPageToken: z.string().optional() }),
+  },
+  'experiments.create': {
+    method: 'POST',
+    path: '/api/experiments',
+    permission: 'tracking.write',
+    summary: 'Creates an experiment.',
+    body: z.object({
+      name: z.string().min(1).max(500),
+      description: z.string().max(5000).optional(),
+      tags: keysAndTexts.default({}),
+    }),
+    response: Experiment,
+    status: 201,
+  },
+  'runs.list': {
+    method: 'GET',
+    path: '/api/runs',
+    permission: 'tracking.read',
+    summary:
+      'Searches runs: filter such as `metrics.auc > 0.7 and (params.model = "gbt" or tags.kind = "refit")`, orderBy such as `metrics.auc desc`.',
+    query: PageQuery.extend({
+      experiment: z.string().max(500).optional(),
+      filter: z.string().max(20_000).optional(),
+      orderBy: z.string().max(2000).optional(),
+    }),
+    response: z.object({ items: z.array(Run), nextPageToken: z.string().optional() }),
+  },
+  'runs.create': {
+    method: 'POST',
+    path: '/api/runs',
+    permission: 'tracking.write',
+    summary: 'Starts a run. The experiment is created when it does not exist.',
+    body: z.object({
+      experiment: z.string().min(1).max(500),
+      name: z.string().min(1).max(250).optional(),
+      startedAt: Instant.optional(),
+      tags: keysAndTexts.default({}),
+    }),
+    response: Run,
+    status: 201,
+  },
+  'runs.get': {
+    method: 'GET',
+    path: '/api/runs/{run}',
+    permission: 'tracking.read',
+    summary: 'One run with its latest metrics, params, tags and inputs.',
+    params: RunParams,
+    response: Run,
+  },
+  'runs.log': {
+    method: 'POST',
+    path: '/api/runs/{run}/log',
+    permission: 'tracking.write',
+    summary: 'Logs metrics, params and tags together: all of them or, when one is refused, none.',
+    params: RunParams,
+    body: z.object({
+      metrics: z.array(Metric).max(metricsPerLogMax).default([]),
+      params: z.record(TrackingKey, z.string().max(paramValueLimitChars)).default({}),
+      tags: keysAndTexts.default({}),
+    }),
+    response: z.object({ metrics: z.int(), params: z.int(), tags: z.int() }),
+  },
+  'runs.end': {
+    method: 'POST',
+    path: '/api/runs/{run}/end',
+    permission: 'tracking.write',
+    summary: 'Ends a run.',
+    params: RunParams,
+    body: z.object({ status: z.enum(['finished', 'failed', 'killed']), endedAt: Instant.optional() }),
+    response: Run,
+  },
+  'runs.history': {
+    method: 'GET',
+    path: '/api/runs/{run}/metrics/{key+}',
+    permission: 'tracking.read',
+    summary: 'Every point of one metric, in the order of (at, step, value).',
+    params: RunParams.extend({ key: z.string().max(metricKeyLimitChars) }),
+    query: z.object({
+      limit: z.coerce.number().int().min(1).max(25_000).default(10_000),
+      pageToken: z.string().max(2000).optional(),
+    }),
+    response: z.object({
+      items: z.array(z.object({ value: MetricValue, step: z.int(), at: Instant })),
+      nextPageToken: z.string().optional(),
+    }),
+  },
+  'runs.artifacts': {
+    method: 'GET',
+    path: '/api/runs/{run}/artifacts',
+    permission: 'tracking.read',
+    summary: 'The files and folders directly below a path of the run.',
+    params: RunParams,
+    query: z.object({ path: z.string().max(artifactPathLimitChars).default('') }),
+    response: z.object({ items: z.array(Artifact) }),
+  },
+  'runs.put-artifact': {
+    method: 'PUT',
+    path: '/api/runs/{run}/artifacts/{path+}',
+    permission: 'tracking.write',
+    summary: 'Stores one file of a run.',
+    params: RunParams.extend({ path: ArtifactPath }),
+    body: 'bytes',
+    bodyLimitBytes: Infinity,
+    response: Artifact,
+  },
+  'runs.get-artifact': {
+    method: 'GET',
+    path: '/api/runs/{run}/artifacts/{path+}',
+    permission: 'tracking.read',
+    summary: 'The bytes of one file of a run.',
+    params: RunParams.extend({ path: ArtifactPath }),
+    response: 'bytes',
+  },
+});
