@@ -1,0 +1,90 @@
+import { z } from 'zod';
+import { Instant } from './names.ts';
+import { routes } from './route.ts';
+
+export const LedgerRow = z.object({
+  seq: z.int(),
+  at: Instant,
+  actor: z.string(),
+  kind: z.string(),
+  subject: z.string(),
+  body: z.record(z.string(), z.json()),
+  digest: z.string(),
+  chain: z.string(),
+});
+export type LedgerRow = z.infer<typeof LedgerRow>;
+
+export const LedgerVerdict = z.discriminatedUnion('ok', [
+  z.object({ ok: z.literal(true), events: z.int(), headSeq: z.int(), headChain: z.string() }),
+  z.object({ ok: z.literal(false), events: z.int(), firstBadSeq: z.int(), problem: z.string() }),
+]);
+export type LedgerVerdict = z.infer<typeof LedgerVerdict>;
+
+/** One thing and what it came from. The leaves are digests of bytes and commits of code. */
+export interface Reason {
+  readonly kind: string;
+  readonly id: string;
+  readonly title: string;
+  readonly facts: Readonly<Record<string, string | number | boolean | null>>;
+  readonly because: readonly Reason[];
+}
+export const Reason: z.ZodType<Reason> = z.object({
+  kind: z.string(),
+  id: z.string(),
+  title: z.string(),
+  facts: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])),
+  get because() {
+    return z.array(Reason);
+  },
+});
+
+export const whyKinds = [
+  'prediction',
+  'version',
+  'run',
+  'dataset-version',
+  'deployment',
+  'pipeline-run',
+  'rollout',
+  'alert',
+] as const;
+
+export const governanceRoutes = routes({
+  'why.get': {
+    method: 'GET',
+    path: '/api/why/{kind}/{id}',
+    permission: 'governance.read',
+    summary: 'Where something came from, down to dataset digests and the commit of the code',
+    params: z.object({ kind: z.enum(whyKinds), id: z.string().min(1).max(300) }),
+    response: Reason,
+  },
+  'ledger.list': {
+    method: 'GET',
+    path: '/api/ledger',
+    permission: 'governance.read',
+    summary: 'Events, newest first, or oldest first from a cursor',
+    query: z.object({
+      after: z.coerce.number().int().min(0).optional(),
+      before: z.coerce.number().int().min(0).optional(),
+      kind: z.string().max(100).optional(),
+      subject: z.string().max(300).optional(),
+      limit: z.coerce.number().int().min(1).max(1000).default(100),
+    }),
+    response: z.object({ items: z.array(LedgerRow), headSeq: z.int() }),
+  },
+  'ledger.verify': {
+    method: 'GET',
+    path: '/api/ledger/verify',
+    permission: 'governance.read',
+    summary: 'Recompute every digest and the chain',
+    response: LedgerVerdict,
+  },
+  'events.follow': {
+    method: 'GET',
+    path: '/api/events',
+    permission: 'governance.read',
+    summary: 'Ledger events as they are sealed (server-sent events); resumes from Last-Event-ID or ?after=',
+    query: z.object({ after: z.coerce.number().int().min(0).optional() }),
+    response: 'events',
+  },
+});

@@ -1,0 +1,259 @@
+/**
+ * The applied state of projects. `projects.apply` is one transaction over every kind of resource: each kind's own `apply`
+ * writes its own tables, and either all of it happens or nothing does.
+ */
+import { join } from 'node:path';
+import type { ProjectManifest, ResourceDiff, SourceCommit } from '@slipway/contract';
+import { canonicalJson, SlipwayError } from '@slipway/contract';
+import type { Kysely } from 'kysely';
+import type { Operation, StoreModule, Trx } from '../../platform/db/db.ts';
+import { operation } from '../../platform/db/db.ts';
+import type { AnyResourceKind, ResourceKind } from './resource.ts';
+
+export interface ProjectTables {
+  projects_project: {
+    name: string;
+    apply_number: number;
+    applied_at: number;
+    applied_by: string;
+    bundle_digest: string;
+    source: string | null;
+  };
+  projects_bundle: { digest: string; files: string };
+  projects_resource: { kind: string; name: string; project: string; digest: string; spec: string; applied_at: number };
+  projects_apply: {
+    project: string;
+    apply_number: number;
+    applied_at: number;
+    applied_by: string;
+    bundle_digest: string;
+    source: string | null;
+    manifest: string;
+  };
+}
+
+export interface StoredResource {
+  readonly kind: string;
+  readonly name: string;
+  readonly project: string;
+  readonly digest: string;
+  readonly spec: unknown;
+}
+
+/** A declared resource with its digest, ready to be compared with the stored one. */
+export interface WantedResource {
+  readonly kind: string;
+  readonly name: string;
+  readonly digest: string;
+  readonly spec: unknown;
+}
+
+export interface ApplyInput {
+  readonly project: string;
+  readonly actor: string;
+  readonly wanted: readonly WantedResource[];
+  readonly bundleDigest: string;
+  readonly bundle: ProjectManifest['bundle'];
+  readonly source: SourceCommit | undefined;
+}
+
+export interface ApplyResult {
+  readonly applyNumber: number;
+  readonly changed: readonly Pick<ResourceDiff, 'kind' | 'name' | 'action'>[];
+}
+
+export async function listResources(tables: Kysely<ProjectTables>, project: string): Promise<StoredResource[]> {
+  const rows = await tables
+    .selectFrom('projects_resource')
+    .selectAll()
+    .where('project', '=', project)
+    .orderBy('kind')
+    .orderBy('name')
+    .execute();
+  return rows.map((r) => ({
+    kind: r.kind,
+    name: r.name,
+    project: r.project,
+    digest: r.digest,
+    spec: JSON.parse(r.spec) as unknown,
+  }));
+}
+
+async function ownerOf(tables: Kysely<ProjectTables>, kind: string, name: string): Promise<string | undefined> {
+  const row = await tables
+    .selectFrom('projects_resource')
+    .select('project')
+    .where('kind', '=', kind)
+    .where('name', '=', name)
+    .executeTakeFirst();
+  return row?.project;
+}
+
+/** Each kind's spec type is known only to the kind: what its `parse` made is what its `apply` gets. */
+const opaque = (kind: AnyResourceKind): ResourceKind<unknown> => kind as unknown as ResourceKind<unknown>;
+
+async function removeResource(
+  trx: Trx,
+  kind: AnyResourceKind,
+  change: { name: string; project: string; actor: string },
+): Promise<void> {
+  await kind.remove(trx, change);
+  await trx
+    .tables<ProjectTables>()
+    .deleteFrom('projects_resource')
+    .where('kind', '=', kind.kind)
+    .where('name', '=', change.name)
+    .execute();
+}
+
+async function putResource(trx: Trx, kind: AnyResourceKind, input: ApplyInput, wanted: WantedResource): Promise<void> {
+  const { project, actor } = input;
+  const spec = opaque(kind).parse(wanted.name, wanted.spec);
+  await opaque(kind).apply(trx, { name: wanted.name, spec, digest: wanted.digest, project, actor });
+  const row = { digest: wanted.digest, spec: canonicalJson(wanted.spec), applied_at: trx.now };
+  await trx
+    .tables<ProjectTables>()
+    .insertInto('projects_resource')
+    .values({ kind: wanted.kind, name: wanted.name, project, ...row })
+    .onConflict((c) => c.columns(['kind', 'name']).doUpdateSet(row))
+    .execute();
+}
+
+async function writeProject(trx: Trx, input: ApplyInput): Promise<number> {
+  const tables = trx.tables<ProjectTables>();
+  const before = await tables
+    .selectFrom('projects_project')
+    .select('apply_number')
+    .where('name', '=', input.project)
+    .executeTakeFirst();
+  const applyNumber = (before?.apply_number ?? 0) + 1;
+  const source = input.source === undefined ? null : JSON.stringify(input.source);
+  const facts = {
+    apply_number: applyNumber,
+    applied_at: trx.now,
+    applied_by: input.actor,
+    bundle_digest: input.bundleDigest,
+    source,
+  };
+  await tables
+    .insertInto('projects_project')
+    .values({ name: input.project, ...facts })
+    .onConflict((c) => c.column('name').doUpdateSet(facts))
+    .execute();
+  await tables
+    .insertInto('projects_apply')
+    .values({ project: input.project, ...facts, manifest: JSON.stringify(input.wanted) })
+    .execute();
+  await tables
+    .insertInto('projects_bundle')
+    .values({ digest: input.bundleDigest, files: JSON.stringify(input.bundle) })
+    .onConflict((c) => c.column('digest').doNothing())
+    .execute();
+  return applyNumber;
+}
+
+export interface ProjectOperations {
+  readonly apply: Operation<ApplyInput, ApplyResult>;
+  readonly destroy: Operation<{ project: string; actor: string }, ApplyResult>;
+}
+
+/** `kinds` in the order in which they are applied; removal runs the other way. */
+export function createProjectOperations(kinds: readonly AnyResourceKind[]): ProjectOperations {
+  const kindOf = (name: string): AnyResourceKind => {
+    const kind = kinds.find((k) => k.kind === name);
+    if (kind === undefined)
+      throw new SlipwayError('resource_kind_unknown', {
+        kind: name,
+        name: '',
+        known: kinds.map((k) => k.kind).join(', '),
+      });
+    return kind;
+  };
+  const rank = (name: string): number => kinds.findIndex((k) => k.kind === name);
+
+  const apply = operation('projects.apply', async (trx, input: ApplyInput): Promise<ApplyResult> => {
+    const tables = trx.tables<ProjectTables>();
+    const stored = await listResources(tables, input.project);
+    const key = (r: { kind: string; name: string }): string => `${r.kind}/${r.name}`;
+    const wantedKeys = new Set(input.wanted.map(key));
+    const storedDigest = new Map(stored.map((r) => [key(r), r.digest]));
+    const changed: { kind: string; name: string; action: ResourceDiff['action'] }[] = [];
+    for (const old of [...stored].sort((a, b) => rank(b.kind) - rank(a.kind))) {
+      if (wantedKeys.has(key(old))) continue;
+      await removeResource(trx, kindOf(old.kind), { name: old.name, project: input.project, actor: input.actor });
+      changed.push({ kind: old.kind, name: old.name, action: 'delete' });
+    }
+    for (const wanted of [...input.wanted].sort((a, b) => rank(a.kind) - rank(b.kind))) {
+      const before = storedDigest.get(key(wanted));
+      if (before === wanted.digest) continue;
+      const owner = await ownerOf(tables, wanted.kind, wanted.name);
+      if (owner !== undefined && owner !== input.project) {
+        throw new SlipwayError('resource_owned_elsewhere', { kind: wanted.kind, name: wanted.name, owner });
+      }
+      await putResource(trx, kindOf(wanted.kind), input, wanted);
+      changed.push({ kind: wanted.kind, name: wanted.name, action: before === undefined ? 'create' : 'update' });
+    }
+    const project = await tables
+      .selectFrom('projects_project')
+      .select(['apply_number', 'bundle_digest'])
+      .where('name', '=', input.project)
+      .executeTakeFirst();
+    if (changed.length === 0 && project?.bundle_digest === input.bundleDigest)
+      return { applyNumber: project.apply_number, changed };
+    const applyNumber = await writeProject(trx, input);
+    await trx.emit({
+      kind: 'project.applied',
+      actor: input.actor,
+      subject: `project:${input.project}`,
+      body: {
+        applyNumber,
+        bundleDigest: input.bundleDigest,
+        commit: input.source?.commit ?? null,
+        dirty: input.source?.dirty ?? null,
+        changed: changed.slice(0, 200),
+      },
+    });
+    return { applyNumber, changed };
+  });
+
+  const destroy = operation(
+    'projects.destroy',
+    async (trx, input: { project: string; actor: string }): Promise<ApplyResult> => {
+      const tables = trx.tables<ProjectTables>();
+      const project = await tables
+        .selectFrom('projects_project')
+        .select('apply_number')
+        .where('name', '=', input.project)
+        .executeTakeFirst();
+      if (!project)
+        throw new SlipwayError('not_found', {
+          noun: 'project',
+          name: input.project,
+          remedy: '`slipway plan` shows what a folder would create.',
+        });
+      const changed: { kind: string; name: string; action: ResourceDiff['action'] }[] = [];
+      const stored = await listResources(tables, input.project);
+      for (const old of stored.sort((a, b) => rank(b.kind) - rank(a.kind))) {
+        await removeResource(trx, kindOf(old.kind), { name: old.name, project: input.project, actor: input.actor });
+        changed.push({ kind: old.kind, name: old.name, action: 'delete' });
+      }
+      await tables.deleteFrom('projects_project').where('name', '=', input.project).execute();
+      await trx.emit({
+        kind: 'project.destroyed',
+        actor: input.actor,
+        subject: `project:${input.project}`,
+        body: { changed: changed.slice(0, 200) },
+      });
+      return { applyNumber: project.apply_number, changed };
+    },
+  );
+  return { apply, destroy };
+}
+
+export function projectsStore(operations: ProjectOperations): StoreModule {
+  return {
+    name: 'projects',
+    migrations: join(import.meta.dirname, 'migrations'),
+    operations: [operations.apply, operations.destroy],
+  };
+}
