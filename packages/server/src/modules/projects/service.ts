@@ -115,9 +115,9 @@ export function createProjects(deps: {
     },
     bundle: async (bundleDigest) => {
       const row = await tables()
-        .selectFrom('projects_project')
-        .select('bundle')
-        .where('bundle_digest', '=', bundleDigest)
+        .selectFrom('projects_bundle')
+        .select('files')
+        .where('digest', '=', bundleDigest)
         .executeTakeFirst();
       if (!row)
         throw new SlipwayError('not_found', {
@@ -125,7 +125,7 @@ export function createProjects(deps: {
           name: bundleDigest,
           remedy: 'Apply the project again.',
         });
-      return JSON.parse(row.bundle) as ProjectManifest['bundle'];
+      return JSON.parse(row.files) as ProjectManifest['bundle'];
     },
     plan: async (project, manifest) => {
       const { wanted: _, ...answer } = await plan(project, manifest);
