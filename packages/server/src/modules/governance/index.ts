@@ -1,0 +1,73 @@
+/** Governance reads: where things came from, what happened, and whether the record of it is intact. */
+import { governanceRoutes } from '@slipway/contract';
+import type { Binding } from '../../platform/http/binding.ts';
+import { bind, Stream } from '../../platform/http/binding.ts';
+import type { Ledger, LedgerEvent } from '../../platform/ledger/ledger.ts';
+import type { Explain } from './why.ts';
+import { explainWhy } from './why.ts';
+
+export type { Explain, Explanation, Reference } from './why.ts';
+
+export interface GovernanceDeps {
+  readonly ledger: Ledger;
+  /** One per kind of `slipway why`. */
+  readonly explainers: Readonly<Record<string, Explain>>;
+}
+
+/** How often an idle event stream says that it is alive, so that proxies keep it open. */
+const keepAliveMs = 15_000;
+
+export function governanceBinding(deps: GovernanceDeps): Binding {
+  const { ledger } = deps;
+  return bind(governanceRoutes, {
+    'why.get': ({ params }) => explainWhy(deps.explainers, { kind: params.kind, id: params.id }),
+    'ledger.list': async ({ query }) => {
+      const items = await ledger.list({
+        afterSeq: query.after,
+        beforeSeq: query.before,
+        kinds: query.kind === undefined ? undefined : [query.kind],
+        subject: query.subject,
+        limit: query.limit,
+        order: query.after === undefined ? 'desc' : 'asc',
+      });
+      return { items: items.map(rowOf), headSeq: (await ledger.head()).seq };
+    },
+    'ledger.verify': () => ledger.verify(),
+    'events.follow': async ({ query }, caller) => {
+      const last = Number(caller.headers['last-event-id'] ?? Number.NaN);
+      const after = Number.isSafeInteger(last) ? last : query.after;
+      return new Stream(serverSentEvents(ledger.follow(after, caller.signal), caller.signal), {
+        'content-type': 'text/event-stream',
+        'cache-control': 'no-store',
+      });
+    },
+  });
+}
+
+/** JSON out of the ledger is JSON into it: the body was checked when it was written. */
+const rowOf = (event: LedgerEvent) => ({ ...event, body: event.body as Record<string, never> });
+
+async function* serverSentEvents(events: AsyncIterable<LedgerEvent>, signal: AbortSignal): AsyncGenerator<string> {
+  yield `retry: 1000\n\n`;
+  const iterator = events[Symbol.asyncIterator]();
+  let next = iterator.next();
+  try {
+    while (!signal.aborted) {
+      let timer: NodeJS.Timeout | undefined;
+      const idle = new Promise<'idle'>((resolve) => {
+        timer = setTimeout(resolve, keepAliveMs, 'idle');
+      });
+      const winner = await Promise.race([next, idle]);
+      clearTimeout(timer);
+      if (winner === 'idle') {
+        yield ': alive\n\n';
+        continue;
+      }
+      if (winner.done === true) return;
+      yield `id: ${winner.value.seq}\nevent: ${winner.value.kind}\ndata: ${JSON.stringify(winner.value)}\n\n`;
+      next = iterator.next();
+    }
+  } finally {
+    await iterator.return?.();
+  }
+}
