@@ -82,6 +82,12 @@ export const errorCatalogue = {
   disk_full: later(507, 'The disk that holds {location} is full. Nothing was stored. Free some space and try again.'),
   database_busy: later(503, 'The database did not accept the write within {limitMs} ms. Try again in a moment.'),
   database_unavailable: later(503, 'The database cannot be reached: {problem}. The write was not made.'),
+  write_outcome_unknown: {
+    status: 503,
+    retryable: false,
+    fixer: 'operator',
+    text: 'The database writer stopped while it held this write: it may or may not have been made. Look whether it is there before you send it again.',
+  },
   folder_in_use: caller(
     409,
     'The workspace folder {folder} is in use by process {pid}. Stop that server, or choose another folder with --dir.',
@@ -151,6 +157,81 @@ export const errorCatalogue = {
   version_in_use: caller(
     409,
     'Version {version} of model "{model}" is {use}, so it was not deleted. Move the alias to another version first.',
+  ),
+  // features
+  features_invalid: caller(400, 'In {path}: "{value}" {problem}. {remedy}'),
+  feature_row_invalid: caller(
+    400,
+    'Row {row} for source {source}: column {column} is {value}, but {rule}. No row of this request was taken.',
+  ),
+  feature_request_invalid: caller(400, 'The request to service {service}: {input} is {value}, but {rule}.'),
+  feature_time_went_back: caller(
+    409,
+    'The online state of {set} stands at {stateAt}; a read at {at} would look back. Read at that instant or later; values as of the past come from a training set.',
+  ),
+  // data
+  data_format_wrong: caller(
+    400,
+    'The file "{file}" cannot be read as {format}: {problem} Nothing was stored. Send {format}, or use the extension of the format that it has.',
+  ),
+  data_empty: caller(400, 'The file "{file}" has no columns, so there is nothing to store.'),
+  schema_mismatch: caller(
+    409,
+    'The file "{file}" does not fit dataset "{dataset}": {problem}. Nothing was stored. Make its columns equal to those of the other files, or put it into another dataset.',
+  ),
+  dataset_too_many_files: caller(
+    409,
+    'Dataset "{dataset}" has {limit} files already, the most a version can have. Put more rows into each file.',
+  ),
+  dataset_ref_invalid: caller(
+    400,
+    '"{value}" is not a reference to a dataset: {problem}. Write name, name@version or name@version/file, where version is a number, latest or sha256:….',
+  ),
+  // quality
+  suite_invalid: caller(400, 'The expectation suite is not valid at {path}: {problem}.'),
+  suite_tables_wrong: caller(
+    400,
+    'Suite "{suite}" speaks of the tables {expected}, but the request names {found}. Name a dataset for each table of the suite.',
+  ),
+  // sdk
+  server_unreachable: {
+    status: 503,
+    retryable: true,
+    fixer: 'operator',
+    text: 'No Slipway server answers at {url} ({cause}). Start one with `slipway up`, or set SLIPWAY_URL to where it listens.',
+  },
+  server_too_slow: {
+    status: 504,
+    retryable: true,
+    fixer: 'operator',
+    text: '{url} did not answer within {timeoutMs} ms. Try again, or allow more time.',
+  },
+  answer_not_understood: {
+    status: 502,
+    retryable: false,
+    fixer: 'operator',
+    text: 'The answer is not one of Slipway: {problem}. Check that the address is that of a Slipway server and not of a proxy.',
+  },
+  bundle_refused: caller(400, 'The project folder cannot be bundled: {problem}'),
+  // pipelines
+  pipeline_invalid: caller(400, 'Pipeline "{pipeline}" is not valid: {problem}'),
+  pipeline_params_invalid: caller(400, 'The parameters do not fit pipeline "{pipeline}": {problem}'),
+  pipeline_run_over: caller(
+    409,
+    'Pipeline run {run} is {state} already, so it cannot be {verb}. Start a new one with `slipway pipeline run`.',
+  ),
+  pipeline_run_live: caller(
+    409,
+    'Pipeline run {run} is still {state}. Wait for it, or cancel it first, before you rerun a part of it.',
+  ),
+  step_failed: caller(422, 'Step "{step}" failed: {problem}'),
+  step_timed_out: caller(
+    408,
+    'Step "{step}" did not finish within its limit of {limitMs} ms and was stopped. Raise timeoutMs, or give it less to do.',
+  ),
+  step_output_invalid: caller(
+    422,
+    'Step "{step}" ended without a usable output "{output}": {problem}',
   ),
 } as const satisfies Record<string, ErrorRow>;
 

@@ -7,3 +7,8 @@ export * from './names.ts';
 export * from './projects.ts';
 export * from './route.ts';
 export * from './system.ts';
+export * from './data.ts';
+export * from './quality.ts';
+export * from './tracking.ts';
+export * from './registry.ts';
+export * from './pipelines.ts';
