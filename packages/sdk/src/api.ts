@@ -1,0 +1,17 @@
+/** The client of Slipway's whole API. */
+import { allRoutes, pipelinesRoutes } from '@slipway/contract';
+import type { ClientOf, ClientOptions } from './client.ts';
+import { createClientOf } from './client.ts';
+
+export const apiRoutes = { ...allRoutes, ...pipelinesRoutes } as const;
+
+export type Client = ClientOf<typeof apiRoutes>;
+
+/**
+ * @example
+ * const client = createClient({ url: 'http://127.0.0.1:4000' });
+ * const run = await client.pipelines.run({ params: { pipeline: 'train' }, body: { params: {} } });
+ */
+export function createClient(options: ClientOptions): Client {
+  return createClientOf(apiRoutes, options);
+}
