@@ -1,11 +1,21 @@
 /** Every operation of Slipway's own API: the server must bind each, the client offers each, OpenAPI lists each. */
+import { dataRoutes } from './data.ts';
 import { governanceRoutes } from './governance.ts';
+import { pipelinesRoutes } from './pipelines.ts';
 import { projectsRoutes } from './projects.ts';
+import { qualityRoutes } from './quality.ts';
+import { registryRoutes } from './registry.ts';
 import { systemRoutes } from './system.ts';
+import { trackingRoutes } from './tracking.ts';
 
 export const allRoutes = {
   ...systemRoutes,
   ...projectsRoutes,
+  ...dataRoutes,
+  ...qualityRoutes,
+  ...trackingRoutes,
+  ...registryRoutes,
+  ...pipelinesRoutes,
   ...governanceRoutes,
 } as const;
 

@@ -1,0 +1,63 @@
+import type { Command } from 'commander';
+import { CommandFailure, report, wholeNumber } from '../command.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { createOutput, paint } from '../output.ts';
+
+interface UpOptions {
+  readonly dir?: string;
+  readonly host?: string;
+  readonly port?: number;
+  readonly database?: string;
+  readonly logLevel?: string;
+}
+
+/** How long running requests and steps get when the server is asked to stop. */
+const stopGraceMs = 10_000;
+
+export function register(program: Command): void {
+  program
+    .command('up')
+    .description('Start the server on embedded parts (or on PostgreSQL with --database)')
+    .option('--dir <folder>', 'where everything is kept (default .slipway)')
+    .option('--host <host>', 'address to listen on (default 127.0.0.1)')
+    .option(
+      '--port <port>',
+      'port to listen on; 0 takes a free one (default 7700)',
+      wholeNumber('--port', { min: 0, max: 65_535 }),
+    )
+    .option('--database <url>', 'postgres://… instead of the embedded database')
+    .option('--log-level <level>', 'debug, info, warn or error')
+    .addHelpText('after', '\nExamples:\n  slipway up\n  slipway up --dir /var/lib/slipway --port 8080\n')
+    .action(async (options: UpOptions, command: Command) => {
+      const output = createOutput({ json: command.optsWithGlobals<{ json?: boolean }>().json === true });
+      try {
+        const { readConfig, startServer } = await import('@slipway/server');
+        const server = await startServer(readConfig(options, process.env));
+        output.result(
+          { url: server.url, pid: process.pid },
+          () => `${paint('green', 'Slipway is ready')} at ${paint('bold', server.url)}   (Ctrl-C stops it)`,
+        );
+        await untilStopped();
+        output.note('stopping…');
+        await server.stop(stopGraceMs);
+      } catch (error) {
+        process.exitCode = exitCodes[error instanceof CommandFailure ? error.exit : report(error, output)].code;
+        // Worker threads of a half-started server would keep the process alive.
+        process.exit();
+      }
+    });
+}
+
+/** Resolves on the first Ctrl-C or termination; a second one ends the process at once. */
+export function untilStopped(): Promise<void> {
+  return new Promise((resolve) => {
+    let asked = false;
+    const stop = (): void => {
+      if (asked) process.exit(exitCodes.interrupted.code);
+      asked = true;
+      resolve();
+    };
+    process.on('SIGINT', stop);
+    process.on('SIGTERM', stop);
+  });
+}

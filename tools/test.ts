@@ -1,0 +1,58 @@
+/**
+ * `npm test`: everything that proves Slipway works, from a fresh clone. Suites run one after the other; name some to run only
+ * those (`npm test -- unit compat`). Tools that a suite needs are brought by the suite itself (PostgreSQL from a package, a
+ * Python environment under .cache); a suite whose tool cannot be had says so, and fails when CI=true.
+ */
+import { spawnSync } from 'node:child_process';
+import { globSync } from 'node:fs';
+import { root } from './sources.ts';
+
+interface Suite {
+  readonly name: string;
+  readonly what: string;
+  readonly args: () => readonly string[];
+}
+
+const nodeTest = (patterns: readonly string[], concurrency: number): (() => readonly string[]) => {
+  return () => [
+    '--test',
+    `--test-concurrency=${concurrency}`,
+    '--test-reporter=spec',
+    ...patterns.flatMap((p) => globSync(p, { cwd: root }).sort()),
+  ];
+};
+
+const suites: readonly Suite[] = [
+  { name: 'check', what: 'format, lint, types, layers, tidy, generated files', args: () => ['tools/check.ts'] },
+  {
+    name: 'unit',
+    what: 'packages and tools, stores on SQLite and PostgreSQL, routes on a real server',
+    args: nodeTest(['packages/*/src/**/*.test.ts', 'tools/**/*.test.ts'], 2),
+  },
+  {
+    name: 'journeys',
+    what: 'the product as a user drives it: command line, demo, faults',
+    args: nodeTest(['tests/journeys/**/*.test.ts'], 1),
+  },
+  { name: 'compat', what: 'the real foreign clients', args: nodeTest(['tests/compat/**/*.test.ts'], 1) },
+  { name: 'sim', what: 'seeded faults', args: () => ['tests/sim/main.ts', '--seeds', '10'] },
+];
+
+const wanted = process.argv.slice(2);
+const unknown = wanted.filter((name) => !suites.some((s) => s.name === name));
+if (unknown.length > 0) {
+  console.error(`no suite named ${unknown.join(', ')}; there are ${suites.map((s) => s.name).join(', ')}`);
+  process.exit(2);
+}
+const results: string[] = [];
+let failed = 0;
+for (const suite of suites.filter((s) => wanted.length === 0 || wanted.includes(s.name))) {
+  console.log(`\n== ${suite.name}: ${suite.what}`);
+  const startedAt = performance.now();
+  const { status } = spawnSync(process.execPath, suite.args(), { cwd: root, stdio: 'inherit' });
+  const took = `${((performance.now() - startedAt) / 1000).toFixed(0)} s`;
+  if (status !== 0) failed++;
+  results.push(`${status === 0 ? 'ok  ' : 'FAIL'} ${suite.name} (${took})`);
+}
+console.log(`\n${results.join('\n')}`);
+process.exit(failed === 0 ? 0 : 1);
