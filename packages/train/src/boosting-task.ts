@@ -1,0 +1,123 @@
+/** What a boosting run optimises: where its scores start, how many trees a round has and how much each row counts. */
+import type { TreeEnsemble } from '@slipway/onnx';
+import { log } from './portable-math.ts';
+import { checkClassLabels } from './training-data.ts';
+import type { LabelledRows, TrainingData } from './training-data.ts';
+import { assertInRange } from './tree-settings.ts';
+import type { TreeObjective, TreeSettings } from './tree-settings.ts';
+
+export interface BoostingTask {
+  readonly objective: TreeObjective;
+  readonly link: TreeEnsemble['link'];
+  /** Trees per round. */
+  readonly outputs: number;
+  /** Float32 margin that every row starts from; 0 for softmax, whose start is in the first trees. */
+  readonly baseScore: number;
+  /** Softmax: log of each class's share, added to the leaves of its first tree. */
+  readonly classStart: readonly number[];
+  readonly classLabels: readonly (string | number)[];
+  /** Weight of every row times that of its class, float32. */
+  readonly weights: Float32Array;
+}
+
+/** Labels of a regression are within this bound of 0, so that gradients times weights stay float32. */
+const labelMax = 1e18;
+const classWeightMax = 1e6;
+
+/** Checks the labels against the objective; throws RangeError where they do not fit. */
+export function describeTask(data: TrainingData, settings: TreeSettings): BoostingTask {
+  return settings.objective === 'regression' ? regressionTask(data, settings) : classTask(data, settings);
+}
+
+function regressionTask(data: TrainingData, settings: TreeSettings): BoostingTask {
+  if (settings.classWeights !== undefined) {
+    throw new RangeError('classWeights are for classes: leave them out with the objective regression.');
+  }
+  for (const [name, rows] of [['', data] as const, ['holdOut.', data.holdOut] as const]) {
+    for (let row = 0; rows !== undefined && row < rows.labels.length; row++) {
+      assertInRange(`${name}labels[${row}]`, rows.labels[row], { min: -labelMax, max: labelMax });
+    }
+  }
+  return {
+    objective: 'regression',
+    link: 'identity',
+    outputs: 1,
+    baseScore: Math.fround(weightedMean(data)) + 0,
+    classStart: [],
+    classLabels: [],
+    weights: plainWeights(data),
+  };
+}
+
+function classTask(data: TrainingData, settings: TreeSettings): BoostingTask {
+  const isBinary = settings.objective === 'binary';
+  const classCount = isBinary ? 2 : (settings.classCount ?? highestLabel(data) + 1);
+  assertInRange('classCount', classCount, { min: 2, max: 1000, isInteger: true });
+  checkClassLabels(data, classCount);
+  const classLabels = settings.classLabels ?? Array.from({ length: classCount }, (_, index) => index);
+  if (classLabels.length !== classCount) {
+    throw new RangeError(`classLabels has ${classLabels.length} labels, but there are ${classCount} classes.`);
+  }
+  const weights = classWeighted(data, settings.classWeights, classCount);
+  const totals = classTotals(data, weights, classCount);
+  const sum = totals.reduce((a, b) => a + b, 0);
+  const [negative = 0, positive = 0] = totals;
+  const shared = { objective: settings.objective, classLabels, weights };
+  return isBinary
+    ? { ...shared, link: 'logistic', outputs: 1, baseScore: Math.fround(log(positive / negative)) + 0, classStart: [] }
+    : { ...shared, link: 'softmax', outputs: classCount, baseScore: 0, classStart: totals.map((t) => log(t / sum)) };
+}
+
+function highestLabel(data: TrainingData): number {
+  let highest = 1;
+  for (let row = 0; row < data.labels.length; row++) highest = Math.max(highest, data.labels[row] as number);
+  return highest;
+}
+
+function weightedMean({ labels, weights }: LabelledRows): number {
+  let sum = 0;
+  let weightSum = 0;
+  for (let row = 0; row < labels.length; row++) {
+    const weight = weights?.[row] ?? 1;
+    sum += weight * (labels[row] as number);
+    weightSum += weight;
+  }
+  return sum / weightSum;
+}
+
+function plainWeights({ labels, weights }: LabelledRows): Float32Array {
+  return weights === undefined ? new Float32Array(labels.length).fill(1) : Float32Array.from(weights);
+}
+
+function classTotals(rows: LabelledRows, weights: Float32Array, classCount: number): number[] {
+  const totals = Array.from({ length: classCount }, () => 0);
+  for (let row = 0; row < rows.labels.length; row++) {
+    const label = rows.labels[row] as number;
+    totals[label] = (totals[label] as number) + (weights[row] as number);
+  }
+  return totals;
+}
+
+function classWeighted(
+  data: TrainingData,
+  classWeights: TreeSettings['classWeights'],
+  classCount: number,
+): Float32Array {
+  const weights = plainWeights(data);
+  if (classWeights === undefined) return weights;
+  const factors = classWeights === 'balanced' ? balancedFactors(data, weights, classCount) : classWeights;
+  if (factors.length !== classCount) {
+    throw new RangeError(`classWeights has ${factors.length} numbers, but there are ${classCount} classes.`);
+  }
+  for (const [index, factor] of factors.entries()) {
+    assertInRange(`classWeights[${index}]`, factor, { above: 0, max: classWeightMax });
+  }
+  return weights.map((weight, row) => weight * (factors[data.labels[row] as number] as number));
+}
+
+/** Factors that give every class the same total weight, and all rows together the weight that they had. */
+function balancedFactors(data: TrainingData, weights: Float32Array, classCount: number): number[] {
+  const totals = classTotals(data, weights, classCount);
+  const sum = totals.reduce((a, b) => a + b, 0);
+  return totals.map((total) => sum / (classCount * total));
+}

@@ -1,0 +1,122 @@
+/** What a training of trees may be told, its defaults and its limits. Every refusal is a RangeError that names setting, value and limit. */
+
+export type TreeObjective = 'binary' | 'regression' | 'multiclass';
+
+export interface TreeSettings {
+  /** binary: log loss on labels 0 and 1; multiclass: softmax on labels 0 to classCount - 1; regression: squared error. */
+  readonly objective: TreeObjective;
+  /** Multiclass only: 2 to 1000. Default: the highest label + 1. */
+  readonly classCount?: number | undefined;
+  /** Names of the classes in label order, for the model. Default: the labels. */
+  readonly classLabels?: readonly (string | number)[] | undefined;
+  /** Boosting rounds (a round is one tree per class): 1 to 10,000. Default 150. */
+  readonly rounds?: number | undefined;
+  /** Share of each step that is taken: above 0, at most 1. Default 0.1. */
+  readonly learningRate?: number | undefined;
+  /** Leaves per tree: 2 to 4096. Default 31. */
+  readonly leaves?: number | undefined;
+  /** Longest path from the root, in splits: 1 to 64. Default 64. */
+  readonly depthMax?: number | undefined;
+  /** Rows with weight above 0 in every leaf, exactly: at least 1. Default 20. */
+  readonly minRowsPerLeaf?: number | undefined;
+  /** Penalty on squared leaf values, in units of summed hessian: at least 0. Default 1. */
+  readonly l2?: number | undefined;
+  /** Loss reduction below which a node is not split: at least 0. Default 0. */
+  readonly gainMin?: number | undefined;
+  /** Bins per feature, the one of missing values included: 3 to 256. Default 255. */
+  readonly bins?: number | undefined;
+  /** Share of rows drawn for each tree, without replacement: above 0, at most 1. Default 1. */
+  readonly rowShare?: number | undefined;
+  /** Share of features drawn for each tree: above 0, at most 1. Default 1. */
+  readonly columnShare?: number | undefined;
+  /** Stops when the hold-out's loss has not fallen for so many rounds: at least 1. Default: never. */
+  readonly earlyStoppingRounds?: number | undefined;
+  /** Factor per class on the weights of its rows; "balanced" gives every class the same total. Default: 1 each. */
+  readonly classWeights?: readonly number[] | 'balanced' | undefined;
+  /** Integer from 0 to 2^32 - 1; used by rowShare and columnShare alone. Default 0. */
+  readonly seed?: number | undefined;
+}
+
+export interface CompleteTreeSettings {
+  readonly objective: TreeObjective;
+  readonly rounds: number;
+  readonly learningRate: number;
+  readonly leaves: number;
+  readonly depthMax: number;
+  readonly minRowsPerLeaf: number;
+  readonly l2: number;
+  readonly gainMin: number;
+  readonly bins: number;
+  readonly rowShare: number;
+  readonly columnShare: number;
+  readonly earlyStoppingRounds: number | undefined;
+  readonly seed: number;
+}
+
+interface Range {
+  readonly min?: number;
+  readonly above?: number;
+  readonly max: number;
+  readonly isInteger?: boolean;
+  readonly initial: number;
+}
+
+const ranges = {
+  rounds: { min: 1, max: 10_000, isInteger: true, initial: 150 },
+  learningRate: { above: 0, max: 1, initial: 0.1 },
+  leaves: { min: 2, max: 4096, isInteger: true, initial: 31 },
+  depthMax: { min: 1, max: 64, isInteger: true, initial: 64 },
+  minRowsPerLeaf: { min: 1, max: 2 ** 31 - 1, isInteger: true, initial: 20 },
+  l2: { min: 0, max: 1e9, initial: 1 },
+  gainMin: { min: 0, max: 1e18, initial: 0 },
+  bins: { min: 3, max: 256, isInteger: true, initial: 255 },
+  rowShare: { above: 0, max: 1, initial: 1 },
+  columnShare: { above: 0, max: 1, initial: 1 },
+  seed: { min: 0, max: 2 ** 32 - 1, isInteger: true, initial: 0 },
+} satisfies Record<string, Range>;
+
+/** Throws unless `value` is a number of the range. */
+export function assertInRange(name: string, value: unknown, range: Omit<Range, 'initial'>): void {
+  const lower = range.above === undefined ? `${range.min} or more` : `above ${range.above}`;
+  const isInside =
+    typeof value === 'number' &&
+    value <= range.max &&
+    (range.above === undefined ? value >= (range.min ?? -Infinity) : value > range.above) &&
+    (range.isInteger !== true || Number.isInteger(value));
+  if (!isInside) {
+    const kind = range.isInteger === true ? 'an integer' : 'a number';
+    throw new RangeError(`${name} is ${String(value)}: it must be ${kind}, ${lower} and at most ${range.max}.`);
+  }
+}
+
+const objectives: readonly unknown[] = ['binary', 'regression', 'multiclass'] satisfies TreeObjective[];
+
+export function completeTreeSettings(settings: TreeSettings): CompleteTreeSettings {
+  if (!objectives.includes(settings.objective)) {
+    throw new RangeError(`objective is ${String(settings.objective)}: it must be one of ${objectives.join(', ')}.`);
+  }
+  const valueOf = (name: keyof typeof ranges): number => {
+    const value = settings[name] ?? ranges[name].initial;
+    assertInRange(name, value, ranges[name]);
+    return value;
+  };
+  const { earlyStoppingRounds } = settings;
+  if (earlyStoppingRounds !== undefined) {
+    assertInRange('earlyStoppingRounds', earlyStoppingRounds, { min: 1, max: 10_000, isInteger: true });
+  }
+  return {
+    objective: settings.objective,
+    rounds: valueOf('rounds'),
+    learningRate: valueOf('learningRate'),
+    leaves: valueOf('leaves'),
+    depthMax: valueOf('depthMax'),
+    minRowsPerLeaf: valueOf('minRowsPerLeaf'),
+    l2: valueOf('l2'),
+    gainMin: valueOf('gainMin'),
+    bins: valueOf('bins'),
+    rowShare: valueOf('rowShare'),
+    columnShare: valueOf('columnShare'),
+    earlyStoppingRounds,
+    seed: valueOf('seed'),
+  };
+}
