@@ -193,7 +193,7 @@ export const registryRoutes = routes({
     query: PageQuery,
     response: z.object({ items: z.array(ModelVersion), nextPageToken: z.string().optional() }),
   },
-  'models.create-version': {
+  'models.createVersion': {
     method: 'POST',
     path: '/api/models/{model}/versions',
     permission: 'registry.write',
@@ -223,7 +223,7 @@ export const registryRoutes = routes({
     response: ModelVersion,
     status: 201,
   },
-  'models.get-version': {
+  'models.getVersion': {
     method: 'GET',
     path: '/api/models/{model}/versions/{version}',
     permission: 'registry.read',
@@ -231,7 +231,7 @@ export const registryRoutes = routes({
     params: VersionParams,
     response: ModelVersion,
   },
-  'models.get-file': {
+  'models.getFile': {
     method: 'GET',
     path: '/api/models/{model}/versions/{version}/files/{path+}',
     permission: 'registry.read',
@@ -239,7 +239,7 @@ export const registryRoutes = routes({
     params: VersionParams.extend({ path: ArtifactPath }),
     response: 'bytes',
   },
-  'models.set-alias': {
+  'models.setAlias': {
     method: 'PUT',
     path: '/api/models/{model}/aliases/{alias}',
     permission: 'registry.promote',
@@ -248,7 +248,7 @@ export const registryRoutes = routes({
     body: z.object({ version: z.int().min(1), reason: z.string().max(1000).optional() }),
     response: z.object({ model: z.string(), alias: z.string(), version: z.int(), previous: z.int().optional() }),
   },
-  'models.delete-alias': {
+  'models.deleteAlias': {
     method: 'DELETE',
     path: '/api/models/{model}/aliases/{alias}',
     permission: 'registry.promote',
@@ -265,7 +265,7 @@ export const registryRoutes = routes({
     query: PageQuery,
     response: z.object({ items: z.array(Gate), nextPageToken: z.string().optional() }),
   },
-  'models.judge-gate': {
+  'models.judgeGate': {
     method: 'POST',
     path: '/api/models/{model}/gates',
     permission: 'registry.write',

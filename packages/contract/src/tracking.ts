@@ -51,6 +51,8 @@ export const Experiment = z.object({
   name: z.string(),
   description: z.string().optional(),
   lifecycle: Lifecycle,
+  /** Where clients keep the files of its runs themselves, when that is not this server. */
+  artifactLocation: z.string().optional(),
   createdAt: Instant,
   updatedAt: Instant,
   tags: z.record(z.string(), z.string()),
@@ -83,6 +85,10 @@ export const Run = z.object({
   params: z.record(z.string(), z.string()),
   tags: z.record(z.string(), z.string()),
   datasets: z.array(DatasetInput),
+  /** Logged models that the run read and made. */
+  modelInputs: z.array(z.string()),
+  modelOutputs: z.array(z.object({ model: z.string(), step: z.int() })),
+  artifactLocation: z.string().optional(),
 });
 export type Run = z.infer<typeof Run>;
 
@@ -200,7 +206,7 @@ export const trackingRoutes = routes({
     query: z.object({ path: z.string().max(artifactPathLimitChars).default('') }),
     response: z.object({ items: z.array(Artifact) }),
   },
-  'runs.put-artifact': {
+  'runs.putArtifact': {
     method: 'PUT',
     path: '/api/runs/{run}/artifacts/{path+}',
     permission: 'tracking.write',
@@ -210,7 +216,7 @@ export const trackingRoutes = routes({
     bodyLimitBytes: Infinity,
     response: Artifact,
   },
-  'runs.get-artifact': {
+  'runs.getArtifact': {
     method: 'GET',
     path: '/api/runs/{run}/artifacts/{path+}',
     permission: 'tracking.read',
