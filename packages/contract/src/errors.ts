@@ -229,10 +229,7 @@ export const errorCatalogue = {
     408,
     'Step "{step}" did not finish within its limit of {limitMs} ms and was stopped. Raise timeoutMs, or give it less to do.',
   ),
-  step_output_invalid: caller(
-    422,
-    'Step "{step}" ended without a usable output "{output}": {problem}',
-  ),
+  step_output_invalid: caller(422, 'Step "{step}" ended without a usable output "{output}": {problem}'),
 } as const satisfies Record<string, ErrorRow>;
 
 export type ErrorCode = keyof typeof errorCatalogue;
