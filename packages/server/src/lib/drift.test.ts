@@ -126,11 +126,30 @@ test('a column is judged by its own ordinary weeks: a swing that the reference k
   assert.equal(reference.ordinaryPeriods, 12);
   assert.ok((reference.ordinaryPsiMax ?? 0) > 0.3, 'ordinary weeks pass the folklore cut of 0.2');
   const known = measureDrift(reference, season(2, 3).values.slice(600, 900));
-  assert.equal(known.status, 'ordinary');
+  assert.equal(known.status, 'season');
+  assert.ok(known.psi > 0.2 && known.ratio < 1);
   assert.ok(Math.abs(known.nullShare - 0.02) < 1e-9);
   const moved = measureDrift(reference, season(3, 1, 4).values);
-  assert.equal(moved.status, 'drifted');
+  assert.equal(moved.status, 'drift');
   assert.ok(moved.ratio > 1 && moved.wassersteinPerSd > 2 && moved.beyondShare > 0.5);
+});
+
+test('a slow walk away from the reference is season, a jump is drift and stays drift until the column is back', () => {
+  const { values, periods } = season(1, 12);
+  const reference = describeReference(values, { name: 'level', periods });
+  let before: { shares: readonly number[]; count: number } | undefined;
+  const visit = (shift: number, seed: number): string => {
+    const found = measureDrift(reference, season(seed, 1, shift).values, { before });
+    if (found.status !== 'drift') before = found;
+    return found.status;
+  };
+  for (let week = 0; week <= 10; week++) {
+    const status = visit(0.3 * week, 50 + week);
+    assert.ok(status === 'season' || status === 'ordinary', `week ${week}: ${status}`);
+  }
+  assert.equal(visit(-4, 70), 'drift');
+  assert.equal(visit(-4, 71), 'drift');
+  assert.equal(visit(3, 72), 'season');
 });
 
 test('small windows are judged by their own noise: few false alarms at any size', () => {
@@ -139,7 +158,7 @@ test('small windows are judged by their own noise: few false alarms at any size'
   const reference = describeReference(draw(2000), { name: 'steady' });
   for (const size of [120, 500, 3000]) {
     let alarms = 0;
-    for (let run = 0; run < 200; run++) if (measureDrift(reference, draw(size)).status === 'drifted') alarms++;
+    for (let run = 0; run < 200; run++) if (measureDrift(reference, draw(size)).status === 'drift') alarms++;
     assert.ok(alarms <= 3, `${alarms} alarms in 200 windows of ${size}`);
   }
 });
@@ -149,11 +168,11 @@ test('a column that cannot be judged says so and disturbs nothing', () => {
   assert.equal(measureDrift(steady, [1, 2]).status, 'too-few-rows');
   assert.equal(measureDrift(describeReference([], { name: 'none' }), [1, 2]).status, 'no-reference');
   const nulls = describeReference(Array.from<number>({ length: 300 }).fill(NaN), { name: 'all null' });
-  assert.equal(measureDrift(nulls, Array.from<number>({ length: 300 }).fill(NaN)).status, 'uncalibrated');
-  assert.equal(measureDrift(nulls, Array.from<number>({ length: 300 }).fill(1)).status, 'drifted');
+  assert.equal(measureDrift(nulls, Array.from<number>({ length: 300 }).fill(NaN)).status, 'ordinary');
+  assert.equal(measureDrift(nulls, Array.from<number>({ length: 300 }).fill(1)).status, 'drift');
   const constant = describeReference(Array.from<number>({ length: 300 }).fill(5), { name: 'constant' });
   assert.equal(measureDrift(constant, Array.from<number>({ length: 300 }).fill(5)).psi, 0);
-  assert.equal(measureDrift(constant, Array.from<number>({ length: 300 }).fill(6)).status, 'drifted');
+  assert.equal(measureDrift(constant, Array.from<number>({ length: 300 }).fill(6)).status, 'drift');
 });
 
 test('Benjamini-Hochberg keeps what the step-up rule keeps', () => {

@@ -5,8 +5,10 @@
  * Shapes: samples are ArrayLike<number> without nulls and NaN unless said (nulls are counted apart); shares sum to 1.
  * Fixed cuts such as "PSI > 0.2" are folklore: ordinary seasons pass them every week and small samples pass them by
  * noise alone. A column's threshold here is 1.5 times the largest value that a week of the reference itself shows against
- * the whole reference, and never below what noise at this sample size reaches in 1 of 1,000 windows. A column that
- * cannot be judged gets a status of its own and never fails the others.
+ * the whole reference, and never below what noise at this sample size reaches in 1 of 1,000 windows. Beyond the threshold
+ * a column is still called season while it moves from window to window no faster than the reference's own weeks do; it
+ * has drifted when it jumped there, and stays so until it is back (the step is measured from the last window before).
+ * A column that cannot be judged gets a status of its own and never fails the others.
  * Sources: Hodges (1958) and Schroeer and Trenkler (1995) for the exact KS tail; Yurdakul (2018) for the law of PSI;
  * Endres and Schindelin (2003) for the JS distance; Benjamini and Hochberg (1995).
  */
@@ -193,6 +195,8 @@ export interface ReferenceColumn {
   readonly grid: readonly number[];
   /** Largest PSI of one ordinary period of the reference against all of it; undefined with fewer than two periods. */
   readonly ordinaryPsiMax: number | undefined;
+  /** Largest PSI between one period and the next: how fast the column ordinarily moves. */
+  readonly ordinaryStepMax: number | undefined;
   readonly ordinaryPeriods: number;
 }
 
@@ -231,21 +235,33 @@ export function describeReference(values: ArrayLike<number>, options: ReferenceO
         ? []
         : Array.from({ length: gridPoints }, (_, g) => quantileOfSorted(present, g / (gridPoints - 1))),
   };
-  if (options.periods === undefined) return { ...summary, ordinaryPsiMax: undefined, ordinaryPeriods: 0 };
+  return { ...summary, ...ordinaryMovement(values, options.periods, { edges, shares }) };
+}
+
+function ordinaryMovement(
+  values: ArrayLike<number>,
+  periods: ArrayLike<number> | undefined,
+  whole: { readonly edges: readonly number[]; readonly shares: Float64Array },
+): Pick<ReferenceColumn, 'ordinaryPsiMax' | 'ordinaryStepMax' | 'ordinaryPeriods'> {
   const rows = new Map<number, number[]>();
-  for (let i = 0; i < values.length; i++) {
-    const period = at(options.periods, i);
+  for (let i = 0; periods !== undefined && i < values.length; i++) {
+    const period = at(periods, i);
     const list = rows.get(period);
     if (list === undefined) rows.set(period, [at(values, i)]);
     else list.push(at(values, i));
   }
-  const measured = [...rows.values()]
-    .filter((period) => period.length >= periodRowsMin)
-    .map((period) => psi(shares, sharesOf(period, edges)));
+  const ordered = [...rows]
+    .filter(([, period]) => period.length >= periodRowsMin)
+    .sort(([a], [b]) => a - b)
+    .map(([, period]) => sharesOf(period, whole.edges));
+  if (ordered.length < 2) {
+    return { ordinaryPsiMax: undefined, ordinaryStepMax: undefined, ordinaryPeriods: ordered.length };
+  }
+  const steps = ordered.slice(1).map((shares, i) => psi(ordered[i] ?? shares, shares));
   return {
-    ...summary,
-    ordinaryPsiMax: measured.length < 2 ? undefined : Math.max(...measured),
-    ordinaryPeriods: measured.length,
+    ordinaryPsiMax: Math.max(...ordered.map((shares) => psi(whole.shares, shares))),
+    ordinaryStepMax: Math.max(...steps),
+    ordinaryPeriods: ordered.length,
   };
 }
 
@@ -272,11 +288,12 @@ export function sharesOf(values: ArrayLike<number>, edges: ArrayLike<number>): F
 }
 
 export type DriftStatus =
-  /** Within what ordinary periods of the reference show. */
+  /** Like the reference, within noise or within 0.1: nothing to say. */
   | 'ordinary'
-  | 'drifted'
-  /** The reference is too short to know its ordinary movement; judged by noise alone. */
-  | 'uncalibrated'
+  /** Away from the reference, but no further than its own weeks are, or no faster than they move: season, weather, calendar. */
+  | 'season'
+  /** Further than any ordinary week, and there by a jump: a broken source, a changed unit, a new population. */
+  | 'drift'
   | 'too-few-rows'
   | 'no-reference';
 
@@ -287,6 +304,10 @@ export interface ColumnDrift {
   readonly threshold: number;
   /** psi / threshold: what columns are ranked by. */
   readonly ratio: number;
+  /** PSI to the last window in which the column had not drifted; undefined in the first window. */
+  readonly step: number | undefined;
+  /** Share of each bin, then of nulls: what the next window measures its step from. */
+  readonly shares: readonly number[];
   readonly ks: number;
   readonly wassersteinPerSd: number;
   readonly jensenShannon: number;
@@ -304,7 +325,12 @@ export interface DriftOptions {
   readonly rowsMin?: number;
   /** Threshold = factor * the reference's own largest weekly PSI; 1.5 unless said. */
   readonly factor?: number;
+  /** Shares of this column in the last window in which it had not drifted. */
+  readonly before?: { readonly shares: readonly number[]; readonly count: number } | undefined;
 }
+
+/** Movement below this is not worth a word, whatever the calibration says. */
+const psiNegligible = 0.1;
 
 /** Compares a window with the reference. Never throws for the data's sake: the status says why a column was not judged. */
 export function measureDrift(
@@ -317,18 +343,37 @@ export function measureDrift(
     .sort();
   const shares = sharesOf(values, reference.edges);
   const noise = psiNoise(shares.length, reference.count, values.length);
-  const threshold = Math.max(noise, (options.factor ?? 1.5) * (reference.ordinaryPsiMax ?? 0));
+  const factor = options.factor ?? 1.5;
+  const threshold = Math.max(noise, psiNegligible, factor * (reference.ordinaryPsiMax ?? 0));
   const index = psi(reference.shares, shares);
+  const step = options.before === undefined ? undefined : psi(options.before.shares, shares);
+  const stepLimit =
+    options.before === undefined
+      ? 0
+      : Math.max(
+          psiNoise(shares.length, options.before.count, values.length),
+          factor * (reference.ordinaryStepMax ?? 0),
+        );
   const low = quantileOfSorted(reference.grid, 0.01);
   const high = quantileOfSorted(reference.grid, 0.99);
   const beyond = present.filter((v) => v < low || v > high).length;
   const w = wasserstein(reference.grid, present);
+  const isSteady = step !== undefined && step <= stepLimit;
   return {
     name: reference.name,
-    status: statusOf(reference, values.length, options.rowsMin ?? 100, index > threshold),
+    status: statusOf(reference, {
+      rows: values.length,
+      rowsMin: options.rowsMin ?? 100,
+      index,
+      threshold,
+      noise,
+      isSteady,
+    }),
     psi: index,
     threshold,
     ratio: index / threshold,
+    step,
+    shares: [...shares],
     ks: ksStatisticOfSorted(reference.grid, present),
     wassersteinPerSd: reference.standardDeviation > 0 ? w / reference.standardDeviation : w === 0 ? 0 : NaN,
     jensenShannon: jensenShannon(reference.shares, shares),
@@ -341,11 +386,20 @@ export function measureDrift(
   };
 }
 
-function statusOf(reference: ReferenceColumn, rows: number, rowsMin: number, isBeyond: boolean): DriftStatus {
+interface Measured {
+  readonly rows: number;
+  readonly rowsMin: number;
+  readonly index: number;
+  readonly threshold: number;
+  readonly noise: number;
+  readonly isSteady: boolean;
+}
+
+function statusOf(reference: ReferenceColumn, measured: Measured): DriftStatus {
   if (reference.count === 0) return 'no-reference';
-  if (rows < rowsMin) return 'too-few-rows';
-  if (reference.ordinaryPsiMax === undefined) return isBeyond ? 'drifted' : 'uncalibrated';
-  return isBeyond ? 'drifted' : 'ordinary';
+  if (measured.rows < measured.rowsMin) return 'too-few-rows';
+  if (measured.index <= Math.max(measured.noise, psiNegligible)) return 'ordinary';
+  return measured.index <= measured.threshold || measured.isSteady ? 'season' : 'drift';
 }
 
 /** The PSI that two samples of one distribution exceed in 1 of 1,000 windows: (1/n + 1/m) * chi-square with bins - 1 df. */

@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import test from 'node:test';
+import { createCanaryJudge } from './canary-judge.ts';
+import type { CanaryJudge, GuardFiring } from './canary-judge.ts';
+import { createRandom } from './random.ts';
+
+const { rows } = JSON.parse(readFileSync(new URL('./testdata/paired-scores.json', import.meta.url), 'utf8')) as {
+  readonly rows: Readonly<Record<'day' | 'label' | 'champion' | 'challenger' | 'broken', readonly number[]>>;
+};
+
+interface Replay {
+  readonly candidate: 'challenger' | 'broken';
+  readonly incumbent: 'champion' | 'challenger';
+  readonly share: number;
+  readonly seed: number;
+  readonly errorRate?: { readonly canary: number; readonly stable: number };
+  /** Share of requests that really reach the canary, where the router is broken. */
+  readonly actualShare?: number;
+}
+
+/** Real flights in event order, each label two hundred requests after its prediction. */
+function replay(options: Replay): { readonly judge: CanaryJudge; readonly firing: GuardFiring | undefined } {
+  const random = createRandom(options.seed);
+  const judge = createCanaryJudge();
+  const candidate = rows[options.candidate];
+  const incumbent = rows[options.incumbent];
+  const isCanary: boolean[] = [];
+  for (let i = 0; i < rows.label.length + 200; i++) {
+    const candidateScore = candidate[i];
+    const incumbentScore = incumbent[i];
+    if (candidateScore !== undefined) {
+      const isTaken = random.float() < (options.actualShare ?? options.share);
+      isCanary.push(isTaken);
+      const rate = isTaken ? options.errorRate?.canary : options.errorRate?.stable;
+      const isError = random.float() < (rate ?? 0);
+      const scores = isError ? {} : { candidateScore, incumbentScore };
+      judge.request({ share: options.share, isCanary: isTaken, isError, ...scores });
+    }
+    const ripe = i - 200;
+    const label = rows.label[ripe];
+    if (ripe >= 0 && label !== undefined) {
+      const pair = { candidateScore: candidate[ripe] ?? NaN, incumbentScore: incumbent[ripe] ?? NaN };
+      judge.label({ label, ...pair, cluster: rows.day[ripe] ?? 0, isCanary: isCanary[ripe] === true });
+    }
+  }
+  return { judge, firing: judge.firing() };
+}
+
+test('a healthy challenger passes every guard; the conclusion compares it on all labelled pairs', () => {
+  for (let seed = 0; seed < 10; seed++) {
+    const { judge, firing } = replay({ candidate: 'challenger', incumbent: 'champion', share: 0.1, seed });
+    assert.equal(firing, undefined);
+    assert.equal(judge.conclude()?.compared.count, rows.label.length);
+    assert.ok(Math.abs(judge.harm()) < 5);
+  }
+});
+
+test('rates in percent are stopped by the scores within 75 canary requests, before many labels exist', () => {
+  for (let seed = 0; seed < 10; seed++) {
+    const { firing } = replay({ candidate: 'broken', incumbent: 'challenger', share: 0.1, seed });
+    assert.equal(firing?.guard, 'scores');
+    assert.ok((firing?.canaryRequests ?? Infinity) <= 75);
+    assert.match(
+      firing?.sentence ?? '',
+      /^The candidate's scores are not the incumbent's: distance 0\.\d\d after \d+ requests/,
+    );
+  }
+});
+
+test('in the shadow a broken candidate is stopped before it has answered anybody', () => {
+  const { firing } = replay({ candidate: 'broken', incumbent: 'challenger', share: 0, seed: 1 });
+  assert.equal(firing?.guard, 'scores');
+  assert.equal(firing?.canaryRequests, 0);
+});
+
+test('where scores cannot be seen, the labels of the pairs stop it', () => {
+  const judge = createCanaryJudge();
+  let firing: GuardFiring | undefined;
+  rows.label.forEach((label, i) => {
+    firing ??= judge.label({
+      label,
+      candidateScore: rows.broken[i] ?? NaN,
+      incumbentScore: rows.challenger[i] ?? NaN,
+      cluster: rows.day[i] ?? 0,
+      isCanary: true,
+    });
+  });
+  assert.equal(firing?.guard, 'labels');
+  assert.ok(judge.harm() > 50);
+});
+
+test('errors of the candidate and a broken split are told apart', () => {
+  const base = { candidate: 'challenger', incumbent: 'champion', share: 0.1, seed: 3 } as const;
+  assert.equal(replay({ ...base, errorRate: { stable: 0.01, canary: 0.5 } }).firing?.guard, 'errors');
+  assert.equal(replay({ ...base, errorRate: { stable: 0.05, canary: 0.05 } }).firing, undefined);
+  const split = replay({ ...base, actualShare: 0.25 }).firing;
+  assert.equal(split?.guard, 'sample-ratio');
+  assert.match(split?.sentence ?? '', /where 10 % was asked/);
+});
+
+test('the first firing stays, and nothing is concluded from nothing', () => {
+  const judge = createCanaryJudge();
+  assert.equal(judge.conclude(), undefined);
+  assert.deepEqual(judge.counts(), { requests: 0, canaryRequests: 0, labelledPairs: 0 });
+  for (let i = 0; i < 200; i++) judge.request({ share: 0.5, isCanary: true, isError: false });
+  const first = judge.firing();
+  assert.equal(first?.guard, 'sample-ratio');
+  for (let i = 0; i < 200; i++) judge.request({ share: 0.5, isCanary: true, isError: true });
+  assert.equal(judge.firing(), first);
+});

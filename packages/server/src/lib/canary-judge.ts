@@ -1,0 +1,201 @@
+/**
+ * The judge of a rollout: fed with every request and every label, it says when a guard has seen harm, and what the labelled
+ * pairs show about the candidate. It decides nothing about time or traffic: stages, deadlines and weights are the
+ * caller's.
+ *
+ * Guards, each with a false-alarm bound of its own for a healthy candidate:
+ *   scores        distance, p and shift of the scores at 30, 50, 75, 100, 150 canary requests (5e-4)
+ *   errors        mixture likelihood ratio on which arm the errors come from (1 %, at any time)
+ *   sample-ratio  split of the traffic against what was asked (0.1 %, at any time, per share)
+ *   labels        paired log loss of candidate and incumbent at 300, 500, 750, 1000, 1500 labelled pairs: z > 3.3 *and* a
+ *                 rise of the mean loss that matters, since the labels of a few hours share their weather (0.25 % for
+ *                 independent rows; up to 2 % of random starts on full flight traffic, for a healthy retrain)
+ * Promotion is never the absence of an alarm: it takes `conclude()`, the paired rule of `paired.ts`.
+ * In a shadow stage (share 0) the candidate answers nobody; its scores are compared all the same, on every tenth request
+ * in the place of the incumbent's, so that a broken candidate is stopped before it has harmed anyone.
+ */
+import { logLossOf } from './classification.ts';
+import { clustersOf } from './intervals.ts';
+import { comparePaired, decidePaired } from './paired.ts';
+import type { PairedComparison, PairedDecision, PairedRule } from './paired.ts';
+import {
+  createErrorGuard,
+  createLookGuard,
+  createSampleRatioGuard,
+  createScoreGuard,
+  evidenceBar,
+} from './sequential.ts';
+import type { SampleRatioGuard } from './sequential.ts';
+
+export type GuardName = 'scores' | 'errors' | 'sample-ratio' | 'labels';
+
+export interface GuardFiring {
+  readonly guard: GuardName;
+  /** Requests that the candidate had answered when the guard fired. */
+  readonly canaryRequests: number;
+  readonly labelledPairs: number;
+  readonly sentence: string;
+  readonly evidence: Readonly<Record<string, number>>;
+}
+
+export interface JudgedRequest {
+  /** Share of the traffic that the candidate had: 0 in the shadow, else below 1. */
+  readonly share: number;
+  /** True when the candidate answered. */
+  readonly isCanary: boolean;
+  readonly isError: boolean;
+  /** Score of each model, where it was asked and answered. */
+  readonly candidateScore?: number | undefined;
+  readonly incumbentScore?: number | undefined;
+}
+
+export interface JudgedLabel {
+  readonly label: number;
+  readonly candidateScore: number;
+  readonly incumbentScore: number;
+  /** Rows with one key are not independent: the local date. */
+  readonly cluster: number | string;
+  /** True when the candidate's answer was the one given out: only then did its error do harm. */
+  readonly isCanary: boolean;
+}
+
+export interface CanaryJudgeOptions {
+  readonly rule?: PairedRule;
+  /** Smallest rise of the mean log loss that the label guard acts on; 0.08 unless said. */
+  readonly harmMin?: number;
+  readonly seed?: number;
+}
+
+export interface CanaryJudge {
+  /** The first guard that fired; it stays. */
+  request(request: JudgedRequest): GuardFiring | undefined;
+  label(label: JudgedLabel): GuardFiring | undefined;
+  firing(): GuardFiring | undefined;
+  counts(): { readonly requests: number; readonly canaryRequests: number; readonly labelledPairs: number };
+  /** Extra log loss that the canary's answers cost so far, summed over its labelled requests; negative when it helped. */
+  harm(): number;
+  /** What the labelled pairs show, and whether the rule lets the candidate take over. Undefined without pairs. */
+  conclude(): { readonly compared: PairedComparison; readonly decision: PairedDecision } | undefined;
+}
+
+const errorAlpha = 0.01;
+const ratioAlpha = 0.001;
+const labelLooks: readonly number[] = [300, 500, 750, 1000, 1500];
+/** In the shadow, every tenth request stands for the canary. */
+const shadowStride = 10;
+
+export function createCanaryJudge(options: CanaryJudgeOptions = {}): CanaryJudge {
+  const scores = createScoreGuard({ seed: options.seed ?? 1 });
+  const errors = createErrorGuard();
+  const labels = createLookGuard(labelLooks);
+  const harmMin = options.harmMin ?? 0.08;
+  const pairs = {
+    label: [] as number[],
+    candidate: [] as number[],
+    incumbent: [] as number[],
+    cluster: [] as (number | string)[],
+  };
+  let ratio: { readonly share: number; readonly guard: SampleRatioGuard } | undefined;
+  let ratioBefore = 0;
+  let requests = 0;
+  let canaryRequests = 0;
+  let harm = 0;
+  let fired: GuardFiring | undefined;
+
+  const fire = (guard: GuardName, sentence: string, evidence: Record<string, number>): GuardFiring => {
+    fired ??= { guard, canaryRequests, labelledPairs: pairs.label.length, sentence, evidence };
+    return fired;
+  };
+
+  const judgeScores = (request: JudgedRequest, stands: boolean): void => {
+    const own = stands ? request.candidateScore : request.incumbentScore;
+    const other = stands ? request.incumbentScore : request.candidateScore;
+    if (own === undefined) return;
+    const look = scores.add(stands, own, other);
+    if (look?.fired !== true) return;
+    const shift =
+      look.shift === undefined ? '' : `, the odds moved by a factor ${Math.exp(Math.abs(look.shift)).toFixed(1)}`;
+    fire(
+      'scores',
+      `The candidate's scores are not the incumbent's: distance ${look.statistic.toFixed(2)} after ${look.at} requests (p ${look.p.toExponential(0)}${shift}).`,
+      { statistic: look.statistic, p: look.p, shift: look.shift ?? Number.NaN, look: look.at },
+    );
+  };
+
+  const judgeErrors = (request: JudgedRequest): void => {
+    if (!request.isError || request.share <= 0 || request.share >= 1) return;
+    errors.error(request.isCanary, request.share);
+    if (errors.logEvidence() <= evidenceBar(errorAlpha)) return;
+    const { canary, stable } = errors.errors();
+    fire(
+      'errors',
+      `${canary} of ${canary + stable} errors came from the candidate at ${percent(request.share)} of the traffic: about ${errors.likeliestRatio().toFixed(1)} times the incumbent's error rate.`,
+      { canary, stable, ratio: errors.likeliestRatio(), logEvidence: errors.logEvidence() },
+    );
+  };
+
+  const judgeRatio = (request: JudgedRequest): void => {
+    if (request.share <= 0 || request.share >= 1) return;
+    if (ratio?.share !== request.share) {
+      ratioBefore += ratio?.guard.logEvidence() ?? 0;
+      ratio = { share: request.share, guard: createSampleRatioGuard([1 - request.share, request.share]) };
+    }
+    ratio.guard.add(request.isCanary ? 1 : 0);
+    const logEvidence = ratioBefore + ratio.guard.logEvidence();
+    if (logEvidence <= evidenceBar(ratioAlpha)) return;
+    const [stable = 0, canary = 0] = ratio.guard.counts();
+    fire(
+      'sample-ratio',
+      `The candidate got ${canary} of ${canary + stable} requests where ${percent(request.share)} was asked: the split is broken, so nothing can be compared.`,
+      { canary, stable, share: request.share, logEvidence },
+    );
+  };
+
+  return {
+    request: (request) => {
+      if (fired !== undefined) return fired;
+      requests++;
+      if (request.isCanary) canaryRequests++;
+      judgeRatio(request);
+      judgeErrors(request);
+      if (!request.isError) judgeScores(request, request.share > 0 ? request.isCanary : requests % shadowStride === 0);
+      return fired;
+    },
+    label: (pair) => {
+      pairs.label.push(pair.label);
+      pairs.candidate.push(pair.candidateScore);
+      pairs.incumbent.push(pair.incumbentScore);
+      pairs.cluster.push(pair.cluster);
+      const difference = logLossOf(pair.candidateScore, pair.label) - logLossOf(pair.incumbentScore, pair.label);
+      if (pair.isCanary) harm += difference;
+      if (fired !== undefined) return fired;
+      const look = labels.add(difference);
+      if (look?.fired === true && look.mean > harmMin) {
+        fire(
+          'labels',
+          `After ${look.at} labelled pairs the candidate's log loss is ${look.mean.toFixed(3)} above the incumbent's (z ${look.z.toFixed(1)}).`,
+          { pairs: look.at, dLogLoss: look.mean, z: look.z },
+        );
+      }
+      return fired;
+    },
+    firing: () => fired,
+    counts: () => ({ requests, canaryRequests, labelledPairs: pairs.label.length }),
+    harm: () => harm,
+    conclude: () => {
+      if (pairs.label.length === 0) return undefined;
+      const compared = comparePaired(
+        {
+          champion: pairs.incumbent,
+          challenger: pairs.candidate,
+          labels: pairs.label,
+          clusters: clustersOf(pairs.cluster),
+        },
+        options.rule,
+      );
+      return { compared, decision: decidePaired(compared, options.rule) };
+    },
+  };
+}
+
+const percent = (share: number): string => `${Math.round(share * 1000) / 10} %`;
