@@ -180,6 +180,7 @@ export type ExpectationResult = z.output<typeof ExpectationResult>;
 export const ValidatedTable = z.object({
   table: z.string(),
   dataset: Name,
+  versionId: z.string(),
   version: z.int(),
   digest: Digest,
   files: z.array(z.string()),

@@ -1,5 +1,4 @@
 /** A suite as declared, checked beyond its shape: expressions parse, names are declared before use, ids are unique, ranges have a bound. */
-import { parse as parseYaml } from 'yaml';
 import type { ComputedValue, Expectation, SuiteSpec } from '@slipway/contract';
 import { SlipwayError, SuiteSpec as SuiteSchema } from '@slipway/contract';
 import type { z } from 'zod';
@@ -93,17 +92,6 @@ function distance(a: string, b: string): number {
     row = next;
   }
   return row[b.length] ?? 0;
-}
-
-/** Parses the text of an expectations.yaml. */
-export function parseSuiteText(text: string): SuiteSpec {
-  let value: unknown;
-  try {
-    value = parseYaml(text);
-  } catch (cause) {
-    return fail('(the file)', cause instanceof Error ? cause.message : 'it is not YAML');
-  }
-  return parseSuiteSpec(value);
 }
 
 function expression(text: string, path: string): Expr {

@@ -1,0 +1,138 @@
+/** Suites as applied, and validations: resolve the tables, scan, judge, keep the result. */
+import type { Suite, ValidationRequest, ValidationResult, ValidationSummary } from '@slipway/contract';
+import { SlipwayError } from '@slipway/contract';
+import type { Analytics } from '../../platform/analytics/analytics.ts';
+import type { Clock } from '../../platform/clock.ts';
+import type { Db } from '../../platform/db/db.ts';
+import type { Ids } from '../../platform/ids.ts';
+import type { Datasets, SelectedDataset } from './ports.ts';
+import type { QualityTables, StoredSuite } from './store.ts';
+import { findValidation, listSuites, listValidations, recordValidation } from './store.ts';
+import { parseSuite } from './suite.ts';
+import type { TableSource } from './validate.ts';
+import { validate } from './validate.ts';
+
+export interface QualityPage<T> {
+  readonly items: T[];
+  readonly nextPageToken?: string;
+}
+
+export interface Quality {
+  listSuites(page: { limit: number; pageToken?: string | undefined }): Promise<QualityPage<Omit<Suite, 'spec'>>>;
+  getSuite(name: string): Promise<Suite>;
+  /** Runs to the end in the call; `signal` interrupts the scan. Throws when the suite or a table is not there. */
+  validate(
+    request: ValidationRequest,
+    caller: { actor: string; signal?: AbortSignal | undefined },
+  ): Promise<ValidationResult>;
+  listValidations(page: {
+    limit: number;
+    pageToken?: string | undefined;
+    suite?: string | undefined;
+  }): Promise<QualityPage<ValidationSummary>>;
+  getValidation(id: string): Promise<ValidationResult>;
+}
+
+export interface QualityDeps {
+  readonly db: Db;
+  readonly ids: Ids;
+  readonly clock: Clock;
+  readonly analytics: Analytics;
+  readonly datasets: Datasets;
+}
+
+const suiteOf = (stored: StoredSuite): Suite => ({
+  name: stored.name,
+  digest: stored.digest,
+  expectationCount: Object.values(stored.spec.tables).reduce((sum, t) => sum + t.expectations.length, 0),
+  tables: Object.keys(stored.spec.tables),
+  spec: stored.spec,
+  project: stored.project,
+  updatedAt: stored.updatedAt,
+});
+
+const sourceOf = (selected: SelectedDataset): TableSource => ({
+  relation: selected.relation,
+  schema: selected.schema,
+  files: selected.files.map((f, i) => ({ name: f.name, path: selected.paths[i] ?? '' })),
+});
+
+export function createQuality(deps: QualityDeps): Quality {
+  const { db, ids, clock, analytics, datasets } = deps;
+  const tables = () => db.read<QualityTables>();
+
+  const mustFindSuite = async (name: string): Promise<StoredSuite> => {
+    const [found] = await listSuites(tables(), { name, limit: 1 });
+    if (found) return found;
+    const remedy = 'Declare it under `suites:` in slipway.yaml and apply.';
+    throw new SlipwayError('not_found', { noun: 'expectation suite', name, remedy });
+  };
+
+  const run = async (request: ValidationRequest, caller: { actor: string; signal?: AbortSignal | undefined }) => {
+    const startedAt = clock.monotonic();
+    const stored = await mustFindSuite(request.suite);
+    const suite = parseSuite(stored.spec);
+    const expected = suite.tables.map((t) => t.table);
+    const found = Object.keys(request.tables);
+    if (expected.length !== found.length || expected.some((t) => !found.includes(t))) {
+      throw new SlipwayError('suite_tables_wrong', {
+        suite: request.suite,
+        expected: expected.join(', '),
+        found: found.join(', ') || 'none',
+      });
+    }
+    const selected = await Promise.all(
+      expected.map(async (table) => {
+        const dataset = await datasets.resolve(request.tables[table] ?? '', { files: request.files });
+        return { table, dataset };
+      }),
+    );
+    const sources = new Map(selected.map(({ table, dataset }) => [table, sourceOf(dataset)]));
+    const results = await validate({ suite, tables: sources, connect: analytics.connect, signal: caller.signal });
+    const failed = results.filter((r) => !r.success && r.severity === 'error').length;
+    return db.write(recordValidation, {
+      id: ids.next('validation'),
+      suite: stored.name,
+      suiteDigest: stored.digest,
+      success: failed === 0,
+      evaluated: results.length,
+      failed,
+      warnings: results.filter((r) => !r.success && r.severity === 'warning').length,
+      datasetVersions: selected.map(({ table, dataset }) => ({
+        table,
+        dataset: dataset.dataset,
+        versionId: dataset.id,
+        version: dataset.number,
+        digest: dataset.digest,
+        files: dataset.files.map((f) => f.name),
+        rowCount: dataset.rowCount,
+      })),
+      elapsedMs: clock.monotonic() - startedAt,
+      createdBy: caller.actor,
+      results,
+    });
+  };
+
+  return {
+    listSuites: async ({ limit, pageToken }) => {
+      const found = await listSuites(tables(), { afterName: pageToken, limit: limit + 1 });
+      const items = found.slice(0, limit).map((stored) => {
+        const { spec: _, ...summary } = suiteOf(stored);
+        return summary;
+      });
+      return { items, ...(found.length > limit ? { nextPageToken: items.at(-1)?.name ?? '' } : {}) };
+    },
+    getSuite: async (name) => suiteOf(await mustFindSuite(name)),
+    validate: run,
+    listValidations: async ({ limit, pageToken, suite }) => {
+      const found = await listValidations(tables(), { beforeId: pageToken, suite, limit: limit + 1 });
+      const items = found.slice(0, limit);
+      return { items, ...(found.length > limit ? { nextPageToken: items.at(-1)?.id ?? '' } : {}) };
+    },
+    getValidation: async (id) => {
+      const found = await findValidation(tables(), id);
+      if (found) return found;
+      throw new SlipwayError('not_found', { noun: 'validation', name: id, remedy: 'GET /api/validations lists them.' });
+    },
+  };
+}
