@@ -1,6 +1,7 @@
 /** What a boosting run optimises: where its scores start, how many trees a round has and how much each row counts. */
 import type { TreeEnsemble } from '@slipway/onnx';
 import { log } from './portable-math.ts';
+import { classTotals, rowWeights } from './row-weights.ts';
 import { checkClassLabels } from './training-data.ts';
 import type { LabelledRows, TrainingData } from './training-data.ts';
 import { assertInRange } from './tree-settings.ts';
@@ -16,13 +17,12 @@ export interface BoostingTask {
   /** Softmax: log of each class's share, added to the leaves of its first tree. */
   readonly classStart: readonly number[];
   readonly classLabels: readonly (string | number)[];
-  /** Weight of every row times that of its class, float32. */
-  readonly weights: Float32Array;
+  /** Per row: a float32 number. */
+  readonly weights: Float64Array;
 }
 
 /** Labels of a regression are within this bound of 0, so that gradients times weights stay float32. */
 const labelMax = 1e18;
-const classWeightMax = 1e6;
 
 /** Checks the labels against the objective; throws RangeError where they do not fit. */
 export function describeTask(data: TrainingData, settings: TreeSettings): BoostingTask {
@@ -45,7 +45,7 @@ function regressionTask(data: TrainingData, settings: TreeSettings): BoostingTas
     baseScore: Math.fround(weightedMean(data)) + 0,
     classStart: [],
     classLabels: [],
-    weights: plainWeights(data),
+    weights: rowWeights(data, undefined, 0),
   };
 }
 
@@ -58,8 +58,8 @@ function classTask(data: TrainingData, settings: TreeSettings): BoostingTask {
   if (classLabels.length !== classCount) {
     throw new RangeError(`classLabels has ${classLabels.length} labels, but there are ${classCount} classes.`);
   }
-  const weights = classWeighted(data, settings.classWeights, classCount);
-  const totals = classTotals(data, weights, classCount);
+  const weights = rowWeights(data, settings.classWeights, classCount);
+  const totals = classTotals(data.labels, weights, classCount);
   const sum = totals.reduce((a, b) => a + b, 0);
   const [negative = 0, positive = 0] = totals;
   const shared = { objective: settings.objective, classLabels, weights };
@@ -83,41 +83,4 @@ function weightedMean({ labels, weights }: LabelledRows): number {
     weightSum += weight;
   }
   return sum / weightSum;
-}
-
-function plainWeights({ labels, weights }: LabelledRows): Float32Array {
-  return weights === undefined ? new Float32Array(labels.length).fill(1) : Float32Array.from(weights);
-}
-
-function classTotals(rows: LabelledRows, weights: Float32Array, classCount: number): number[] {
-  const totals = Array.from({ length: classCount }, () => 0);
-  for (let row = 0; row < rows.labels.length; row++) {
-    const label = rows.labels[row] as number;
-    totals[label] = (totals[label] as number) + (weights[row] as number);
-  }
-  return totals;
-}
-
-function classWeighted(
-  data: TrainingData,
-  classWeights: TreeSettings['classWeights'],
-  classCount: number,
-): Float32Array {
-  const weights = plainWeights(data);
-  if (classWeights === undefined) return weights;
-  const factors = classWeights === 'balanced' ? balancedFactors(data, weights, classCount) : classWeights;
-  if (factors.length !== classCount) {
-    throw new RangeError(`classWeights has ${factors.length} numbers, but there are ${classCount} classes.`);
-  }
-  for (const [index, factor] of factors.entries()) {
-    assertInRange(`classWeights[${index}]`, factor, { above: 0, max: classWeightMax });
-  }
-  return weights.map((weight, row) => weight * (factors[data.labels[row] as number] as number));
-}
-
-/** Factors that give every class the same total weight, and all rows together the weight that they had. */
-function balancedFactors(data: TrainingData, weights: Float32Array, classCount: number): number[] {
-  const totals = classTotals(data, weights, classCount);
-  const sum = totals.reduce((a, b) => a + b, 0);
-  return totals.map((total) => sum / (classCount * total));
 }

@@ -5,3 +5,6 @@ export type { FeatureImportance, IterationMetrics, RowMetrics, TrainingHooks, Tr
 export { trainTrees } from './train-trees.ts';
 export { applyLink, predictTrees } from './predict-trees.ts';
 export { areaUnderRoc } from './loss.ts';
+export type { LinearIteration, LinearSettings, LinearTraining } from './train-linear.ts';
+export { predictLinear, trainLinear } from './train-linear.ts';
+export type { ClassWeights } from './row-weights.ts';

@@ -61,12 +61,14 @@ test('walking the trees in float32 gives the training scores, bit for bit', () =
 test('the booster agrees with a slow textbook version', () => {
   fc.assert(
     fc.property(
-      fc.integer({ min: 2, max: 120 }),
-      fc.integer({ min: 0, max: 1e6 }),
-      fc.integer({ min: 1, max: 8 }),
-      fc.constantFrom(0, 0.5, 3),
-      fc.constantFrom('binary' as const, 'regression' as const),
-      (rows, seed, minRowsPerLeaf, l2, objective) => {
+      fc.record({
+        rows: fc.integer({ min: 2, max: 120 }),
+        seed: fc.integer({ min: 0, max: 1e6 }),
+        minRowsPerLeaf: fc.integer({ min: 1, max: 8 }),
+        l2: fc.constantFrom(0, 0.5, 3),
+        objective: fc.constantFrom('binary' as const, 'regression' as const),
+      }),
+      ({ rows, seed, minRowsPerLeaf, l2, objective }) => {
         const data = makeData(rows, seed);
         fc.pre(objective === 'regression' || new Set(data.labels).size === 2);
         const settings = { objective, rounds: 3, leaves: 6, minRowsPerLeaf, l2, learningRate: 0.4 };

@@ -305,7 +305,7 @@ interface Sampler {
 }
 
 interface SamplerDeps {
-  readonly weights: Float32Array;
+  readonly weights: Float64Array;
   readonly layout: MemoryLayout;
   readonly memory: ArrayBuffer;
   readonly grower: TreeGrower;

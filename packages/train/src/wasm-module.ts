@@ -231,6 +231,9 @@ function encodeBody(definition: FunctionDefinition): number[] {
   return withLength([...unsigned(locals.length), ...declarations, ...code, 0x0b]);
 }
 
+/** Magic number and version 1. */
+const header: Code = [0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
+
 /** The bytes of a module that imports its memory as `env.memory` and exports every function by its name. */
 export function encodeModule(functions: readonly FunctionDefinition[], memoryPages: number): Uint8Array {
   const types = functions.map((f) => [
@@ -239,7 +242,7 @@ export function encodeModule(functions: readonly FunctionDefinition[], memoryPag
     ...(f.result === undefined ? [0] : [1, valueTypeBytes[f.result]]),
   ]);
   return Uint8Array.from([
-    ...[0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
+    ...header,
     ...section(1, types),
     ...section(2, [[...text('env'), ...text('memory'), 0x02, 0x00, ...unsigned(memoryPages)]]),
     ...section(
