@@ -1,0 +1,306 @@
+/** Tracking: experiments, runs, what they logged, and their files. */
+import type { Experiment, Run, RunStatus } from '@slipway/contract';
+import { metricKeyLimitChars, SlipwayError, tagValueLimitChars, paramValueLimitChars } from '@slipway/contract';
+import { sql } from 'kysely';
+import type { Filter, OrderKey } from '../../lib/search-filter/search-filter.ts';
+import { parseFilter, parseOrderKey } from '../../lib/search-filter/search-filter.ts';
+import type { Clock } from '../../platform/clock.ts';
+import type { Db } from '../../platform/db/db.ts';
+import { constraintOf } from '../../platform/db/failure.ts';
+import type { Ids } from '../../platform/ids.ts';
+import type { Objects } from '../../platform/objects/objects.ts';
+import type { ArtifactStore } from './artifacts.ts';
+import { createArtifactStore } from './artifacts.ts';
+import { runLanguage } from './conditions.ts';
+import { experimentLanguage, searchExperiments } from './experiments.ts';
+import type { HistoryPage } from './history.ts';
+import { history } from './history.ts';
+import type { LoggedModel, LoggedModelSearch } from './logged-models.ts';
+import { getLoggedModel, searchLoggedModels } from './logged-models.ts';
+import {
+  createExperiment,
+  deleteExperiment,
+  restoreExperiment,
+  tagExperiment,
+  updateExperiment,
+} from './operations/experiments.ts';
+import type { LinkInput } from './operations/inputs.ts';
+import { linkInputs } from './operations/inputs.ts';
+import type { LoggedPoint } from './operations/log.ts';
+import { logBatch } from './operations/log.ts';
+import type { LoggedModelChange, ModelPoint, NewLoggedModel } from './operations/logged-models.ts';
+import { changeLoggedModel, createLoggedModel, logModelMetrics } from './operations/logged-models.ts';
+import type { RunChange } from './operations/runs.ts';
+import { createRun, deleteRun, deleteTag, restoreRun, updateRun } from './operations/runs.ts';
+import { findExperiment, getExperiment, getRun, hydrateRuns, scan } from './read.ts';
+import { inList } from './rows.ts';
+import { runNameOf } from './run-name.ts';
+import { searchRunIds } from './search.ts';
+
+export { trackingStore } from './store.ts';
+export { trackingBinding } from './routes.ts';
+export { experimentLanguage } from './experiments.ts';
+export { loggedModelLanguage } from './logged-models.ts';
+export { runLanguage } from './conditions.ts';
+export type { ArtifactStore } from './artifacts.ts';
+export type { LoggedModel, LoggedModelMetric } from './logged-models.ts';
+export type { InputDataset } from './operations/inputs.ts';
+export type { LoggedPoint } from './operations/log.ts';
+export type { LoggedModelStatus, ModelPoint } from './operations/logged-models.ts';
+
+export interface TrackingDeps {
+  readonly db: Db;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly objects: Objects;
+}
+
+export interface Page<T> {
+  readonly items: T[];
+  readonly nextPageToken?: string;
+}
+
+type Lifecycles = 'active' | 'deleted' | 'all';
+
+export interface RunQuery {
+  /** Ids of experiments; all of them unless given. */
+  readonly experimentIds?: readonly string[] | undefined;
+  /** Text in the language of `runLanguage`, or a tree of it. */
+  readonly filter?: string | Filter | undefined;
+  /** `metrics.auc desc, name`, or keys. */
+  readonly order?: readonly (string | OrderKey)[] | undefined;
+  readonly lifecycle?: Lifecycles | undefined;
+  readonly limit: number;
+  readonly pageToken?: string | undefined;
+}
+
+export interface ExperimentQuery {
+  readonly filter?: string | Filter | undefined;
+  readonly order?: readonly OrderKey[] | undefined;
+  readonly lifecycle?: Lifecycles | undefined;
+  readonly limit: number;
+  readonly pageToken?: string | undefined;
+}
+
+export interface LogRequest {
+  readonly metrics?: readonly LoggedPoint[] | undefined;
+  readonly params?: Readonly<Record<string, string>> | undefined;
+  readonly tags?: Readonly<Record<string, string>> | undefined;
+  /** Renames the run in the same transaction. */
+  readonly name?: string | undefined;
+}
+
+export interface Tracking {
+  readonly artifacts: ArtifactStore;
+  createExperiment(request: {
+    readonly name: string;
+    readonly description?: string | undefined;
+    readonly artifactLocation?: string | undefined;
+    readonly tags?: Readonly<Record<string, string>> | undefined;
+    readonly actor: string;
+  }): Promise<Experiment>;
+  getExperiment(id: string): Promise<Experiment>;
+  /** The active one of that name, else the one that was deleted last. */
+  findExperimentByName(name: string): Promise<Experiment | undefined>;
+  /** The active experiment of that name, made when there is none. */
+  ensureExperiment(name: string, actor: string): Promise<Experiment>;
+  searchExperiments(query: ExperimentQuery): Promise<Page<Experiment>>;
+  updateExperiment(
+    id: string,
+    change: { readonly name?: string; readonly description?: string },
+    actor: string,
+  ): Promise<void>;
+  deleteExperiment(id: string, actor: string): Promise<void>;
+  restoreExperiment(id: string, actor: string): Promise<void>;
+  /** Sets tags, or removes those whose value is null. Resolves to the keys that were to go and were not there. */
+  tagExperiment(id: string, tags: Readonly<Record<string, string | null>>): Promise<string[]>;
+
+  createRun(request: {
+    readonly experimentId: string;
+    readonly name?: string | undefined;
+    readonly startedAt?: number | undefined;
+    readonly user?: string | undefined;
+    readonly tags?: Readonly<Record<string, string>> | undefined;
+    readonly actor: string;
+  }): Promise<Run>;
+  getRun(id: string): Promise<Run>;
+  updateRun(change: RunChange): Promise<Run>;
+  /** Ends a run now. */
+  endRun(
+    id: string,
+    status: Exclude<RunStatus, 'running' | 'scheduled'>,
+    actor: string,
+    endedAt?: number,
+  ): Promise<Run>;
+  deleteRun(id: string, actor: string): Promise<void>;
+  restoreRun(id: string, actor: string): Promise<void>;
+  searchRuns(query: RunQuery): Promise<Page<Run>>;
+  /** All or nothing. */
+  log(id: string, request: LogRequest): Promise<void>;
+  deleteTag(id: string, key: string): Promise<boolean>;
+  history(query: {
+    readonly run: string;
+    readonly key: string;
+    readonly limit: number;
+    readonly pageToken?: string | undefined;
+  }): Promise<HistoryPage>;
+  linkInputs(link: LinkInput): Promise<void>;
+
+  createLoggedModel(request: Omit<NewLoggedModel, 'uid'>): Promise<LoggedModel>;
+  getLoggedModel(id: string, options?: { readonly allowDeleted?: boolean }): Promise<LoggedModel>;
+  changeLoggedModel(change: LoggedModelChange): Promise<LoggedModel>;
+  searchLoggedModels(search: LoggedModelSearch): Promise<Page<LoggedModel>>;
+  logModelMetrics(points: readonly ModelPoint[]): Promise<void>;
+}
+
+/** PostgreSQL lets two creations of one thing run side by side; the loser tries again and gets the proper refusal. */
+const createAttempts = 5;
+
+export function createTracking(deps: TrackingDeps): Tracking {
+  const { db, clock, ids } = deps;
+  const experimentsOf = async (query: RunQuery): Promise<number[]> => {
+    const where =
+      query.experimentIds === undefined ? sql`true` : inList(db.dialect, sql.ref('uid'), query.experimentIds);
+    const rows = await scan(db, sql<{ id: number }>`select id from tracking_experiment where ${where} order by id`);
+    return rows.map((row) => row.id);
+  };
+  const tracking: Tracking = {
+    artifacts: createArtifactStore(db, deps.objects),
+    createExperiment: async ({ name, description, artifactLocation, tags = {}, actor }) => {
+      const uid = ids.next('experiment');
+      for (let attempt = 1; ; attempt++) {
+        try {
+          await db.write(createExperiment, { uid, name, description, artifactLocation, tags, actor });
+          return await getExperiment(db, uid);
+        } catch (error) {
+          if (constraintOf(error) !== 'unique' || attempt === createAttempts) throw error;
+        }
+      }
+    },
+    getExperiment: (id) => getExperiment(db, id),
+    findExperimentByName: (name) => findExperiment(db, { name }),
+    ensureExperiment: async (name, actor) => {
+      const there = await findExperiment(db, { name });
+      if (there?.lifecycle === 'active') return there;
+      try {
+        return await tracking.createExperiment({ name, actor });
+      } catch (error) {
+        const made =
+          error instanceof SlipwayError && error.code === 'already_exists'
+            ? await findExperiment(db, { name })
+            : undefined;
+        if (made) return made;
+        throw error;
+      }
+    },
+    searchExperiments: (query) => {
+      const text = typeof query.filter === 'string' ? query.filter : '';
+      return searchExperiments(db, {
+        filter: typeof query.filter === 'string' ? parseFilter(query.filter, experimentLanguage) : query.filter,
+        filterText: text === '' ? JSON.stringify(query.filter ?? '') : text,
+        order: query.order ?? [],
+        lifecycle: query.lifecycle ?? 'active',
+        limit: query.limit,
+        pageToken: query.pageToken,
+      });
+    },
+    updateExperiment: (uid, change, actor) => db.write(updateExperiment, { uid, ...change, actor }),
+    deleteExperiment: (uid, actor) => db.write(deleteExperiment, { uid, actor }),
+    restoreExperiment: (uid, actor) => db.write(restoreExperiment, { uid, actor }),
+    tagExperiment: (uid, tags) => db.write(tagExperiment, { uid, tags }),
+
+    createRun: async ({ experimentId, name, startedAt, user, tags = {}, actor }) => {
+      const uid = ids.next('run');
+      checkTexts('tag', tags, tagValueLimitChars);
+      await db.write(createRun, {
+        uid,
+        experimentUid: experimentId,
+        name: name ?? runNameOf(uid),
+        startAt: startedAt ?? clock.now(),
+        user,
+        tags,
+        actor,
+      });
+      return getRun(db, uid);
+    },
+    getRun: (id) => getRun(db, id),
+    updateRun: async (change) => {
+      await db.write(updateRun, change);
+      return getRun(db, change.uid);
+    },
+    endRun: (uid, status, actor, endedAt) => tracking.updateRun({ uid, status, endAt: endedAt ?? clock.now(), actor }),
+    deleteRun: (uid, actor) => db.write(deleteRun, { uid, actor }),
+    restoreRun: (uid, actor) => db.write(restoreRun, { uid, actor }),
+    searchRuns: async (query) => {
+      const text = typeof query.filter === 'string' ? query.filter : JSON.stringify(query.filter ?? '');
+      const { ids: found, nextPageToken } = await searchRunIds(db, {
+        experiments: await experimentsOf(query),
+        filter: typeof query.filter === 'string' ? parseFilter(query.filter, runLanguage) : query.filter,
+        filterText: text,
+        order: (query.order ?? []).map((key) => (typeof key === 'string' ? parseOrderKey(key, runLanguage) : key)),
+        lifecycle: query.lifecycle ?? 'active',
+        limit: query.limit,
+        pageToken: query.pageToken,
+      });
+      return { items: await hydrateRuns(db, found), ...(nextPageToken === undefined ? {} : { nextPageToken }) };
+    },
+    log: async (uid, { metrics = [], params = {}, tags = {}, name }) => {
+      checkTexts('param', params, paramValueLimitChars);
+      checkTexts('tag', tags, tagValueLimitChars);
+      metrics.forEach(checkPoint);
+      await db.write(logBatch, { uid, metrics, params, tags, name });
+    },
+    deleteTag: (uid, key) => db.write(deleteTag, { uid, key }),
+    history: (query) => history(db, query),
+    linkInputs: (link) => db.write(linkInputs, link),
+
+    createLoggedModel: async (request) => {
+      const uid = ids.next('loggedModel');
+      await db.write(createLoggedModel, { uid, ...request });
+      return getLoggedModel(db, uid);
+    },
+    getLoggedModel: (id, options) => getLoggedModel(db, id, options),
+    changeLoggedModel: async (change) => {
+      await db.write(changeLoggedModel, change);
+      return getLoggedModel(db, change.uid, { allowDeleted: true });
+    },
+    searchLoggedModels: (search) => searchLoggedModels(db, search),
+    logModelMetrics: async (points) => {
+      points.forEach(checkPoint);
+      if (points.length > 0) await db.write(logModelMetrics, { points });
+    },
+  };
+  return tracking;
+}
+
+function invalid(problem: string): SlipwayError {
+  return new SlipwayError('request_invalid', { operation: 'logging to a run', problem });
+}
+
+function checkKey(noun: string, key: string): void {
+  const isNormal = key.split('/').every((part) => part !== '' && part !== '.' && part !== '..');
+  if (key.length > metricKeyLimitChars)
+    throw invalid(`the ${noun} key "${key.slice(0, 50)}…" is longer than ${metricKeyLimitChars} characters`);
+  if (!isNormal || !/^[\p{L}\p{N}_.:/ -]+$/u.test(key))
+    throw invalid(
+      `"${key.slice(0, 100)}" cannot be a ${noun} key: use letters, digits, _ . - : space, and / between non-empty parts`,
+    );
+}
+
+function checkTexts(noun: string, texts: Readonly<Record<string, string>>, limitChars: number): void {
+  for (const [key, value] of Object.entries(texts)) {
+    checkKey(noun, key);
+    if (value.length > limitChars)
+      throw invalid(`the ${noun} "${key}" has ${value.length} characters; the limit is ${limitChars}`);
+    if (value.includes('\0')) throw invalid(`the ${noun} "${key}" contains a NUL character`);
+  }
+}
+
+/** Steps and instants are exact integers; an instant lies at or after 1970. */
+function checkPoint(point: LoggedPoint): void {
+  checkKey('metric', point.key);
+  if (!Number.isSafeInteger(point.step))
+    throw invalid(`the step of metric "${point.key}" is ${point.step}, not an integer within ±2^53`);
+  if (!Number.isSafeInteger(point.at) || point.at < 0)
+    throw invalid(`the time of metric "${point.key}" is ${point.at}, not milliseconds since 1970`);
+}
