@@ -31,6 +31,8 @@ export interface Trx {
   tables<T>(): Kysely<T>;
   /** Appends to the ledger in this transaction. */
   emit(event: NewEvent): Promise<void>;
+  /** Rings `Db.onWake` of this topic once the transaction has committed. A hint for loops that also poll, nothing more. */
+  wake(topic: string): void;
 }
 
 export interface Operation<I, O> {
@@ -60,6 +62,8 @@ export interface Db extends AsyncDisposable {
   scan<R>(query: Compilable<R>): Promise<R[]>;
   /** Called after each commit that appended ledger events, with the newest sequence number. Returns the unsubscriber. */
   onCommit(listener: (seq: number) => void): () => void;
+  /** Called after a commit that contained `Trx.wake(topic)`. Returns the unsubscriber. */
+  onWake(topic: string, listener: () => void): () => void;
 }
 
 /** What the database needs to know of a module. */

@@ -32,12 +32,19 @@ export interface WriteRequest {
   readonly answer: (outcome: Outcome) => void;
 }
 
+/** What others are told of a commit. */
+export interface Committed {
+  /** The newest event, when there is a new one. */
+  readonly seq: number | undefined;
+  readonly topics: readonly string[];
+}
+
 export interface GroupCommitDeps {
   readonly connection: SqliteConnection;
   readonly operations: readonly AnyOperation[];
   readonly monotonic: () => number;
-  /** Called after each commit that appended events. */
-  readonly onSealed: (seq: number) => void;
+  /** Called after each commit that appended events or named topics. */
+  readonly onCommitted: (commit: Committed) => void;
 }
 
 export interface GroupCommit {
@@ -72,7 +79,7 @@ export function createGroupCommit(deps: GroupCommitDeps): GroupCommit {
       const taken = await runGroup({ connection, operations, kysely, monotonic: deps.monotonic, waiting });
       if (taken.count < waiting.length) queue = [...waiting.slice(taken.count), ...queue];
       for (const [index, outcome] of taken.outcomes.entries()) waiting[index]?.answer(outcome);
-      if (taken.sealedSeq !== undefined) deps.onSealed(taken.sealedSeq);
+      if (taken.seq !== undefined || taken.topics.length > 0) deps.onCommitted(taken);
       // A turn of the event loop: lets requests that arrived meanwhile join the next group.
       await new Promise<void>((resolve) => setImmediate(resolve));
     }
@@ -101,35 +108,34 @@ interface GroupInput {
   readonly waiting: readonly WriteRequest[];
 }
 
-interface GroupResult {
+interface GroupResult extends Committed {
   /** How many of the waiting requests were taken; outcomes holds as many. */
   readonly count: number;
   readonly outcomes: readonly Outcome[];
-  readonly sealedSeq: number | undefined;
 }
 
 async function runGroup(input: GroupInput): Promise<GroupResult> {
   const { connection, waiting } = input;
   const outcomes: Outcome[] = [];
-  const events: UnsealedEvent[] = [];
+  const effects: Effects = { events: [], topics: new Set() };
   try {
     connection.exec('begin immediate');
   } catch (error) {
-    return { count: waiting.length, outcomes: waiting.map(() => ({ ok: false, error })), sealedSeq: undefined };
+    return { count: waiting.length, outcomes: waiting.map(() => ({ ok: false, error })), seq: undefined, topics: [] };
   }
   const startedAt = input.monotonic();
   const turn = watchTurn();
   try {
     while (outcomes.length < waiting.length && outcomes.length < groupLimit) {
       if (outcomes.length > 0 && input.monotonic() - startedAt >= groupLimitMs) break;
-      outcomes.push(await runOne(input, waiting[outcomes.length] as WriteRequest, { events, turn }));
+      outcomes.push(await runOne(input, waiting[outcomes.length] as WriteRequest, { effects, turn }));
       // SQLite itself rolls everything back on a full disk or an I/O error: then no request of the group was made.
       if (!connection.isInTransaction()) return lost(outcomes, outcomes.length);
       if (turn.isOver()) break;
     }
-    const sealedSeq = sealSqlite(connection, events);
+    const seq = sealSqlite(connection, effects.events);
     connection.exec('commit');
-    return { count: outcomes.length, outcomes, sealedSeq };
+    return { count: outcomes.length, outcomes, seq, topics: [...effects.topics] };
   } catch (error) {
     if (connection.isInTransaction()) connection.exec('rollback');
     return lost([...outcomes, { ok: false, error }], Math.max(1, outcomes.length));
@@ -145,8 +151,15 @@ function lost(outcomes: readonly Outcome[], count: number): GroupResult {
   return {
     count,
     outcomes: outcomes.slice(0, count).map((outcome) => (outcome.ok ? { ok: false, error } : outcome)),
-    sealedSeq: undefined,
+    seq: undefined,
+    topics: [],
   };
+}
+
+/** What the operations of a group want done at its commit, and told after it. */
+interface Effects {
+  readonly events: UnsealedEvent[];
+  readonly topics: Set<string>;
 }
 
 interface Turn {
@@ -172,7 +185,7 @@ function watchTurn(): Turn {
 async function runOne(
   input: GroupInput,
   request: WriteRequest,
-  group: { readonly events: UnsealedEvent[]; readonly turn: Turn },
+  group: { readonly effects: Effects; readonly turn: Turn },
 ): Promise<Outcome> {
   const { connection } = input;
   const found = input.operations.get(request.operation);
@@ -182,7 +195,7 @@ async function runOne(
   }
   // The caller's handle restores the types that the list of all operations lost.
   const run = found.run as (trx: Trx, value: unknown) => Promise<unknown>;
-  const own: UnsealedEvent[] = [];
+  const own: Effects = { events: [], topics: new Set() };
   let isOpen = true;
   const trx: Trx = {
     dialect: 'sqlite',
@@ -193,8 +206,9 @@ async function runOne(
     },
     emit: async (event: NewEvent) => {
       assert(isOpen, `${request.operation} emitted an event after it had ended`);
-      own.push(prepareEvent(event, request.now));
+      own.events.push(prepareEvent(event, request.now));
     },
+    wake: (topic) => void own.topics.add(topic),
   };
   connection.execute('savepoint request', []);
   try {
@@ -208,7 +222,8 @@ async function runOne(
     const value = await Promise.race([run(trx, request.input), outside]);
     isOpen = false;
     connection.execute('release request', []);
-    group.events.push(...own);
+    group.effects.events.push(...own.events);
+    for (const topic of own.topics) group.effects.topics.add(topic);
     return { ok: true, value };
   } catch (error) {
     isOpen = false;

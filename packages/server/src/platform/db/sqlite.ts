@@ -11,6 +11,8 @@ import type { Clock } from '../clock.ts';
 import { ledgerStore } from '../ledger/store.ts';
 import type { Log } from '../log.ts';
 import type { AnyOperation, Db, Operation, StoreModule } from './db.ts';
+import { createBells } from './bells.ts';
+import type { Bells } from './bells.ts';
 import { createGroupCommit } from './group-commit.ts';
 import { migrateSqlite } from './migrate.ts';
 import { createReaderPool } from './reader-pool.ts';
@@ -59,27 +61,25 @@ export function withLedger(modules: readonly StoreModule[]): StoreModule[] {
 export async function createSqliteDb(options: SqliteDbOptions): Promise<SqliteDb> {
   const { file, clock, log } = options;
   const durability = options.durability ?? 'full';
-  const listeners = new Set<(seq: number) => void>();
-  const onSealed = (seq: number): void => {
-    for (const listener of listeners) {
-      try {
-        listener(seq);
-      } catch (error) {
-        log.error('a commit listener failed', { error });
-      }
-    }
-  };
+  const bells = createBells(log);
   mkdirSync(dirname(file), { recursive: true });
 
   let writer: Writer;
   if (options.inline !== undefined) {
     const connection = openSqlite({ file, readOnly: false, durability });
     migrate(connection, options);
-    writer = inlineWriter(connection, options, onSealed);
+    writer = inlineWriter(connection, options, bells);
   } else {
     if (options.writerEntry === undefined) throw new Error('createSqliteDb needs writerEntry or inline');
     // The thread loads its entry while this one migrates.
-    const thread = startWriterThread({ entry: options.writerEntry, file, durability, clock, log, onSealed });
+    const thread = startWriterThread({
+      entry: options.writerEntry,
+      file,
+      durability,
+      clock,
+      log,
+      onCommitted: bells.ring,
+    });
     try {
       const connection = openSqlite({ file, readOnly: false, durability });
       try {
@@ -105,7 +105,7 @@ export async function createSqliteDb(options: SqliteDbOptions): Promise<SqliteDb
           entry: options.readerEntry ?? new URL('./reader.ts', import.meta.url),
           log,
         });
-  return assemble({ writer, reading, pool, listeners });
+  return assemble({ writer, reading, pool, bells });
 }
 
 function migrate(connection: SqliteConnection, options: SqliteDbOptions): void {
@@ -113,13 +113,13 @@ function migrate(connection: SqliteConnection, options: SqliteDbOptions): void {
   if (count > 0) options.log.debug('database migrated', { file: options.file, count });
 }
 
-function inlineWriter(connection: SqliteConnection, options: SqliteDbOptions, onSealed: (seq: number) => void): Writer {
+function inlineWriter(connection: SqliteConnection, options: SqliteDbOptions, bells: Bells): Writer {
   const modules = withLedger(options.modules);
   const group = createGroupCommit({
     connection,
     operations: [...modules.flatMap((module) => module.operations), ...(options.inline?.operations ?? [])],
     monotonic: () => options.clock.monotonic(),
-    onSealed,
+    onCommitted: bells.ring,
   });
   let isClosed = false;
   return {
@@ -149,13 +149,13 @@ function assemble(parts: {
   readonly writer: Writer;
   readonly reading: SqliteConnection;
   readonly pool: ReaderPool | undefined;
-  readonly listeners: Set<(seq: number) => void>;
+  readonly bells: Bells;
 }): SqliteDb {
-  const { writer, reading, pool, listeners } = parts;
+  const { writer, reading, pool, bells } = parts;
   const kysely = sqliteKysely(reading);
   let closed: Promise<void> | undefined;
   const close = async (): Promise<void> => {
-    listeners.clear();
+    bells.clear();
     await writer.close();
     await pool?.close();
     reading.close();
@@ -170,10 +170,8 @@ function assemble(parts: {
       const rows = pool === undefined ? toObjects(reading.execute(sql, parameters)) : await pool.query(sql, parameters);
       return rows as R[];
     },
-    onCommit: (listener) => {
-      listeners.add(listener);
-      return () => void listeners.delete(listener);
-    },
+    onCommit: bells.onCommit,
+    onWake: bells.onWake,
     backup: async (target) => {
       if (pool === undefined) reading.execute('vacuum into ?', [target]);
       else await pool.backup(target);

@@ -7,7 +7,7 @@ import { SlipwayError } from '@slipway/contract';
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
 import { fromFailure } from './failure.ts';
-import type { Outcome } from './group-commit.ts';
+import type { Committed, Outcome } from './group-commit.ts';
 import { toOutcome } from './writer.ts';
 import type { FromWriter, ToWriter, WriterRequest } from './writer.ts';
 
@@ -22,7 +22,7 @@ export interface WriterThreadDeps {
   readonly durability: 'full' | 'none';
   readonly clock: Clock;
   readonly log: Log;
-  readonly onSealed: (seq: number) => void;
+  readonly onCommitted: (commit: Committed) => void;
 }
 
 export interface WriterThread {
@@ -77,8 +77,8 @@ export function startWriterThread(deps: WriterThreadDeps): WriterThread & { open
           answerTo?.(toOutcome(answer));
         }
         break;
-      case 'sealed':
-        deps.onSealed(message.seq);
+      case 'committed':
+        deps.onCommitted(message.commit);
         break;
       case 'closed':
         state = 'closed';

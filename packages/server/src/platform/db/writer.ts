@@ -9,7 +9,7 @@ import { ledgerStore } from '../ledger/store.ts';
 import { fromFailure, toFailure } from './failure.ts';
 import type { Failure } from './failure.ts';
 import { createGroupCommit } from './group-commit.ts';
-import type { Outcome } from './group-commit.ts';
+import type { Committed, Outcome } from './group-commit.ts';
 import { openSqlite } from './sqlite-connection.ts';
 
 export interface WriterRequest {
@@ -32,7 +32,7 @@ export type FromWriter =
   | { readonly type: 'opened' }
   | { readonly type: 'refused'; readonly failure: Failure }
   | { readonly type: 'answers'; readonly answers: readonly WriterAnswer[] }
-  | { readonly type: 'sealed'; readonly seq: number }
+  | { readonly type: 'committed'; readonly commit: Committed }
   | { readonly type: 'closed' };
 
 /** Quiet time after which the log is copied into the database file and emptied, milliseconds. */
@@ -103,7 +103,7 @@ function openSession(
     connection,
     operations: [...ledgerStore.operations, ...operations],
     monotonic: () => clock.monotonic(),
-    onSealed: (seq) => send({ type: 'sealed', seq }),
+    onCommitted: ({ seq, topics }) => send({ type: 'committed', commit: { seq, topics } }),
   });
   return {
     write: (request) =>
