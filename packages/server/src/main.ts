@@ -19,10 +19,14 @@ import { createIds } from './platform/ids.ts';
 import { createLedger } from './platform/ledger/create-ledger.ts';
 import type { Log } from './platform/log.ts';
 import { createLog } from './platform/log.ts';
+import { createFileObjects } from './platform/objects/file-objects.ts';
 import { createMetrics } from './platform/telemetry/metrics.ts';
 import { createTraces } from './platform/telemetry/traces.ts';
 import { governanceBinding } from './modules/governance/index.ts';
+import { createData, dataBinding } from './modules/data/index.ts';
 import { createProjects, projectsBinding } from './modules/projects/index.ts';
+import { createQuality, qualityBinding } from './modules/quality/index.ts';
+import { createTracking, trackingBinding } from './modules/tracking/index.ts';
 import { systemBinding } from './modules/system/index.ts';
 import { projectOperations, resourceKinds, stores } from './stores.ts';
 import { version } from './version.ts';
@@ -79,7 +83,8 @@ async function build(config: Config, { clock, log, closers }: Basics): Promise<S
   mkdirSync(config.folder, { recursive: true });
 
   const db = await openDb(config, { clock, log });
-  closers.add('database', () => db[Symbol.asyncDispose]().then(() => undefined));
+  closers.add('database', async () => db[Symbol.asyncDispose]());
+  const objects = await createFileObjects({ folder: join(config.folder, 'objects'), clock });
   const ledger = createLedger({ db, clock, log });
   closers.add('ledger', ledger.stop);
   const analytics = createAnalytics({
@@ -87,16 +92,23 @@ async function build(config: Config, { clock, log, closers }: Basics): Promise<S
     threads: config.analyticsThreads,
     tempFolder: join(config.folder, 'tmp'),
   });
-  closers.add('analytics', () => analytics[Symbol.asyncDispose]().then(() => undefined));
+  closers.add('analytics', async () => analytics[Symbol.asyncDispose]());
   const auth = createAuth({ db, clock, trustLoopback: isLoopback(config.host), allowedHosts: config.allowedHosts });
   if (!isLoopback(config.host) && !(await auth.hasTokens()))
     throw new SlipwayError('bind_refused', { host: config.host });
 
   const projects = createProjects({ db, objects, kinds: resourceKinds, operations: projectOperations });
 
+  const data = createData({ db, ids, objects, analytics, uploadFolder: join(config.folder, 'objects', 'uploads') });
+  const quality = createQuality({ db, ids, clock, analytics, datasets: data });
+  const tracking = createTracking({ db, clock, ids, objects });
+
   const bindings: Binding[] = [
     systemBinding({ auth, objects, metrics, clock, version, dialect: db.dialect, startedAt, sections: async () => [] }),
     projectsBinding(projects),
+    dataBinding(data),
+    qualityBinding(quality),
+    trackingBinding({ tracking, objects, clock }),
     governanceBinding({ ledger, explainers: {} }),
   ];
   const http = await createHttpServer({

@@ -13,15 +13,16 @@ export interface ResourceChange {
   readonly actor: string;
 }
 
+// Methods, not function properties: a kind of one spec type then fits where any kind is accepted, and `projects` hands
+// `parse`'s result back to the same kind's `apply` only.
 export interface ResourceKind<S> {
   readonly kind: string;
-  /** Checks a declaration. Throws `request_invalid` with the path, the value and the remedy. Pure. */
-  readonly parse: (name: string, spec: unknown) => S;
+  /** Checks a declaration. Throws `resource_invalid` with the path, the value and the remedy. Pure. */
+  parse(name: string, spec: unknown): S;
   /** Creates or changes the thing. Runs in the writer: awaits nothing but the transaction. */
-  readonly apply: (trx: Trx, change: ResourceChange & { readonly spec: S }) => Promise<void>;
+  apply(trx: Trx, change: ResourceChange & { readonly spec: S }): Promise<void>;
   /** Takes the thing out of use. History that refers to it stays readable. */
-  readonly remove: (trx: Trx, change: Omit<ResourceChange, 'digest'>) => Promise<void>;
+  remove(trx: Trx, change: Omit<ResourceChange, 'digest'>): Promise<void>;
 }
 
-/** Keeps the spec type inside one kind; `projects` only hands `parse`'s result back to `apply`. */
-export type AnyResourceKind = ResourceKind<never>;
+export type AnyResourceKind = ResourceKind<unknown>;

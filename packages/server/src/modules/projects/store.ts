@@ -8,7 +8,7 @@ import { canonicalJson, SlipwayError } from '@slipway/contract';
 import type { Kysely } from 'kysely';
 import type { Operation, StoreModule, Trx } from '../../platform/db/db.ts';
 import { operation } from '../../platform/db/db.ts';
-import type { AnyResourceKind, ResourceKind } from './resource.ts';
+import type { AnyResourceKind } from './resource.ts';
 
 export interface ProjectTables {
   projects_project: {
@@ -89,9 +89,6 @@ async function ownerOf(tables: Kysely<ProjectTables>, kind: string, name: string
   return row?.project;
 }
 
-/** Each kind's spec type is known only to the kind: what its `parse` made is what its `apply` gets. */
-const opaque = (kind: AnyResourceKind): ResourceKind<unknown> => kind as unknown as ResourceKind<unknown>;
-
 async function removeResource(
   trx: Trx,
   kind: AnyResourceKind,
@@ -108,8 +105,8 @@ async function removeResource(
 
 async function putResource(trx: Trx, kind: AnyResourceKind, input: ApplyInput, wanted: WantedResource): Promise<void> {
   const { project, actor } = input;
-  const spec = opaque(kind).parse(wanted.name, wanted.spec);
-  await opaque(kind).apply(trx, { name: wanted.name, spec, digest: wanted.digest, project, actor });
+  const spec = kind.parse(wanted.name, wanted.spec);
+  await kind.apply(trx, { name: wanted.name, spec, digest: wanted.digest, project, actor });
   const row = { digest: wanted.digest, spec: canonicalJson(wanted.spec), applied_at: trx.now };
   await trx
     .tables<ProjectTables>()
