@@ -7,8 +7,8 @@ import { decodePageToken, encodePageToken, fingerprintOf } from '../../lib/page-
 import type { Comparison, Filter, FilterLanguage, OrderKey } from '../../lib/search-filter/search-filter.ts';
 import { filterError } from '../../lib/search-filter/search-filter.ts';
 import type { Db } from '../../platform/db/db.ts';
-import type { FilterSource } from './conditions.ts';
-import { filterCondition, numberCondition, textCondition } from './conditions.ts';
+import type { FilterSource } from '../../lib/search-filter/filter-sql.ts';
+import { filterCondition, numberCondition, textCondition } from '../../lib/search-filter/filter-sql.ts';
 import { hydrateExperiments, scan } from './read.ts';
 import type { TrackingTables } from './tables.ts';
 

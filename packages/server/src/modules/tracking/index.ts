@@ -33,7 +33,7 @@ import { changeLoggedModel, createLoggedModel, logModelMetrics } from './operati
 import type { RunChange } from './operations/runs.ts';
 import { createRun, deleteRun, deleteTag, restoreRun, updateRun } from './operations/runs.ts';
 import { findExperiment, getExperiment, getRun, hydrateRuns, scan } from './read.ts';
-import { inList } from './rows.ts';
+import { inList } from '../../lib/search-filter/filter-sql.ts';
 import { runNameOf } from './run-name.ts';
 import { searchRunIds } from './search.ts';
 

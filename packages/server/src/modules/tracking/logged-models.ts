@@ -7,12 +7,11 @@ import { decodePageToken, encodePageToken, fingerprintOf } from '../../lib/page-
 import type { Comparison, Filter, FilterLanguage } from '../../lib/search-filter/search-filter.ts';
 import { filterError, parseFilter } from '../../lib/search-filter/search-filter.ts';
 import type { Db } from '../../platform/db/db.ts';
-import type { FilterSource } from './conditions.ts';
-import { filterCondition, numberCondition, textCondition } from './conditions.ts';
+import type { FilterSource } from '../../lib/search-filter/filter-sql.ts';
+import { filterCondition, inList, numberCondition, textCondition } from '../../lib/search-filter/filter-sql.ts';
 import type { LoggedModelStatus } from './operations/logged-models.ts';
 import { loggedModelStatuses } from './operations/logged-models.ts';
 import { groupBy, metricValue, scan } from './read.ts';
-import { inList } from './rows.ts';
 
 export interface LoggedModelMetric {
   readonly key: string;

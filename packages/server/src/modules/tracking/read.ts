@@ -4,7 +4,7 @@ import { runStatuses, SlipwayError } from '@slipway/contract';
 import type { RawBuilder, Compilable } from 'kysely';
 import { sql } from 'kysely';
 import type { Db } from '../../platform/db/db.ts';
-import { inList } from './rows.ts';
+import { inList } from '../../lib/search-filter/filter-sql.ts';
 import type { TrackingTables } from './tables.ts';
 
 /** A raw statement as something that `Db.scan` takes. */

@@ -34,14 +34,3 @@ export function rowsFrom(
   const source = dialect === 'sqlite' ? sql`json_each(${json})` : sql`json_array_elements(${json}::json) as e(value)`;
   return sql`(select ${sql.join(cells)} from ${source}) as input`;
 }
-
-/** `column in (…)` for a list of any length. */
-export function inList(
-  dialect: Dialect,
-  column: RawBuilder<unknown>,
-  values: readonly string[] | readonly number[],
-): RawBuilder<boolean> {
-  if (dialect === 'sqlite') return sql`${column} in (select value from json_each(${JSON.stringify(values)}))`;
-  const type = sql.raw(typeof values[0] === 'number' ? 'bigint[]' : 'text[]');
-  return sql`${column} = any(${[...values]}::${type})`;
-}

@@ -20,7 +20,7 @@ import type { Filter, OrderKey } from '../../lib/search-filter/search-filter.ts'
 import type { Db } from '../../platform/db/db.ts';
 import { conjuncts, indexRange, keyIdOf, runCondition } from './conditions.ts';
 import { scan } from './read.ts';
-import { inList } from './rows.ts';
+import { inList } from '../../lib/search-filter/filter-sql.ts';
 
 type Sql = RawBuilder<unknown>;
 

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { Trx } from '../../../platform/db/db.ts';
-import { inList, rowsFrom } from '../rows.ts';
+import { inList } from '../../../lib/search-filter/filter-sql.ts';
+import { rowsFrom } from '../rows.ts';
 import type { TrackingTables } from '../tables.ts';
 
 /** The dictionary ids of these keys; unknown keys are added. Rows of the dictionary never change. */
