@@ -14,6 +14,8 @@ const awkward = [
   -3.4028234663852886e38,
   1e-45,
   -1e-45,
+  1e-60,
+  -1e-60,
   1e300,
 ];
 const value = fc.oneof(

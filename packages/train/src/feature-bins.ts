@@ -19,7 +19,8 @@ export type NumberColumn = Float64Array | Float32Array;
 export type Thresholds = Float32Array;
 
 export function thresholdBetween(a: number, b: number): number {
-  const middle = Math.fround(a / 2 + b / 2);
+  // Adding 0 turns -0 into 0: equal, but of another bit pattern.
+  const middle = Math.fround(a / 2 + b / 2) + 0;
   return middle >= a && middle < b ? middle : a;
 }
 
@@ -72,8 +73,8 @@ function distinctValues(column: NumberColumn): DistinctValues {
   let total = 0;
   for (let row = 0; row < column.length; row += stride) {
     const value = column[row] as number;
-    // Adding 0 turns -0 into 0.
-    if (value === value) sample[total++] = value + 0;
+    // Adding 0 turns -0 into 0, once the value is a float32.
+    if (value === value) sample[total++] = Math.fround(value) + 0;
   }
   const present = sample.subarray(0, total);
   radixSort(new Uint32Array(present.buffer, 0, total), new Uint32Array(total));
@@ -146,26 +147,28 @@ interface BinTable {
   readonly high: Uint8Array;
 }
 
+/** Place of a float's upper 16 bits in numeric order: NaN with sign, -Infinity, ..., 0, ..., Infinity, NaN. */
+function prefixOrder(prefix: number): number {
+  return prefix < 32_768 ? prefix + 32_768 : 65_535 - prefix;
+}
+
 function createBinTable(thresholds: Thresholds): BinTable {
-  const low = new Uint8Array(65_536);
-  const high = new Uint8Array(65_536);
-  const float = new Float32Array(1);
-  const raw = new Uint32Array(float.buffer);
-  let bin = 0;
-  let previous = -1;
-  // Prefixes in numeric order, from -NaN's over -Infinity, 0 and Infinity to NaN's.
-  for (let order = 0; order < 65_536; order++) {
-    const prefix = order < 32_768 ? 65_535 - order : order - 32_768;
-    raw[0] = order < 32_768 ? ((prefix << 16) | 0xffff) >>> 0 : prefix << 16;
-    const lowest = float[0] as number;
-    while (bin < thresholds.length && lowest > (thresholds[bin] as number)) bin += 1;
-    low[prefix] = bin;
-    if (previous >= 0) high[previous] = bin;
-    previous = prefix;
+  const raw = new Uint32Array(thresholds.buffer, thresholds.byteOffset, thresholds.length);
+  // Floats of a later prefix than the threshold's are above it; those of its own prefix may be on either side.
+  const lowInOrder = new Uint8Array(65_537);
+  for (let i = 0; i < thresholds.length; i++) {
+    const after = prefixOrder((raw[i] as number) >>> 16) + 1;
+    const next = i + 1 < thresholds.length ? prefixOrder((raw[i + 1] as number) >>> 16) + 1 : lowInOrder.length;
+    lowInOrder.fill(i + 1, after, next);
   }
-  // The prefix of -Infinity holds only itself and NaN, and NaN compares false: bin 0 from its lowest bits is right.
-  high[previous] = thresholds.length;
-  return { low, high };
+  const inRawOrder = (ordered: Uint8Array): Uint8Array => {
+    const table = new Uint8Array(65_536);
+    table.set(ordered.subarray(32_768));
+    table.set(ordered.subarray(0, 32_768).reverse(), 32_768);
+    return table;
+  };
+  // The bins of a prefix end where those of the next one begin.
+  return { low: inRawOrder(lowInOrder.slice(0, 65_536)), high: inRawOrder(lowInOrder.slice(1)) };
 }
 
 export interface BinTarget {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { areaUnderRoc, logLoss, rootMeanSquare } from './loss.ts';
+import { areaUnderRoc, binaryLogLoss, logLoss, rootMeanSquare } from './loss.ts';
 
 const row = fc.record({
   score: fc.oneof(fc.integer({ min: -3, max: 3 }), fc.double({ min: -9, max: 9, noNaN: true })),
@@ -39,6 +39,12 @@ test('the log loss over products equals the plain mean of logarithms', () => {
       for (const weights of [undefined, ones]) {
         const loss = logLoss(values.length, (index) => values[index] ?? 0, weights);
         assert.ok(Math.abs(loss - plain) <= 1e-11 * Math.max(1, plain), `${loss} ${plain}`);
+        const labels = values.map((_, index) => index % 2);
+        const ofOne = Float64Array.from(values, (p, index) => (index % 2 === 1 ? p : 1 - p));
+        const binary = binaryLogLoss(ofOne, labels, weights);
+        const clipped = values.map((p, index) => (index % 2 === 1 ? p : 1 - (1 - p)));
+        const expected = logLoss(clipped.length, (index) => clipped[index] ?? 0, undefined);
+        assert.ok(Math.abs(binary - expected) <= 1e-11 * Math.max(1, expected), `${binary} ${expected}`);
       }
     }),
   );

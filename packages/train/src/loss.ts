@@ -33,6 +33,30 @@ export function logLoss(
   return (sum - log(product)) / weightSum;
 }
 
+/** The same for labels 0 and 1 and probabilities of 1. */
+export function binaryLogLoss(
+  probabilities: Float32Array | Float64Array,
+  labels: ArrayLike<number>,
+  weights: ArrayLike<number> | undefined,
+): number {
+  const rows = labels.length;
+  if (weights !== undefined) {
+    return logLoss(rows, (row) => Math.abs(1 - (labels[row] as number) - (probabilities[row] as number)), weights);
+  }
+  let sum = 0;
+  let product = 1;
+  for (let row = 0; row < rows; row++) {
+    // p where the label is 1, 1 - p where it is 0.
+    const p = Math.abs(1 - (labels[row] as number) - (probabilities[row] as number));
+    product *= p > probabilityMin ? p : probabilityMin;
+    if (product < 1e-280) {
+      sum -= log(product);
+      product = 1;
+    }
+  }
+  return (sum - log(product)) / rows;
+}
+
 /** Square root of the weighted mean squared difference. */
 export function rootMeanSquare(
   rows: number,

@@ -16,7 +16,7 @@ import { assignBins, findBins } from './feature-bins.ts';
 import type { NumberColumn, Thresholds } from './feature-bins.ts';
 import { createKernels, resultOffsets } from './kernels.ts';
 import type { Kernels } from './kernels.ts';
-import { areaUnderRoc, logLoss, rootMeanSquare } from './loss.ts';
+import { areaUnderRoc, binaryLogLoss, logLoss, rootMeanSquare } from './loss.ts';
 import { powerOfTwoUpTo } from './portable-math.ts';
 import { addBase, addTree, applyLink, predictTrees, toFloat32Columns } from './predict-trees.ts';
 import { createRandom, sampleSorted } from './random.ts';
@@ -236,11 +236,7 @@ function createBooster(data: TrainingData, { settings, task }: BoosterOptions): 
       const used = isWeighted ? weights : undefined;
       switch (task.objective) {
         case 'binary':
-          return logLoss(
-            rowCount,
-            (row) => (labels[row] === 1 ? (probabilities[row] as number) : 1 - (probabilities[row] as number)),
-            used,
-          );
+          return binaryLogLoss(probabilities.subarray(0, rowCount), labels, used);
         case 'multiclass':
           return logLoss(rowCount, (row) => probabilities[(labels[row] as number) * layout.rows + row] as number, used);
         case 'regression':
@@ -358,11 +354,7 @@ function createHoldOut(rows: LabelledRows, task: BoostingTask): HoldOut {
       switch (task.objective) {
         case 'binary':
           return {
-            loss: logLoss(
-              count,
-              (row) => (labels[row] === 1 ? (predicted[row] as number) : 1 - (predicted[row] as number)),
-              weights,
-            ),
+            loss: binaryLogLoss(predicted, labels, weights),
             auc: areaUnderRoc(margins, labels, weights),
           };
         case 'multiclass':
