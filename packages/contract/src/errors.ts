@@ -40,6 +40,10 @@ export const errorCatalogue = {
     403,
     'The request was refused because its {header} is "{value}", which is not this server. Open the console at the address that `slipway up` printed.',
   ),
+  http_malformed: caller(
+    400,
+    'The bytes received are not an HTTP request that can be answered: {problem}. Check the method, the length of the headers and the encoding of the path.',
+  ),
   request_timed_out: {
     status: 408,
     retryable: true,

@@ -3,7 +3,7 @@ import { allRoutes, pipelinesRoutes } from '@slipway/contract';
 import type { ClientOf, ClientOptions } from './client.ts';
 import { createClientOf } from './client.ts';
 
-export const apiRoutes = { ...allRoutes, ...pipelinesRoutes } as const;
+export const apiRoutes = allRoutes;
 
 export type Client = ClientOf<typeof apiRoutes>;
 

@@ -6,6 +6,7 @@
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { createServer } from 'node:http';
+import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import fastify from 'fastify';
@@ -67,6 +68,7 @@ export async function createHttpServer(options: HttpOptions): Promise<HttpServer
     logger: false,
     routerOptions: { maxParamLength: 1000, ignoreTrailingSlash: false, caseSensitive: true },
     exposeHeadRoutes: false,
+    clientErrorHandler: answerMalformed,
     serverFactory: (handler) => {
       server = createServer(
         { requestTimeout: 300_000, headersTimeout: 30_000, keepAliveTimeout: 65_000, maxHeaderSize: 16_384 },
@@ -124,6 +126,16 @@ export async function createHttpServer(options: HttpOptions): Promise<HttpServer
       cut();
     },
   };
+}
+
+/** Bytes that the HTTP parser refused: there is no request to route, only a socket to answer and close. */
+function answerMalformed(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
+  const known = new SlipwayError('http_malformed', { problem: error.code ?? error.message });
+  const body = JSON.stringify(known.toBody());
+  socket.end(
+    `HTTP/1.1 ${known.status} Bad Request\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+  );
 }
 
 const newRequestId = (): string => randomBytes(16).toString('hex');
