@@ -1,11 +1,10 @@
 /** The client of Slipway's whole API. */
-import { allRoutes, pipelinesRoutes } from '@slipway/contract';
+import type { AllRoutes } from '@slipway/contract';
+import { allRoutes } from '@slipway/contract';
 import type { ClientOf, ClientOptions } from './client.ts';
 import { createClientOf } from './client.ts';
 
-export const apiRoutes = allRoutes;
-
-export type Client = ClientOf<typeof apiRoutes>;
+export type Client = ClientOf<AllRoutes>;
 
 /**
  * @example
@@ -13,5 +12,5 @@ export type Client = ClientOf<typeof apiRoutes>;
  * const run = await client.pipelines.run({ params: { pipeline: 'train' }, body: { params: {} } });
  */
 export function createClient(options: ClientOptions): Client {
-  return createClientOf(apiRoutes, options);
+  return createClientOf(allRoutes, options);
 }

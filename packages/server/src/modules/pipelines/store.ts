@@ -1,0 +1,515 @@
+/**
+ * The writes of pipelines. Every outcome of a step is one transaction: the step's row, its outputs, the cache, the steps
+ * that it unblocks with their jobs, the end of the run, and the events.
+ *
+ * Outcomes are fenced: only the job run (job id, fence) that began an attempt may end it, and only while the step is live.
+ * A second, late writer changes nothing and is told so with `job_lease_lost`.
+ */
+import { join } from 'node:path';
+import type { PipelineSpec, StepOutput } from '@slipway/contract';
+import { SlipwayError } from '@slipway/contract';
+import type { AnyOperation, StoreModule, Trx } from '../../platform/db/db.ts';
+import { operation } from '../../platform/db/db.ts';
+import type { PipelinesTables, RunRow, StepRow } from './rows.ts';
+import { isLiveRun, isLiveStep } from './rows.ts';
+import { cancelDeadlineMs, endSteps, lockRun, queueStep, skipDependents, unblock } from './transitions.ts';
+
+const insertRows = 400;
+
+export interface NewStep {
+  readonly step: string;
+  readonly position: number;
+  readonly blockers: number;
+  readonly isForced: boolean;
+  readonly isInline: boolean;
+  /** Outputs and origin of a step whose result is kept from the run that this one repeats. */
+  readonly kept?: { readonly outputs: Readonly<Record<string, StepOutput>>; readonly reason: string } | undefined;
+}
+
+export interface StartRun {
+  readonly id: string;
+  readonly pipeline: string;
+  readonly graphDigest: string;
+  readonly bundle: string;
+  readonly file: string;
+  readonly commit: string | undefined;
+  readonly params: Readonly<Record<string, unknown>>;
+  readonly datasets: readonly unknown[];
+  readonly useCache: boolean;
+  readonly reason: string | undefined;
+  readonly rerunOf: string | undefined;
+  readonly idempotencyKey: string | undefined;
+  readonly timeLimitMs: number;
+  readonly steps: readonly NewStep[];
+  readonly edges: readonly (readonly [from: string, to: string])[];
+  readonly actor: string;
+}
+
+export const startRun = operation('pipelines.start-run', async (trx, input: StartRun): Promise<RunRow> => {
+  const tables = trx.tables<PipelinesTables>();
+  if (input.idempotencyKey !== undefined) {
+    const there = await tables
+      .selectFrom('pipelines_run')
+      .selectAll()
+      .where('idempotency_key', '=', input.idempotencyKey)
+      .executeTakeFirst();
+    if (there) return there;
+  }
+  const open = input.steps.filter((s) => s.kept === undefined);
+  if (open.length === 0)
+    throw new SlipwayError('conflict', { problem: 'No step is left to run: every result is kept.' });
+  const deadlineAt = trx.now + input.timeLimitMs;
+  const run: RunRow = {
+    id: input.id,
+    pipeline: input.pipeline,
+    graph_digest: input.graphDigest,
+    bundle: input.bundle,
+    file: input.file,
+    state: 'running',
+    params: JSON.stringify(input.params),
+    datasets: JSON.stringify(input.datasets),
+    use_cache: input.useCache ? 1 : 0,
+    reason: input.reason ?? null,
+    problem: null,
+    open_steps: open.length,
+    started_by: input.actor,
+    started_at: trx.now,
+    finished_at: null,
+    deadline_at: deadlineAt,
+    commit_id: input.commit ?? null,
+    rerun_of: input.rerunOf ?? null,
+    idempotency_key: input.idempotencyKey ?? null,
+  };
+  await tables.insertInto('pipelines_run').values(run).execute();
+  await insertSteps(trx, input, deadlineAt);
+  await trx.emit({
+    kind: 'pipeline-run.started',
+    actor: input.actor,
+    subject: input.id,
+    body: {
+      pipeline: input.pipeline,
+      params: input.params,
+      bundle: input.bundle,
+      commit: input.commit,
+      datasets: input.datasets,
+      reason: input.reason,
+      rerunOf: input.rerunOf,
+    },
+  });
+  return run;
+});
+
+async function insertSteps(trx: Trx, input: StartRun, deadlineAt: number): Promise<void> {
+  const tables = trx.tables<PipelinesTables>();
+  const rows: StepRow[] = [];
+  for (const step of input.steps) {
+    const isReady = step.kept === undefined && step.blockers === 0;
+    const jobId = isReady ? await queueStep(trx, input.id, step.step, { runAt: trx.now, deadlineAt }) : null;
+    rows.push({
+      run: input.id,
+      step: step.step,
+      position: step.position,
+      state: step.kept !== undefined ? 'reused' : isReady ? 'queued' : 'waiting',
+      blockers: step.blockers,
+      is_forced: step.isForced ? 1 : 0,
+      is_inline: step.isInline ? 1 : 0,
+      attempt: 0,
+      failures: 0,
+      job_id: jobId,
+      fence: null,
+      pid: null,
+      pid_started: null,
+      reason: step.kept?.reason ?? null,
+      problem: null,
+      cache_parts: null,
+      outputs: step.kept === undefined ? null : JSON.stringify(step.kept.outputs),
+      tracking_run: null,
+      queued_at: isReady ? trx.now : null,
+      started_at: null,
+      finished_at: step.kept === undefined ? null : trx.now,
+      deadline_at: step.kept === undefined ? deadlineAt : null,
+    });
+  }
+  for (let i = 0; i < rows.length; i += insertRows) {
+    await tables
+      .insertInto('pipelines_step')
+      .values(rows.slice(i, i + insertRows))
+      .execute();
+  }
+  const edges = input.edges.map(([from, to]) => ({ run: input.id, from_step: from, to_step: to }));
+  for (let i = 0; i < edges.length; i += insertRows) {
+    await tables
+      .insertInto('pipelines_edge')
+      .values(edges.slice(i, i + insertRows))
+      .execute();
+  }
+}
+
+export interface Claim {
+  readonly run: string;
+  readonly step: string;
+  readonly jobId: number;
+  readonly fence: number;
+}
+
+/** Ends with `job_lease_lost` unless this job run may still decide about the step. */
+async function claimed(trx: Trx, claim: Claim): Promise<{ run: RunRow; step: StepRow }> {
+  const run = await lockRun(trx, claim.run);
+  const step = await trx
+    .tables<PipelinesTables>()
+    .selectFrom('pipelines_step')
+    .selectAll()
+    .where('run', '=', claim.run)
+    .where('step', '=', claim.step)
+    .executeTakeFirst();
+  const isOlder = step?.job_id === claim.jobId && (step.fence ?? 0) <= claim.fence;
+  if (!step || !isLiveStep(step.state) || !isOlder) {
+    throw new SlipwayError('job_lease_lost', { job: claim.jobId, fence: claim.fence });
+  }
+  return { run, step };
+}
+
+export interface BeginStep extends Claim {
+  readonly pid: number;
+  readonly pidStarted: string;
+  readonly timeoutMs: number;
+  readonly reason: string;
+  readonly parts: unknown;
+}
+
+/** An attempt starts: the process exists but waits for this commit. Answers the attempt's number, or that the step was cancelled meanwhile. */
+export const beginStep = operation(
+  'pipelines.begin-step',
+  async (trx, input: BeginStep): Promise<{ readonly attempt: number } | 'cancelled'> => {
+    const { step } = await claimed(trx, input);
+    if (step.state === 'cancelling') return 'cancelled';
+    const attempt = step.attempt + 1;
+    const tables = trx.tables<PipelinesTables>();
+    await tables
+      .updateTable('pipelines_step')
+      .set({
+        state: 'running',
+        attempt,
+        job_id: input.jobId,
+        fence: input.fence,
+        pid: input.pid,
+        pid_started: input.pidStarted,
+        reason: input.reason,
+        problem: null,
+        cache_parts: JSON.stringify(input.parts),
+        started_at: step.started_at ?? trx.now,
+        deadline_at: trx.now + input.timeoutMs + cancelDeadlineMs,
+      })
+      .where('run', '=', input.run)
+      .where('step', '=', input.step)
+      .execute();
+    if (step.state === 'running') {
+      await closeAttempt(trx, step, 'The server that ran this attempt stopped.');
+    }
+    await tables
+      .insertInto('pipelines_attempt')
+      .values({
+        run: input.run,
+        step: input.step,
+        number: attempt,
+        started_at: trx.now,
+        finished_at: null,
+        problem: null,
+      })
+      .execute();
+    return { attempt };
+  },
+);
+
+async function closeAttempt(
+  trx: Trx,
+  step: Pick<StepRow, 'run' | 'step' | 'attempt'>,
+  problem: string | null,
+): Promise<void> {
+  await trx
+    .tables<PipelinesTables>()
+    .updateTable('pipelines_attempt')
+    .set({ finished_at: trx.now, problem })
+    .where('run', '=', step.run)
+    .where('step', '=', step.step)
+    .where('number', '=', step.attempt)
+    .where('finished_at', 'is', null)
+    .execute();
+}
+
+export interface FinishStep extends Claim {
+  readonly state: 'succeeded' | 'reused';
+  readonly outputs: Readonly<Record<string, StepOutput>>;
+  readonly reason: string;
+  readonly trackingRun: string | undefined;
+  /** Stores the result for later runs. */
+  readonly cache: { readonly key: string; readonly parts: unknown } | undefined;
+}
+
+/** Success: outputs, cache, successors and events in one commit. Answers an inline successor that this job run now holds. */
+export const finishStep = operation(
+  'pipelines.finish-step',
+  async (trx, input: FinishStep): Promise<{ readonly next: string | undefined }> => {
+    const { run, step } = await claimed(trx, input);
+    const tables = trx.tables<PipelinesTables>();
+    const outputs = JSON.stringify(input.outputs);
+    await tables
+      .updateTable('pipelines_step')
+      .set({
+        state: input.state,
+        outputs,
+        reason: input.reason,
+        problem: null,
+        cache_parts: input.cache === undefined ? step.cache_parts : JSON.stringify(input.cache.parts),
+        tracking_run: input.trackingRun ?? null,
+        pid: null,
+        fence: input.fence,
+        started_at: step.started_at ?? trx.now,
+        finished_at: trx.now,
+        deadline_at: null,
+      })
+      .where('run', '=', input.run)
+      .where('step', '=', input.step)
+      .execute();
+    if (step.attempt > 0) await closeAttempt(trx, step, null);
+    if (input.cache !== undefined && input.state === 'succeeded') {
+      const row = { parts: JSON.stringify(input.cache.parts), outputs, run: input.run, created_at: trx.now };
+      await tables
+        .insertInto('pipelines_cache')
+        .values({ cache_key: input.cache.key, pipeline: run.pipeline, step: input.step, ...row })
+        .onConflict((conflict) => conflict.column('cache_key').doUpdateSet(row))
+        .execute();
+    }
+    await trx.emit({
+      kind: 'step.finished',
+      actor: `step:${input.run}/${input.step}`,
+      subject: input.run,
+      body: {
+        pipeline: run.pipeline,
+        step: input.step,
+        state: input.state,
+        attempt: step.attempt,
+        outputs: digestsOf(input.outputs),
+      },
+    });
+    const next = await unblock(trx, { run, step: input.step, jobId: input.jobId, fence: input.fence });
+    await endSteps(trx, run, 1);
+    return { next };
+  },
+);
+
+function digestsOf(outputs: Readonly<Record<string, StepOutput>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(outputs).flatMap(([name, output]) => ('artifact' in output ? [[name, output.artifact.digest]] : [])),
+  );
+}
+
+export interface FailStep extends Claim {
+  readonly problem: string;
+  /** Set when another attempt shall start after this delay, milliseconds. */
+  readonly retryInMs: number | undefined;
+  readonly trackingRun: string | undefined;
+}
+
+/** An attempt failed: another one is queued, or the step has failed and what depends on it is skipped. */
+export const failStep = operation('pipelines.fail-step', async (trx, input: FailStep): Promise<void> => {
+  const { run, step } = await claimed(trx, input);
+  await closeAttempt(trx, step, input.problem);
+  const isRetried = input.retryInMs !== undefined && step.state !== 'cancelling' && run.state === 'running';
+  if (isRetried) {
+    const when = { runAt: trx.now + (input.retryInMs ?? 0), deadlineAt: run.deadline_at };
+    const jobId = await queueStep(trx, input.run, input.step, when);
+    await trx
+      .tables<PipelinesTables>()
+      .updateTable('pipelines_step')
+      .set({
+        state: 'retrying',
+        failures: step.failures + 1,
+        job_id: jobId,
+        fence: null,
+        pid: null,
+        problem: input.problem,
+        tracking_run: input.trackingRun ?? null,
+        deadline_at: run.deadline_at,
+      })
+      .where('run', '=', input.run)
+      .where('step', '=', input.step)
+      .execute();
+    return;
+  }
+  const state = step.state === 'cancelling' ? 'cancelled' : 'failed';
+  await endStep(trx, run, step, { state, problem: input.problem, trackingRun: input.trackingRun });
+});
+
+interface StepEnd {
+  readonly state: 'failed' | 'cancelled';
+  readonly problem: string;
+  readonly trackingRun?: string | undefined;
+}
+
+async function endStep(trx: Trx, run: RunRow, step: StepRow, end: StepEnd): Promise<void> {
+  await trx
+    .tables<PipelinesTables>()
+    .updateTable('pipelines_step')
+    .set({
+      state: end.state,
+      failures: step.failures + (end.state === 'failed' ? 1 : 0),
+      problem: end.problem,
+      tracking_run: end.trackingRun ?? step.tracking_run,
+      pid: null,
+      finished_at: trx.now,
+      deadline_at: null,
+    })
+    .where('run', '=', step.run)
+    .where('step', '=', step.step)
+    .execute();
+  await trx.emit({
+    kind: 'step.finished',
+    actor: `step:${step.run}/${step.step}`,
+    subject: step.run,
+    body: {
+      pipeline: run.pipeline,
+      step: step.step,
+      state: end.state,
+      attempt: step.attempt,
+      problem: end.problem.slice(0, 4000),
+    },
+  });
+  const skipped = await skipDependents(trx, step);
+  await endSteps(
+    trx,
+    run,
+    1 + skipped,
+    end.state === 'failed' ? `Step "${step.step}" failed: ${end.problem}` : undefined,
+  );
+}
+
+/** Stops a run: what has not begun is cancelled at once, what runs is asked to stop and has until its deadline. */
+export const cancelRun = operation(
+  'pipelines.cancel-run',
+  async (
+    trx,
+    input: { readonly run: string; readonly actor: string; readonly problem?: string | undefined },
+  ): Promise<RunRow> => {
+    const run = await lockRun(trx, input.run);
+    if (!isLiveRun(run.state)) {
+      throw new SlipwayError('pipeline_run_over', { run: input.run, state: run.state, verb: 'cancelled' });
+    }
+    const tables = trx.tables<PipelinesTables>();
+    const problem = input.problem ?? `cancelled by ${input.actor}`;
+    const ended = await tables
+      .updateTable('pipelines_step')
+      .set({ state: 'cancelled', problem, finished_at: trx.now, deadline_at: null })
+      .where('run', '=', input.run)
+      .where('state', 'in', ['waiting', 'queued', 'retrying'])
+      .returning('step')
+      .execute();
+    await tables
+      .updateTable('pipelines_step')
+      .set({ state: 'cancelling', problem, deadline_at: trx.now + cancelDeadlineMs })
+      .where('run', '=', input.run)
+      .where('state', '=', 'running')
+      .execute();
+    if (run.open_steps > ended.length) {
+      await tables
+        .updateTable('pipelines_run')
+        .set({ state: 'cancelling', problem, deadline_at: trx.now + cancelDeadlineMs })
+        .where('id', '=', input.run)
+        .execute();
+    }
+    await trx.emit({
+      kind: 'pipeline-run.cancel-requested',
+      actor: input.actor,
+      subject: input.run,
+      body: { pipeline: run.pipeline, problem },
+    });
+    return endSteps(trx, run, ended.length, problem);
+  },
+);
+
+/**
+ * Ends a step from outside its job run: its deadline passed, or its job ended without recording an outcome.
+ * Does nothing when the step has ended or moved on meanwhile.
+ */
+export const expireStep = operation(
+  'pipelines.expire-step',
+  async (
+    trx,
+    input: {
+      readonly run: string;
+      readonly step: string;
+      readonly jobId?: number | undefined;
+      readonly problem: string;
+      readonly isOverdue: boolean;
+    },
+  ): Promise<boolean> => {
+    const run = await lockRun(trx, input.run);
+    const step = await trx
+      .tables<PipelinesTables>()
+      .selectFrom('pipelines_step')
+      .selectAll()
+      .where('run', '=', input.run)
+      .where('step', '=', input.step)
+      .executeTakeFirst();
+    if (!step || !isLiveStep(step.state)) return false;
+    if (input.jobId !== undefined && step.job_id !== input.jobId) return false;
+    if (input.isOverdue && (step.deadline_at ?? Infinity) > trx.now) return false;
+    await closeAttempt(trx, step, input.problem);
+    const state = step.state === 'cancelling' ? 'cancelled' : 'failed';
+    await endStep(trx, run, step, { state, problem: input.problem });
+    return true;
+  },
+);
+
+/** A project declares a pipeline: the graph is kept by digest, so runs of older graphs stay readable. */
+export async function applyPipeline(
+  trx: Trx,
+  change: {
+    readonly name: string;
+    readonly spec: PipelineSpec;
+    readonly graphDigest: string;
+    readonly project: string;
+    readonly actor: string;
+  },
+): Promise<void> {
+  const tables = trx.tables<PipelinesTables>();
+  await tables
+    .insertInto('pipelines_graph')
+    .values({ digest: change.graphDigest, body: JSON.stringify(change.spec.graph) })
+    .onConflict((conflict) => conflict.column('digest').doNothing())
+    .execute();
+  const row = {
+    project: change.project,
+    graph_digest: change.graphDigest,
+    file: change.spec.file,
+    bundle: change.spec.bundle,
+    applied_at: trx.now,
+    applied_by: change.actor,
+  };
+  await tables
+    .insertInto('pipelines_pipeline')
+    .values({ name: change.name, ...row })
+    .onConflict((conflict) => conflict.column('name').doUpdateSet(row))
+    .execute();
+  await trx.emit({
+    kind: 'pipeline.applied',
+    actor: change.actor,
+    subject: `pipeline:${change.name}`,
+    body: { project: change.project, graph: change.graphDigest, bundle: change.spec.bundle },
+  });
+}
+
+export async function removePipeline(
+  trx: Trx,
+  change: { readonly name: string; readonly actor: string },
+): Promise<void> {
+  await trx.tables<PipelinesTables>().deleteFrom('pipelines_pipeline').where('name', '=', change.name).execute();
+  await trx.emit({ kind: 'pipeline.removed', actor: change.actor, subject: `pipeline:${change.name}`, body: {} });
+}
+
+export const pipelinesStore: StoreModule = {
+  name: 'pipelines',
+  migrations: join(import.meta.dirname, 'migrations'),
+  // Each is called through its own handle, which keeps its types.
+  operations: [startRun, beginStep, finishStep, failStep, cancelRun, expireStep] as unknown as readonly AnyOperation[],
+};
