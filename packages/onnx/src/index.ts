@@ -1,1 +1,20 @@
+export { OnnxError } from './errors.ts';
+export type { OnnxProblem } from './errors.ts';
+export { MODEL_FILE_BYTES_MAX, readModel, tensorTypes, writeModel } from './model-file.ts';
+export type {
+  OnnxAttribute,
+  OnnxDim,
+  OnnxGraph,
+  OnnxModel,
+  OnnxNode,
+  OnnxTensor,
+  OnnxValue,
+  OnnxValueType,
+  TensorData,
+} from './model-file.ts';
+export { readFeatureNames, readSignature } from './signature.ts';
+export type { Datatype, ModelSignature, TensorSignature } from './signature.ts';
 export type { LinearModel, Tree, TreeEnsemble } from './trees.ts';
+export { writeLinearModel } from './write-linear.ts';
+export { findTreeProblem, writeTreeEnsemble } from './write-trees.ts';
+export type { WriteTreesOptions } from './write-trees.ts';

@@ -1,0 +1,267 @@
+/**
+ * A tree ensemble as an ONNX file that every runtime reads: TreeEnsembleClassifier or TreeEnsembleRegressor of
+ * ai.onnx.ml 3, numeric tests `x <= threshold` with a side for NaN.
+ *
+ * All-numeric: one float input `features` [N, F]. With categories: one input per feature, [N, 1]; a text column passes a
+ * LabelEncoder that turns its i-th listed value into i and any other into NaN, then all columns are concatenated.
+ * Outputs: `label` [N] and `probabilities` [N, classes] for a classifier, `prediction` [N, 1] for a regression.
+ * Node hit rates carry the training rows of each node, so that explanations need no other file.
+ *
+ * Two habits of ONNX Runtime are written around: a regressor ignores LOGISTIC, so probabilities always come from the
+ * classifier; and a two-class classifier whose weights are all >= 0 skips LOGISTIC and cuts at 0.5, so such an ensemble
+ * gets one more tree with an unreachable negative leaf and a reachable leaf of -0, which changes no sum.
+ */
+import { OnnxError } from './errors.ts';
+import { FEATURE_NAMES_KEY, labelParts, makeModel, makeNode, makeValue, mlDomain } from './graph-parts.ts';
+import { writeModel } from './model-file.ts';
+import type { OnnxNode, OnnxValue } from './model-file.ts';
+import type { Tree, TreeEnsemble } from './trees.ts';
+
+export interface WriteTreesOptions {
+  /** Text features by name, with their values in code order: value i has code i, any other value is missing. */
+  readonly categories?: Readonly<Record<string, readonly string[]>>;
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
+/** ONNX file of the ensemble. Throws OnnxError 'model' for an ensemble that breaks the contract of trees.ts. */
+export function writeTreeEnsemble(ensemble: TreeEnsemble, options: WriteTreesOptions = {}): Uint8Array {
+  checkEnsemble(ensemble);
+  const front = writeInputs(ensemble.featureNames, options.categories ?? {});
+  const back = ensemble.link === 'identity' ? regressor(ensemble) : classifier(ensemble);
+  const metadata: Record<string, string> = { ...options.metadata };
+  metadata[FEATURE_NAMES_KEY] = JSON.stringify(ensemble.featureNames);
+  return writeModel(
+    makeModel({
+      name: 'trees',
+      nodes: [...front.nodes, back.node],
+      inputs: front.inputs,
+      outputs: back.outputs,
+      metadata,
+    }),
+  );
+}
+
+/** Input values and the nodes that join them to one tensor `features`; shared with the linear writer. */
+export function writeInputs(
+  featureNames: readonly string[],
+  categories: Readonly<Record<string, readonly string[]>>,
+): { readonly inputs: readonly OnnxValue[]; readonly nodes: readonly OnnxNode[] } {
+  const categorical = Object.entries(categories);
+  if (categorical.length === 0) return { inputs: [makeValue('features', 'FLOAT', featureNames.length)], nodes: [] };
+  for (const [name, values] of categorical) {
+    if (!featureNames.includes(name)) {
+      throw new OnnxError('model', `Categories are given for "${name}", which is not a feature of the model.`);
+    }
+    if (new Set(values).size !== values.length) {
+      throw new OnnxError('model', `The categories of "${name}" name the same value twice.`);
+    }
+  }
+  const inputs: OnnxValue[] = [];
+  const nodes: OnnxNode[] = [];
+  const columns: string[] = [];
+  for (const name of featureNames) {
+    const values = Object.hasOwn(categories, name) ? categories[name] : undefined;
+    inputs.push(makeValue(name, values === undefined ? 'FLOAT' : 'STRING', 1));
+    if (values === undefined) {
+      columns.push(name);
+      continue;
+    }
+    const code = `${name}/code`;
+    columns.push(code);
+    nodes.push(
+      makeNode({
+        opType: 'LabelEncoder',
+        inputs: [name],
+        outputs: [code],
+        attributes: {
+          keys_strings: values,
+          values_floats: Float32Array.from(values, (_, i) => i),
+          default_float: { float: Number.NaN },
+        },
+      }),
+    );
+  }
+  nodes.push(
+    makeNode({
+      opType: 'Concat',
+      domain: '',
+      inputs: columns,
+      outputs: ['features'],
+      attributes: { axis: { int: 1 } },
+    }),
+  );
+  return { inputs, nodes };
+}
+
+interface Part {
+  readonly node: OnnxNode;
+  readonly outputs: readonly OnnxValue[];
+}
+
+function classifier(ensemble: TreeEnsemble): Part {
+  const trees =
+    ensemble.link === 'logistic' && allWeightsPositive(ensemble.trees)
+      ? [...ensemble.trees, signTree()]
+      : ensemble.trees;
+  const nodes = flatten(trees, ensemble.classCount);
+  const labels = labelParts(ensemble.classLabels, 'classlabels_int64s');
+  const node = makeNode({
+    opType: 'TreeEnsembleClassifier',
+    inputs: ['features'],
+    outputs: ['label', 'probabilities'],
+    attributes: {
+      ...nodes.common,
+      class_treeids: nodes.leafTrees,
+      class_nodeids: nodes.leafNodes,
+      class_ids: nodes.leafClasses,
+      class_weights: nodes.leafValues,
+      base_values: new Float32Array(ensemble.classCount).fill(ensemble.baseScore),
+      post_transform: ensemble.link === 'softmax' ? 'SOFTMAX' : 'LOGISTIC',
+      ...labels.attributes,
+    },
+  });
+  const outputs = [
+    makeValue('label', labels.dataType),
+    makeValue('probabilities', 'FLOAT', ensemble.classLabels.length),
+  ];
+  return { node, outputs };
+}
+
+function regressor(ensemble: TreeEnsemble): Part {
+  const trees = ensemble.trees.length === 0 ? [signTree()] : ensemble.trees;
+  const nodes = flatten(trees, 1);
+  const node = makeNode({
+    opType: 'TreeEnsembleRegressor',
+    domain: mlDomain,
+    inputs: ['features'],
+    outputs: ['prediction'],
+    attributes: {
+      ...nodes.common,
+      target_treeids: nodes.leafTrees,
+      target_nodeids: nodes.leafNodes,
+      target_ids: nodes.leafClasses,
+      target_weights: nodes.leafValues,
+      base_values: Float32Array.of(ensemble.baseScore),
+      n_targets: { int: 1 },
+      aggregate_function: 'SUM',
+      post_transform: 'NONE',
+    },
+  });
+  return { node, outputs: [makeValue('prediction', 'FLOAT', 1)] };
+}
+
+/** The trees one after the other, as the operators want them: parallel arrays over all nodes and over all leaves. */
+function flatten(trees: readonly Tree[], classCount: number) {
+  const total = trees.reduce((sum, tree) => sum + tree.left.length, 0);
+  const modes: string[] = [];
+  const treeIds = new BigInt64Array(total);
+  const nodeIds = new BigInt64Array(total);
+  const features = new BigInt64Array(total);
+  const trueIds = new BigInt64Array(total);
+  const falseIds = new BigInt64Array(total);
+  const missing = new BigInt64Array(total);
+  const thresholds = new Float32Array(total);
+  const counts = new Float32Array(total);
+  const leaves: { tree: number; node: number; value: number }[] = [];
+  let at = 0;
+  for (const [treeId, tree] of trees.entries()) {
+    for (let node = 0; node < tree.left.length; node++, at++) {
+      const left = tree.left[node] ?? -1;
+      treeIds[at] = BigInt(treeId);
+      nodeIds[at] = BigInt(node);
+      counts[at] = tree.count[node] ?? 0;
+      modes.push(left < 0 ? 'LEAF' : 'BRANCH_LEQ');
+      if (left < 0) {
+        leaves.push({ tree: treeId, node, value: tree.value[node] ?? 0 });
+        continue;
+      }
+      features[at] = BigInt(tree.feature[node] ?? 0);
+      thresholds[at] = tree.threshold[node] ?? 0;
+      missing[at] = BigInt(tree.missingLeft[node] ?? 0);
+      trueIds[at] = BigInt(left);
+      falseIds[at] = BigInt(tree.right[node] ?? 0);
+    }
+  }
+  return {
+    common: {
+      nodes_treeids: treeIds,
+      nodes_nodeids: nodeIds,
+      nodes_modes: modes,
+      nodes_featureids: features,
+      nodes_values: thresholds,
+      nodes_truenodeids: trueIds,
+      nodes_falsenodeids: falseIds,
+      nodes_missing_value_tracks_true: missing,
+      nodes_hitrates: counts,
+    },
+    leafTrees: BigInt64Array.from(leaves, (leaf) => BigInt(leaf.tree)),
+    leafNodes: BigInt64Array.from(leaves, (leaf) => BigInt(leaf.node)),
+    leafClasses: BigInt64Array.from(leaves, (leaf) => BigInt(leaf.tree % classCount)),
+    leafValues: Float32Array.from(leaves, (leaf) => leaf.value),
+  };
+}
+
+function allWeightsPositive(trees: readonly Tree[]): boolean {
+  return trees.every((tree) => tree.value.every((value, node) => (tree.left[node] ?? -1) >= 0 || value >= 0));
+}
+
+/** Always takes its -0 leaf (any number is <= +Inf, NaN goes left); its other leaf makes the weights mixed. */
+function signTree(): Tree {
+  return {
+    feature: new Int32Array(3),
+    threshold: Float32Array.of(Number.POSITIVE_INFINITY, 0, 0),
+    missingLeft: Uint8Array.of(1, 0, 0),
+    left: Int32Array.of(1, -1, -1),
+    right: Int32Array.of(2, -1, -1),
+    value: Float32Array.of(0, -0, -1),
+    count: new Uint32Array(3),
+    gain: new Float32Array(3),
+  };
+}
+
+function checkEnsemble(ensemble: TreeEnsemble): void {
+  const { link, classCount, classLabels, trees, featureNames } = ensemble;
+  const wanted = link === 'identity' ? 0 : link === 'logistic' ? 2 : classCount;
+  const refuse = (problem: string): never => {
+    throw new OnnxError('model', `The tree ensemble cannot be written: ${problem}.`);
+  };
+  if (link !== 'softmax' && classCount !== 1) refuse(`link ${link} wants classCount 1, not ${classCount}`);
+  if (link === 'softmax' && classCount < 3) refuse(`softmax wants 3 classes or more, not ${classCount}; use logistic`);
+  if (classLabels.length !== wanted) refuse(`link ${link} wants ${wanted} class labels, not ${classLabels.length}`);
+  if (new Set(classLabels.map((label) => typeof label)).size > 1)
+    refuse('class labels are partly text, partly numbers');
+  if (classLabels.some((label) => typeof label === 'number' && !Number.isSafeInteger(label))) {
+    refuse('numeric class labels must be integers');
+  }
+  if (featureNames.length === 0) refuse('it has no features');
+  if (!Number.isFinite(ensemble.baseScore)) refuse(`its base score is ${ensemble.baseScore}`);
+  trees.forEach((tree, index) => {
+    const problem = findTreeProblem(tree, featureNames.length);
+    if (problem !== undefined) refuse(`tree ${index}: ${problem}`);
+  });
+}
+
+/** What breaks the contract of `Tree`, or undefined. */
+export function findTreeProblem(tree: Tree, featureCount: number): string | undefined {
+  const size = tree.left.length;
+  if (size === 0) return 'it has no node';
+  const parents = new Uint8Array(size);
+  for (let node = 0; node < size; node++) {
+    const left = tree.left[node] ?? -1;
+    if (left < 0) {
+      if (!Number.isFinite(tree.value[node])) return `leaf ${node} has value ${tree.value[node]}`;
+      continue;
+    }
+    const right = tree.right[node] ?? -1;
+    for (const child of [left, right]) {
+      if (child <= node || child >= size) return `node ${node} has child ${child} of ${size} nodes`;
+      if (parents[child] === 1) return `node ${child} has two parents`;
+      parents[child] = 1;
+    }
+    const feature = tree.feature[node] ?? -1;
+    if (feature < 0 || feature >= featureCount) return `node ${node} tests feature ${feature} of ${featureCount}`;
+    if (Number.isNaN(tree.threshold[node])) return `node ${node} has threshold NaN`;
+  }
+  for (let node = 1; node < size; node++) if (parents[node] === 0) return `node ${node} has no parent`;
+  return undefined;
+}
