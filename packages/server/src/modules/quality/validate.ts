@@ -64,13 +64,16 @@ interface Scan {
   readonly problems: ReadonlyMap<Check, string>;
 }
 
+interface ScanInput {
+  readonly source: TableSource;
+  readonly checks: readonly Check[];
+  readonly perFile: boolean;
+  readonly signal: AbortSignal | undefined;
+}
+
 /** One scan for all; when the database refuses it, one scan for each, so that only the guilty rules fail. */
-async function scan(
-  connection: DuckDBConnection,
-  source: TableSource,
-  checks: readonly Check[],
-  perFile: boolean,
-): Promise<Scan> {
+async function scan(connection: DuckDBConnection, input: ScanInput): Promise<Scan> {
+  const { source, checks, perFile, signal } = input;
   const run = async (some: readonly Check[]): Promise<Answer[]> => {
     const rows = await query(connection, scanSql(source.relation, some, perFile));
     return some.map((check, i) => ({ check, rows: rowsOf(rows, i) }));
@@ -78,6 +81,7 @@ async function scan(
   try {
     return { answers: await run(checks), problems: new Map() };
   } catch (cause) {
+    signal?.throwIfAborted();
     if (checks.length === 0) throw cause;
   }
   const answers: Answer[] = [];
@@ -86,6 +90,7 @@ async function scan(
     try {
       answers.push(...(await run([check])));
     } catch (cause) {
+      signal?.throwIfAborted();
       problems.set(check, databaseProblem(cause));
     }
   }
@@ -139,12 +144,12 @@ export function plainValue(value: unknown): string | number | boolean | null {
 async function validateTable(
   connection: DuckDBConnection,
   table: ParsedTable,
-  source: TableSource,
-  perFile: boolean,
+  input: Omit<ScanInput, 'checks'>,
 ): Promise<ExpectationResult[]> {
+  const { source, perFile } = input;
   const context: CompileContext = { table, schema: source.schema, perFile };
   const compiled = compileTable(context);
-  const { answers, problems } = await scan(connection, source, compiled.checks, perFile);
+  const { answers, problems } = await scan(connection, { ...input, checks: compiled.checks });
   const names = new Map(source.files.map((f) => [f.path, f.name]));
   const files = perFile ? source.files.map((f) => f.name) : undefined;
   const results = new Map(
@@ -176,7 +181,7 @@ export async function validate(options: ValidateOptions): Promise<ExpectationRes
       const source = tables.get(table.table);
       if (source === undefined) continue;
       signal?.throwIfAborted();
-      results.push(...(await validateTable(connection, table, source, suite.each === 'file')));
+      results.push(...(await validateTable(connection, table, { source, perFile: suite.each === 'file', signal })));
     }
     signal?.throwIfAborted();
     return results;
