@@ -396,7 +396,8 @@ function refuseCycle(value: unknown, place: Place, above: Set<unknown>): void {
 }
 
 function shapeProblem(error: z.ZodError, value: unknown): SlipwayError {
-  const issue = error.issues[0];
+  // A misspelt word is the cause of what it leaves missing, so it is told first.
+  const issue = error.issues.find(({ code }) => code === 'unrecognized_keys') ?? error.issues[0];
   if (!issue) return problemAt([], '', 'is not a feature definition', 'See the guide to features.');
   const place = issue.path.filter((part) => typeof part !== 'symbol');
   let found: unknown = value;

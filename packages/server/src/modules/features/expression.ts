@@ -130,8 +130,8 @@ function tokenize(text: string, place: Place): Token[] {
         `Strings take single quotes; operators are + - * / % = != < <= > >= and or not.`,
       );
     }
-    const at = position;
     position = tokenPattern.lastIndex;
+    const at = position - match[0].trimStart().length;
     if (match[1] !== undefined && match[2] !== undefined)
       tokens.push({ kind: 'duration', text: match[1] + match[2], at });
     else if (match[1] !== undefined) tokens.push({ kind: 'number', text: match[1], at });
@@ -345,8 +345,8 @@ export function printExpression(tree: Expression): string {
       if (overUs !== undefined) parts.push(`over ${overUs}us`);
       if (withinUs !== undefined) parts.push(`within ${withinUs}us`);
       if (smooth) parts.push(`smooth ${smooth.prior} weight ${smooth.weight}`);
-      if (where) parts.push(`where (${printExpression(where)})`);
-      return parts.join(' ');
+      // A condition reaches as far as it can, so the whole is put in parentheses.
+      return where ? `(${parts.join(' ')} where ${printExpression(where)})` : parts.join(' ');
     }
   }
 }
