@@ -62,11 +62,13 @@ export interface Schedule {
   readonly subject: string;
   readonly payload: Readonly<Record<string, unknown>>;
   readonly deadlineMs: number;
+  /** Ticks that came while no server ran: a job for each (at most the last 100; the default), or one for the latest. */
+  readonly missed?: 'each' | 'latest' | undefined;
 }
 
 export interface Jobs {
   register(kind: string, handler: JobKind): void;
-  /** Queues in the caller's transaction: the job exists exactly when the mutation does. */
+  /** Cancels the unfinished jobs of a subject; returns how many. Running ones are told and have a grace to end. */
   cancel(subject: string): Promise<number>;
   find(id: number): Promise<JobRecord | undefined>;
   list(filter: {
@@ -74,6 +76,7 @@ export interface Jobs {
     readonly kind?: string | undefined;
     readonly limit: number;
   }): Promise<JobRecord[]>;
+  /** Each tick queues one job; its payload has `scheduledAt` beside the schedule's own. Throws `schedule_invalid`. */
   setSchedule(schedule: Schedule): Promise<void>;
   removeSchedule(name: string): Promise<void>;
   start(): void;
@@ -81,5 +84,5 @@ export interface Jobs {
   stop(graceMs: number): Promise<void>;
 }
 
-/** Queues a job inside a write operation. Resolves to its id, or to the id of the unfinished job with the same dedupeKey. */
+/** Queues a job inside a write operation: it exists exactly when the mutation does. Resolves to its id, or to the id of the unfinished job with the same dedupeKey. */
 export type Enqueue = (trx: Trx, job: NewJob) => Promise<number>;
