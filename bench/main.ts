@@ -1,0 +1,65 @@
+/**
+ * `npm run bench -- [names] [--rounds N]`: Slipway and its peers on the same work, on this machine, in turn.
+ * Prints a table per entry and writes docs/generated/bench.md, where entries that this run left out keep their section.
+ */
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { availableParallelism, cpus } from 'node:os';
+import { dirname, join } from 'node:path';
+import { parseArgs } from 'node:util';
+import type { BenchEntry } from './entry.ts';
+import { onlineRead } from './online-read.ts';
+import { entryText, mergeSections } from './report.ts';
+import { train } from './train.ts';
+
+const entries: readonly BenchEntry[] = [train, onlineRead];
+const root = join(import.meta.dirname, '..');
+const reportPath = join(root, 'docs', 'generated', 'bench.md');
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { rounds: { type: 'string', default: '5' }, help: { type: 'boolean', default: false } },
+});
+
+function heading(rounds: number): string {
+  const [cpu] = cpus();
+  return [
+    '# Benchmarks',
+    '',
+    'Written by `npm run bench`. Every subject of a table ran in turn on the same machine; figures are medians.',
+    `Last run: ${new Date().toISOString().slice(0, 10)}, ${availableParallelism()} cores (${cpu?.model.trim() ?? 'unknown'}), Node ${process.versions.node}, ${rounds} rounds.`,
+    '',
+    '',
+  ].join('\n');
+}
+
+async function main(): Promise<number> {
+  const names = entries.map((entry) => entry.name);
+  const rounds = Number(values.rounds);
+  const unknown = positionals.find((name) => !names.includes(name));
+  if (values.help || unknown !== undefined || !Number.isInteger(rounds) || rounds < 1 || rounds > 1000) {
+    if (unknown !== undefined) process.stderr.write(`There is no benchmark "${unknown}".\n`);
+    process.stderr.write(`Usage: npm run bench -- [${names.join('] [')}] [--rounds N, 1 to 1000]\n`);
+    return values.help ? 0 : 2;
+  }
+  const chosen = entries.filter((entry) => positionals.length === 0 || positionals.includes(entry.name));
+  const sections = new Map<string, string>();
+  let failures = 0;
+  for (const entry of chosen) {
+    const say = (line: string): void => void process.stderr.write(`${entry.name}: ${line}\n`);
+    try {
+      const result = await entry.run({ rounds, cacheFolder: join(root, '.cache'), say });
+      const text = entryText(entry, result);
+      sections.set(entry.name, text);
+      process.stdout.write(`${text}\n`);
+    } catch (error) {
+      failures += 1;
+      process.stderr.write(`${entry.name} failed: ${error instanceof Error ? error.stack : String(error)}\n`);
+    }
+  }
+  const existing = await readFile(reportPath, 'utf8').catch(() => '');
+  await mkdir(dirname(reportPath), { recursive: true });
+  await writeFile(reportPath, heading(rounds) + mergeSections(existing, sections, names));
+  return failures > 0 ? 1 : 0;
+}
+
+process.exitCode = await main();

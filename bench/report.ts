@@ -1,0 +1,84 @@
+/** Tables of medians and ratios, as Markdown. */
+import type { BenchEntry, BenchResult, BenchTable, Goal, Subject } from './entry.ts';
+
+export function median(samples: readonly number[]): number {
+  const sorted = samples.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const upper = sorted[middle] ?? Number.NaN;
+  return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? Number.NaN)) / 2;
+}
+
+/** Three significant digits, no exponent, thousands kept whole. */
+export function formatNumber(value: number): string {
+  if (!Number.isFinite(value)) return '-';
+  if (value === 0 || Math.abs(value) >= 100) return String(Math.round(value));
+  return Number(value.toPrecision(3)).toString();
+}
+
+export interface JudgedGoal {
+  readonly text: string;
+  readonly isMet: boolean;
+}
+
+export function judgeGoal(table: BenchTable, goal: Goal): JudgedGoal | undefined {
+  const [ours, ...peers] = table.subjects;
+  const peer = peers.find((subject) => subject.name === goal.against);
+  if (ours === undefined || (goal.against !== undefined && peer === undefined)) return undefined;
+  const value = median(ours.samples) / (peer === undefined ? 1 : median(peer.samples));
+  const bound = goal.atMost ?? goal.atLeast ?? Number.NaN;
+  const isMet = goal.atMost === undefined ? value >= bound : value <= bound;
+  const what = peer === undefined ? 'median' : `ratio to ${peer.name}`;
+  const word = goal.atMost === undefined ? 'at least' : 'at most';
+  return { text: `${what} ${formatNumber(value)}, asked ${word} ${formatNumber(bound)}`, isMet };
+}
+
+function subjectRow(subject: Subject, ours: Subject | undefined): string {
+  const middle = median(subject.samples);
+  const spread = `${formatNumber(Math.min(...subject.samples))} to ${formatNumber(Math.max(...subject.samples))}`;
+  const ratio = ours === undefined || ours === subject ? '' : formatNumber(median(ours.samples) / middle);
+  return `| ${subject.name} | ${formatNumber(middle)} | ${spread} | ${subject.samples.length} | ${ratio} |`;
+}
+
+function tableText(table: BenchTable): string[] {
+  const [ours] = table.subjects;
+  const goals = table.goals.flatMap((goal) => judgeGoal(table, goal) ?? []);
+  return [
+    `**${table.title}**, ${table.unit}`,
+    '',
+    '| subject | median | range | samples | Slipway / it |',
+    '|---|---|---|---|---|',
+    ...table.subjects.map((subject) => subjectRow(subject, ours)),
+    '',
+    ...goals.map(({ text, isMet }) => `- ${isMet ? 'Met' : '**Not met**'}: ${text}.`),
+    ...(goals.length > 0 ? [''] : []),
+  ];
+}
+
+/** One section of the report. */
+export function entryText(entry: BenchEntry, result: BenchResult): string {
+  return [
+    `## ${entry.name}`,
+    '',
+    entry.question,
+    '',
+    ...result.tables.flatMap(tableText),
+    ...result.notRun.map(({ peer, reason }) => `- Not run: ${peer}: ${reason}`),
+    ...result.notes.map((note) => `- ${note}`),
+    '',
+  ].join('\n');
+}
+
+/** A report keeps the sections of entries that this run left out. */
+export function mergeSections(
+  existing: string,
+  sections: ReadonlyMap<string, string>,
+  order: readonly string[],
+): string {
+  const kept = new Map<string, string>();
+  for (const section of existing.split(/^(?=## )/m)) {
+    const name = /^## (\S+)/.exec(section)?.[1];
+    if (name !== undefined) kept.set(name, section.trimEnd() + '\n');
+  }
+  for (const [name, text] of sections) kept.set(name, text.trimEnd() + '\n');
+  return order.flatMap((name) => kept.get(name) ?? []).join('\n');
+}
