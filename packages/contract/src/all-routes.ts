@@ -5,6 +5,9 @@ import { pipelinesRoutes } from './pipelines.ts';
 import { projectsRoutes } from './projects.ts';
 import { qualityRoutes } from './quality.ts';
 import { registryRoutes } from './registry.ts';
+import { automationRoutes } from './automation.ts';
+import { monitoringRoutes } from './monitoring.ts';
+import { servingRoutes } from './serving.ts';
 import { systemRoutes } from './system.ts';
 import { trackingRoutes } from './tracking.ts';
 
@@ -16,6 +19,9 @@ export const allRoutes = {
   ...trackingRoutes,
   ...registryRoutes,
   ...pipelinesRoutes,
+  ...servingRoutes,
+  ...monitoringRoutes,
+  ...automationRoutes,
   ...governanceRoutes,
 } as const;
 

@@ -60,7 +60,7 @@ export const ColumnProfile = z.object({
   name: z.string(),
   type: z.string(),
   nullCount: z.int(),
-  /** Distinct values, by HyperLogLog: within a few percent. */
+  /** Distinct values: exact up to a million rows, an estimate above. */
   distinctApprox: z.int(),
   min: Value,
   max: Value,

@@ -234,6 +234,55 @@ export const errorCatalogue = {
     'Step "{step}" did not finish within its limit of {limitMs} ms and was stopped. Raise timeoutMs, or give it less to do.',
   ),
   step_output_invalid: caller(422, 'Step "{step}" ended without a usable output "{output}": {problem}'),
+  // monitoring, automation
+  monitor_range_invalid: caller(
+    400,
+    'There is nothing to measure from {from} to {to} on endpoint "{endpoint}": {problem}.',
+  ),
+  comparison_empty: caller(
+    404,
+    'No labelled prediction of endpoint "{endpoint}" between {from} and {to} was scored by both version {champion} and version {challenger}. Put one of them in the shadow, and send the labels.',
+  ),
+  firing_decided: caller(409, 'Firing {firing} of policy "{policy}" is {state}, so it cannot be {verb}.'),
+  policy_value_missing: caller(
+    422,
+    'Policy "{policy}" needs {reference}, but event {seq} ({kind}) has no such value. It has: {available}.',
+  ),
+  // serving
+  endpoint_retired: caller(
+    410,
+    'Endpoint "{endpoint}" was taken out of use by its project. Apply the project again to bring it back.',
+  ),
+  endpoint_not_deployed: caller(
+    409,
+    'Endpoint "{endpoint}" has no deployment yet. `slipway endpoint deploy {endpoint} VERSION` sends traffic to a version.',
+  ),
+  traffic_invalid: caller(
+    400,
+    'The shares of endpoint "{endpoint}" add up to {sum} %, with {versions} versions. They must be different versions and add up to 100.',
+  ),
+  rollout_running: caller(
+    409,
+    'Endpoint "{endpoint}" has a rollout under way ({rollout}). Wait for its decision, or cancel it: `slipway endpoint cancel {rollout}`.',
+  ),
+  rollout_ended: caller(409, 'Rollout {rollout} has ended already ({state}).'),
+  rollout_pointless: caller(409, 'Version {version} is what endpoint "{endpoint}" serves already.'),
+  model_not_servable: caller(409, 'Version {version} of model "{model}" cannot be served: {problem}'),
+  feature_service_differs: caller(
+    409,
+    'Version {version} of "{model}" was trained on feature service {trained}, but {service} is {current} now. Serving it would feed it other features than it learned from. Apply the older definition, or train again.',
+  ),
+  inputs_invalid: caller(400, 'Instance {index} of endpoint "{endpoint}" does not fit its inputs: {problem}'),
+  prediction_log_failed: later(
+    503,
+    'The prediction could not be written to the log of endpoint "{endpoint}" ({problem}), so it was not answered. Check the disk and try again.',
+  ),
+  log_segment_corrupt: {
+    status: 500,
+    retryable: false,
+    fixer: 'operator',
+    text: 'Segment {file} of the prediction log is damaged at byte {offset}. Records before it are intact; restore the file from a backup to read the rest.',
+  },
 } as const satisfies Record<string, ErrorRow>;
 
 export type ErrorCode = keyof typeof errorCatalogue;

@@ -12,3 +12,7 @@ export * from './quality.ts';
 export * from './tracking.ts';
 export * from './registry.ts';
 export * from './pipelines.ts';
+export * from './duration.ts';
+export * from './monitoring.ts';
+export * from './automation.ts';
+export * from './serving.ts';

@@ -134,7 +134,13 @@ export const ModelVersion = z.object({
   gate: z.object({ id: z.string(), passed: z.boolean(), checks: z.array(GateCheck) }).optional(),
   aliases: z.array(z.string()),
   tags: z.record(z.string(), z.string()),
+  /** A label from before aliases: None, Staging, Production or Archived. */
+  stage: z.string(),
+  /** Where the client that registered it said that it lies. */
+  source: z.string().optional(),
+  loggedModelId: z.string().optional(),
   createdAt: Instant,
+  updatedAt: Instant,
   createdBy: z.string(),
 });
 export type ModelVersion = z.infer<typeof ModelVersion>;

@@ -1,0 +1,288 @@
+/** Endpoints, the deployments that split their traffic, rollouts with their judge, predictions and labels. */
+import { z } from 'zod';
+import { Duration } from './duration.ts';
+import { Instant, Name, PageQuery } from './names.ts';
+import { routes } from './route.ts';
+
+export const RolloutStage = z.strictObject({
+  name: Name,
+  /** Share of the traffic that the candidate answers; 0 is a shadow: it is scored, and answers nobody. */
+  percent: z.number().min(0).max(99),
+  /** Requests in this stage before the next one. */
+  minRequests: z.int().min(0).max(1e9).default(0),
+  /** Labelled pairs since the rollout began before the next stage (or, after the last one, the decision). */
+  minLabels: z.int().min(0).max(1e9).default(0),
+  /** Wall time after which a stage that is still waiting ends the rollout without promotion. */
+  deadline: Duration.default(7 * 86_400_000),
+});
+export type RolloutStage = z.output<typeof RolloutStage>;
+
+export const RolloutPlan = z.strictObject({
+  stages: z.array(RolloutStage).min(1).max(10),
+  /** Promotion: one-sided z of the AUC difference, and the largest acceptable upper bound of the log-loss difference. */
+  rule: z
+    .strictObject({ aucZ: z.number().min(0).default(1.96), logLossMargin: z.number().min(0).default(0.005) })
+    .default({ aucZ: 1.96, logLossMargin: 0.005 }),
+  /** The alias that a promotion moves. */
+  alias: z.string().max(255).default('champion'),
+  /** Local days of this zone are the clusters of the judge: flights of one day share their weather. */
+  zone: z.string().max(64).default('UTC'),
+});
+export type RolloutPlan = z.output<typeof RolloutPlan>;
+
+/** What a project declares for one endpoint. */
+export const EndpointSpec = z.strictObject({
+  model: z.string().min(1).max(250),
+  description: z.string().max(2000).default(''),
+  /** Features are read from this service at the request's instant; without it the request brings the model's inputs. */
+  features: z.strictObject({ set: Name, service: Name }).optional(),
+  /** Versions that take other features: their registered lineage must name the service. */
+  rollout: RolloutPlan.optional(),
+  /** `process`: a prediction outlives a killed server. `power`: it outlives a power cut too, and waits for the disk. */
+  durability: z.enum(['process', 'power']).default('process'),
+});
+export type EndpointSpec = z.output<typeof EndpointSpec>;
+
+export const TrafficShare = z.object({ version: z.int().min(1), percent: z.number().min(0).max(100) });
+export type TrafficShare = z.infer<typeof TrafficShare>;
+
+export const Deployment = z.object({
+  id: z.string(),
+  endpoint: Name,
+  number: z.int(),
+  traffic: z.array(TrafficShare),
+  /** Scored on every request, answers nobody. */
+  shadow: z.int().optional(),
+  rollout: z.string().optional(),
+  reason: z.string(),
+  createdAt: Instant,
+  createdBy: z.string(),
+});
+export type Deployment = z.infer<typeof Deployment>;
+
+export const Endpoint = z.object({
+  id: z.string(),
+  name: Name,
+  spec: EndpointSpec,
+  project: z.string(),
+  createdAt: Instant,
+  retiredAt: Instant.optional(),
+  deployment: Deployment.optional(),
+  /** Labels are complete up to here (event time), as far as reported. */
+  labelWatermarkAt: Instant.optional(),
+  labelCount: z.int(),
+  runningRollout: z.string().optional(),
+});
+export type Endpoint = z.infer<typeof Endpoint>;
+
+export const rolloutStates = ['running', 'promoted', 'rejected', 'rolled-back', 'cancelled'] as const;
+
+export const RolloutDecision = z.object({
+  at: Instant,
+  stage: z.string(),
+  verdict: z.enum(['started', 'advanced', 'held', 'promoted', 'rejected', 'rolled-back', 'cancelled']),
+  sentence: z.string(),
+  /** Requests and labelled pairs since the rollout began, requests that the candidate answered. */
+  requests: z.int(),
+  canaryRequests: z.int(),
+  labelledPairs: z.int(),
+  evidence: z.record(z.string(), z.number().nullable()).optional(),
+});
+export type RolloutDecision = z.infer<typeof RolloutDecision>;
+
+export const Rollout = z.object({
+  id: z.string(),
+  endpoint: Name,
+  candidate: z.int(),
+  incumbent: z.int(),
+  plan: RolloutPlan,
+  state: z.enum(rolloutStates),
+  /** Index into the plan's stages. */
+  stage: z.int(),
+  startedAt: Instant,
+  startedBy: z.string(),
+  deadlineAt: Instant,
+  finishedAt: Instant.optional(),
+  decisions: z.array(RolloutDecision),
+  /** The guard that stopped it. */
+  guard: z.string().optional(),
+  /** Extra log loss that the candidate's answers cost, summed over its labelled requests. */
+  harm: z.number().optional(),
+});
+export type Rollout = z.infer<typeof Rollout>;
+
+const InputValue = z.union([z.number(), z.string().max(2000), z.boolean(), z.null()]);
+
+export const Instance = z.object({
+  /** The caller's own id for routing and for finding the prediction again; a prediction id is made when it is missing. */
+  id: z.string().min(1).max(200).optional(),
+  /** Event time; the server's clock unless said. */
+  at: Instant.optional(),
+  /** Entity keys and request inputs of the feature service, or the model's own inputs. */
+  inputs: z.record(z.string(), InputValue),
+});
+export type Instance = z.infer<typeof Instance>;
+
+/** Most rows of one prediction request. */
+export const instancesPerRequestMax = 1000;
+
+export const Prediction = z.object({
+  id: z.string(),
+  score: z.number(),
+  version: z.int(),
+  label: z.union([z.string(), z.number()]).optional(),
+});
+export type Prediction = z.infer<typeof Prediction>;
+
+export const PredictionRecord = z.object({
+  id: z.string(),
+  endpoint: Name,
+  /** Event time. */
+  at: Instant,
+  /** When the server answered. */
+  servedAt: Instant,
+  deployment: z.int(),
+  model: z.string(),
+  version: z.int(),
+  score: z.number(),
+  isCanary: z.boolean(),
+  shadow: z.object({ version: z.int(), score: z.number() }).optional(),
+  latencyUs: z.int(),
+  inputs: z.record(z.string(), InputValue),
+  /** As the model saw them, before its own rounding to float32; null is missing. */
+  features: z.record(z.string(), z.number().nullable()),
+  label: z.object({ value: z.number(), at: Instant }).optional(),
+});
+export type PredictionRecord = z.infer<typeof PredictionRecord>;
+
+const endpointParams = z.object({ endpoint: Name });
+const rolloutParams = z.object({ rollout: z.string().min(1).max(100) });
+const Candidate = z.union([z.int().min(1), z.string().min(1).max(255)]);
+
+export const servingRoutes = routes({
+  'endpoints.list': {
+    method: 'GET',
+    path: '/api/endpoints',
+    permission: 'serving.read',
+    summary: 'The endpoints with their current deployment',
+    query: PageQuery,
+    response: z.object({ items: z.array(Endpoint), nextPageToken: z.string().optional() }),
+  },
+  'endpoints.get': {
+    method: 'GET',
+    path: '/api/endpoints/{endpoint}',
+    permission: 'serving.read',
+    summary: 'One endpoint',
+    params: endpointParams,
+    response: Endpoint,
+  },
+  'endpoints.deploy': {
+    method: 'POST',
+    path: '/api/endpoints/{endpoint}/deployments',
+    permission: 'serving.deploy',
+    summary: 'Send traffic to these versions from now on',
+    params: endpointParams,
+    body: z.strictObject({
+      traffic: z
+        .array(z.strictObject({ version: Candidate, percent: z.number().min(0).max(100) }))
+        .min(1)
+        .max(10),
+      shadow: Candidate.optional(),
+      reason: z.string().max(1000).default(''),
+    }),
+    status: 201,
+    response: Deployment,
+  },
+  'endpoints.deployments': {
+    method: 'GET',
+    path: '/api/endpoints/{endpoint}/deployments',
+    permission: 'serving.read',
+    summary: 'The deployments of an endpoint, newest first',
+    params: endpointParams,
+    query: PageQuery,
+    response: z.object({ items: z.array(Deployment), nextPageToken: z.string().optional() }),
+  },
+  'endpoints.predict': {
+    method: 'POST',
+    path: '/api/endpoints/{endpoint}/predict',
+    permission: 'serving.predict',
+    summary: 'Score instances; each answer is in the prediction log before it is sent',
+    params: endpointParams,
+    body: z.strictObject({ instances: z.array(Instance).min(1).max(instancesPerRequestMax) }),
+    bodyLimitBytes: 8 * 1024 * 1024,
+    response: z.object({ predictions: z.array(Prediction) }),
+  },
+  'endpoints.label': {
+    method: 'POST',
+    path: '/api/endpoints/{endpoint}/labels',
+    permission: 'serving.predict',
+    summary:
+      'Outcomes of predictions, as late as they come; the same one again changes nothing, another value corrects it',
+    params: endpointParams,
+    body: z.strictObject({
+      labels: z
+        .array(z.strictObject({ predictionId: z.string().min(1).max(60), value: z.number(), at: Instant }))
+        .max(10_000),
+      /** Event time up to which labels are complete. Never moves back. */
+      watermark: Instant.optional(),
+    }),
+    bodyLimitBytes: 4 * 1024 * 1024,
+    response: z.object({ joined: z.int(), corrected: z.int(), repeated: z.int(), watermark: Instant.optional() }),
+  },
+  'endpoints.predictions': {
+    method: 'GET',
+    path: '/api/endpoints/{endpoint}/predictions',
+    permission: 'serving.read',
+    summary: 'Logged predictions of a range of event time, oldest first',
+    params: endpointParams,
+    query: z.object({
+      from: z.coerce.number().int().min(0).default(0),
+      to: z.coerce.number().int().min(0).max(8_640_000_000_000_000).optional(),
+      limit: z.coerce.number().int().min(1).max(1000).default(100),
+    }),
+    response: z.object({ items: z.array(PredictionRecord) }),
+  },
+  'predictions.get': {
+    method: 'GET',
+    path: '/api/predictions/{prediction}',
+    permission: 'serving.read',
+    summary: 'One logged prediction with its features and, when it came, its label',
+    params: z.object({ prediction: z.string().min(1).max(60) }),
+    response: PredictionRecord,
+  },
+  'rollouts.start': {
+    method: 'POST',
+    path: '/api/endpoints/{endpoint}/rollouts',
+    permission: 'serving.deploy',
+    summary: 'Let a version replace the incumbent, stage by stage, under the judge',
+    params: endpointParams,
+    body: z.strictObject({ candidate: Candidate, plan: RolloutPlan.optional() }),
+    status: 201,
+    response: Rollout,
+  },
+  'rollouts.list': {
+    method: 'GET',
+    path: '/api/endpoints/{endpoint}/rollouts',
+    permission: 'serving.read',
+    summary: 'The rollouts of an endpoint, newest first',
+    params: endpointParams,
+    query: PageQuery,
+    response: z.object({ items: z.array(Rollout), nextPageToken: z.string().optional() }),
+  },
+  'rollouts.get': {
+    method: 'GET',
+    path: '/api/rollouts/{rollout}',
+    permission: 'serving.read',
+    summary: 'One rollout with every decision and its evidence',
+    params: rolloutParams,
+    response: Rollout,
+  },
+  'rollouts.cancel': {
+    method: 'POST',
+    path: '/api/rollouts/{rollout}/cancel',
+    permission: 'serving.deploy',
+    summary: 'Stop a rollout: all traffic goes back to the incumbent',
+    params: rolloutParams,
+    response: Rollout,
+  },
+});
