@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -270,5 +270,34 @@ test('SIGKILL while writing loses no answered write and leaves the chain valid',
   const names = new Set((await counters(db)).map((c) => c.name));
   for (const name of answered) assert(names.has(name), `${name} was answered and is lost`);
   await assertChain(db, names.size);
+  await db[Symbol.asyncDispose]();
+});
+
+test('a full disk answers disk_full, keeps what was answered before, and goes on when there is room', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'slipway-small-'));
+  let isMounted = false;
+  t.after(() => {
+    if (isMounted) execFileSync('umount', [folder]);
+    rmSync(folder, { recursive: true, force: true });
+  });
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', folder], { stdio: 'ignore' });
+  } catch {
+    return t.skip('mounting a small file system is not allowed here');
+  }
+  isMounted = true;
+  const db = await createSqliteDb({ file: join(folder, 'a.db'), modules: [counterStore], writerEntry, clock, log });
+  await db.write(putCounter, { name: 'before', value: 1 });
+  writeFileSync(join(folder, 'filler'), Buffer.alloc(1_000_000));
+  const names = Array.from({ length: 40 }, (_, i) => `${i}-`.padEnd(60_000, 'x'));
+  const results = await Promise.allSettled(names.map((name) => db.write(putCounter, { name, value: 1 })));
+  const failed = results.filter((r) => r.status === 'rejected');
+  assert(failed.length > 0);
+  for (const { reason } of failed) assert.equal((reason as SlipwayError).code, 'disk_full');
+  const stored = new Set((await counters(db)).map((c) => c.name));
+  for (const [i, result] of results.entries()) assert.equal(stored.has(names[i] ?? ''), result.status === 'fulfilled');
+  rmSync(join(folder, 'filler'));
+  await db.write(putCounter, { name: 'after', value: 1 });
+  await assertChain(db, stored.size + 1);
   await db[Symbol.asyncDispose]();
 });

@@ -1,141 +1,137 @@
 /**
- * Objects as files: `<folder>/sha256/ab/cd…`, written to `<folder>/tmp`, hashed on the way, synced, renamed. A name exists
- * only when all of its bytes are on the disk, so a reader never sees a part and a crash leaves only a temporary file.
+ * Objects as files: `<folder>/sha256/ab/cdef…`, read-only, written to `<folder>/tmp`, hashed on the way, synced, renamed, and
+ * the directory synced, so that a name exists only with its whole content. Memory stays constant for any size.
  */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import type { FileHandle } from 'node:fs/promises';
-import { mkdir, open, opendir, readFile, rename, rm, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import type { Stats } from 'node:fs';
+import { chmod, mkdir, open as openFile, opendir, readFile, rename, rm, stat, unlink, utimes } from 'node:fs/promises';
+import { join } from 'node:path';
 import { digestPattern, SlipwayError } from '@slipway/contract';
 import type { Clock } from '../clock.ts';
+import type { Log } from '../log.ts';
 import type { ObjectInfo, Objects } from './objects.ts';
 
-/** A temporary file older than this belongs to no running write. */
-const staleTempMs = 24 * 3_600_000;
+/** Temporary files older than this belong to no write that is still going on, milliseconds. */
+const staleTempMs = 24 * 3600 * 1000;
+/** Bytes read at a time. */
+const chunkBytes = 256 * 1024;
 
-export interface FileObjectsOptions {
+export interface FileObjectsDeps {
   readonly folder: string;
   readonly clock: Clock;
+  readonly log: Log;
 }
 
-export async function createFileObjects({ folder, clock }: FileObjectsOptions): Promise<Objects> {
-  const tempFolder = join(folder, 'tmp');
+interface Folder extends FileObjectsDeps {
+  readonly tempFolder: string;
+  nextTemp(): string;
+}
+
+export async function createFileObjects(deps: FileObjectsDeps): Promise<Objects> {
+  const tempFolder = join(deps.folder, 'tmp');
+  let count = 0;
+  const folder: Folder = {
+    ...deps,
+    tempFolder,
+    nextTemp: () => join(tempFolder, `${process.pid}-${deps.clock.now()}-${++count}`),
+  };
+  await mkdir(join(deps.folder, 'sha256'), { recursive: true });
   await mkdir(tempFolder, { recursive: true });
-  await mkdir(join(folder, 'sha256'), { recursive: true });
-  await sweepTemp(tempFolder, clock.now());
-  let counter = 0;
-
-  const fileOf = (digest: string): string => {
-    if (!digestPattern.test(digest))
-      throw new SlipwayError('name_invalid', {
-        value: digest,
-        noun: 'object',
-        rule: 'sha256: followed by 64 hex digits',
-      });
-    const hex = digest.slice(7);
-    return join(folder, 'sha256', hex.slice(0, 2), hex.slice(2));
-  };
-  const find = async (digest: string): Promise<ObjectInfo | undefined> => {
-    try {
-      const info = await stat(fileOf(digest));
-      return { digest, sizeBytes: info.size };
-    } catch (error) {
-      if (codeOf(error) === 'ENOENT') return undefined;
-      throw error;
-    }
-  };
-  const must = async (digest: string): Promise<ObjectInfo> => {
-    const info = await find(digest);
-    if (!info) throw new SlipwayError('object_missing', { digest, location: folder });
-    return info;
-  };
-
-  const put: Objects['put'] = async (bytes, options = {}) => {
-    const temp = join(tempFolder, `${process.pid}-${++counter}`);
-    try {
-      const { digest, sizeBytes } = await writeHashed(
-        temp,
-        bytes instanceof Uint8Array ? once(bytes) : bytes,
-        options.limitBytes ?? Infinity,
-      );
-      if (options.expect !== undefined && options.expect !== digest)
-        throw new SlipwayError('digest_mismatch', { found: digest, expected: options.expect });
-      if (await find(digest)) {
-        await rm(temp, { force: true });
-        return { digest, sizeBytes, stored: false };
-      }
-      const target = fileOf(digest);
-      await mkdir(dirname(target), { recursive: true });
-      await rename(temp, target);
-      await syncFolder(dirname(target));
-      return { digest, sizeBytes, stored: true };
-    } catch (error) {
-      await rm(temp, { force: true });
-      if (codeOf(error) === 'ENOSPC' || codeOf(error) === 'EDQUOT')
-        throw new SlipwayError('disk_full', { location: folder }, { cause: error });
-      throw error;
-    }
-  };
-
+  await sweepTemp(folder);
   return {
-    put,
-    putFile: (path) => put(createReadStream(path)),
-    find,
-    open: async (digest, range) => {
-      const info = await must(digest);
-      if (range)
-        return createReadStream(fileOf(digest), { start: range.start, end: Math.min(range.end, info.sizeBytes) - 1 });
-      return verified(fileOf(digest), digest);
-    },
-    read: async (digest, limitBytes) => {
-      const info = await must(digest);
-      if (info.sizeBytes > limitBytes)
-        throw new SlipwayError('body_too_large', { limitBytes, operation: `reading object ${digest}` });
-      const bytes = await readFile(fileOf(digest));
-      const found = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
-      if (found !== digest) throw new SlipwayError('object_corrupt', { digest, found });
-      return bytes;
-    },
+    put: (bytes, options) => put(folder, bytes, options ?? {}),
+    putFile: (path) => put(folder, createReadStream(path, { highWaterMark: chunkBytes }), {}),
+    find: (digest) => find(folder, digest),
+    open: async (digest, range) => openObject(folder, await need(folder, digest), range),
+    read: (digest, limitBytes) => read(folder, digest, limitBytes),
     path: async (digest) => {
-      await must(digest);
-      return fileOf(digest);
+      await need(folder, digest);
+      return pathOf(folder, digest);
     },
-    collect: async (isReferenced, graceMs) => {
-      const gone = { count: 0, sizeBytes: 0 };
-      const oldest = clock.now() - graceMs;
-      for await (const shard of await opendir(join(folder, 'sha256'))) {
-        for await (const entry of await opendir(join(folder, 'sha256', shard.name))) {
-          const file = join(folder, 'sha256', shard.name, entry.name);
-          const info = await stat(file).catch(() => undefined);
-          if (!info || info.mtimeMs > oldest || (await isReferenced(`sha256:${shard.name}${entry.name}`))) continue;
-          await rm(file, { force: true });
-          gone.count++;
-          gone.sizeBytes += info.size;
-        }
-      }
-      return gone;
-    },
+    collect: (isReferenced, graceMs) => collect(folder, isReferenced, graceMs),
   };
 }
 
-const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code;
-
-async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes;
+function hexOf(digest: string): string {
+  if (!digestPattern.test(digest)) {
+    throw new SlipwayError('id_invalid', { noun: 'object', value: digest, example: `sha256:${'0'.repeat(64)}` });
+  }
+  return digest.slice('sha256:'.length);
 }
 
-async function writeHashed(path: string, bytes: AsyncIterable<Uint8Array>, limitBytes: number): Promise<ObjectInfo> {
+function pathOf(folder: Folder, digest: string): string {
+  const hex = hexOf(digest);
+  return join(folder.folder, 'sha256', hex.slice(0, 2), hex.slice(2));
+}
+
+const codeOf = (error: unknown): unknown => (error as { code?: unknown } | null)?.code;
+
+function diskError(folder: Folder, error: unknown): unknown {
+  const isFull = codeOf(error) === 'ENOSPC' || codeOf(error) === 'EDQUOT';
+  return isFull ? new SlipwayError('disk_full', { location: folder.folder }, { cause: error }) : error;
+}
+
+async function find(folder: Folder, digest: string): Promise<ObjectInfo | undefined> {
+  try {
+    const found = await stat(pathOf(folder, digest));
+    return { digest, sizeBytes: found.size };
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+async function need(folder: Folder, digest: string): Promise<ObjectInfo> {
+  const info = await find(folder, digest);
+  if (info === undefined) throw missing(folder, digest);
+  return info;
+}
+
+function missing(folder: Folder, digest: string): SlipwayError {
+  return new SlipwayError('object_missing', { digest, location: folder.folder });
+}
+
+async function put(
+  folder: Folder,
+  bytes: AsyncIterable<Uint8Array> | Uint8Array,
+  options: { readonly expect?: string; readonly limitBytes?: number },
+): Promise<ObjectInfo & { readonly stored: boolean }> {
+  if (options.expect !== undefined) hexOf(options.expect);
+  const temp = folder.nextTemp();
+  try {
+    const written = await writeTemp(temp, bytes, options.limitBytes);
+    if (options.expect !== undefined && options.expect !== written.digest) {
+      throw new SlipwayError('digest_mismatch', { found: written.digest, expected: options.expect });
+    }
+    const stored = await adopt(folder, temp, written);
+    return { ...written, stored };
+  } catch (error) {
+    throw diskError(folder, error);
+  } finally {
+    await rm(temp, { force: true });
+  }
+}
+
+async function writeTemp(
+  temp: string,
+  bytes: AsyncIterable<Uint8Array> | Uint8Array,
+  limitBytes = Number.POSITIVE_INFINITY,
+): Promise<ObjectInfo> {
   const hash = createHash('sha256');
   let sizeBytes = 0;
-  const file = await open(path, 'wx');
+  const file = await openFile(temp, 'wx', 0o600);
   try {
-    for await (const chunk of bytes) {
-      sizeBytes += chunk.length;
-      if (sizeBytes > limitBytes)
-        throw new SlipwayError('body_too_large', { limitBytes, operation: 'storing an object' });
+    for await (const chunk of bytes instanceof Uint8Array ? [bytes] : bytes) {
+      sizeBytes += chunk.byteLength;
+      if (sizeBytes > limitBytes) {
+        throw new SlipwayError('body_too_large', { limitBytes, operation: 'this object' });
+      }
       hash.update(chunk);
-      await writeAll(file, chunk);
+      let offset = 0;
+      while (offset < chunk.byteLength) {
+        offset += (await file.write(chunk, offset, chunk.byteLength - offset)).bytesWritten;
+      }
     }
     await file.sync();
   } finally {
@@ -144,37 +140,159 @@ async function writeHashed(path: string, bytes: AsyncIterable<Uint8Array>, limit
   return { digest: `sha256:${hash.digest('hex')}`, sizeBytes };
 }
 
-/** One write may take fewer bytes than given. */
-async function writeAll(file: FileHandle, chunk: Uint8Array): Promise<void> {
-  let offset = 0;
-  while (offset < chunk.length) offset += (await file.write(chunk, offset)).bytesWritten;
+/** Gives the temporary file its name. False when the object was there already. */
+async function adopt(folder: Folder, temp: string, info: ObjectInfo): Promise<boolean> {
+  const target = pathOf(folder, info.digest);
+  const existing = await find(folder, info.digest);
+  if (existing?.sizeBytes === info.sizeBytes) {
+    // Young again: a collection that is going on must not take what was just put.
+    const seconds = folder.clock.now() / 1000;
+    try {
+      await utimes(target, seconds, seconds);
+      return false;
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT') throw error;
+    }
+  }
+  const parent = join(target, '..');
+  const isNewParent = (await mkdir(parent, { recursive: true })) !== undefined;
+  await chmod(temp, 0o444);
+  const seconds = folder.clock.now() / 1000;
+  await utimes(temp, seconds, seconds);
+  await rename(temp, target);
+  await syncFolder(parent);
+  if (isNewParent) await syncFolder(join(parent, '..'));
+  return true;
 }
 
-/** After a rename the folder's own entry must reach the disk too. */
 async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r');
+  const handle = await openFile(path, 'r');
   try {
-    await folder.sync();
+    await handle.sync();
   } finally {
-    await folder.close();
+    await handle.close();
   }
 }
 
-/** The file's bytes; after the last one the hash is compared, so a damaged object ends in an error instead of an end. */
-async function* verified(path: string, digest: string): AsyncGenerator<Uint8Array> {
+function openObject(
+  folder: Folder,
+  info: ObjectInfo,
+  range: { readonly start: number; readonly end: number } | undefined,
+): AsyncIterable<Uint8Array> {
+  const path = pathOf(folder, info.digest);
+  if (range !== undefined) {
+    const end = Math.min(range.end, info.sizeBytes);
+    if (range.start >= end) return empty();
+    return streamRange(folder, info, { path, start: range.start, end });
+  }
+  return verified(folder, info, path);
+}
+
+async function* empty(): AsyncGenerator<Uint8Array> {}
+
+async function* streamRange(
+  folder: Folder,
+  info: ObjectInfo,
+  part: { readonly path: string; readonly start: number; readonly end: number },
+): AsyncGenerator<Uint8Array> {
+  try {
+    // createReadStream counts the last byte in.
+    yield* createReadStream(part.path, { start: part.start, end: part.end - 1, highWaterMark: chunkBytes });
+  } catch (error) {
+    throw codeOf(error) === 'ENOENT' ? missing(folder, info.digest) : error;
+  }
+}
+
+/** All bytes; the last part is held back until the whole is known to be what was stored. */
+async function* verified(folder: Folder, info: ObjectInfo, path: string): AsyncGenerator<Uint8Array> {
   const hash = createHash('sha256');
-  for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
-    hash.update(chunk);
-    yield chunk;
+  let last: Uint8Array | undefined;
+  try {
+    for await (const chunk of createReadStream(path, { highWaterMark: chunkBytes })) {
+      const part = chunk as Uint8Array;
+      hash.update(part);
+      if (last !== undefined) yield last;
+      last = part;
+    }
+  } catch (error) {
+    throw codeOf(error) === 'ENOENT' ? missing(folder, info.digest) : error;
   }
   const found = `sha256:${hash.digest('hex')}`;
-  if (found !== digest) throw new SlipwayError('object_corrupt', { digest, found });
+  if (found !== info.digest) {
+    folder.log.error('a stored object is corrupt', { digest: info.digest, found, path });
+    throw new SlipwayError('object_corrupt', { digest: info.digest, found });
+  }
+  if (last !== undefined) yield last;
 }
 
-async function sweepTemp(tempFolder: string, now: number): Promise<void> {
-  for await (const entry of await opendir(tempFolder)) {
-    const file = join(tempFolder, entry.name);
-    const info = await stat(file).catch(() => undefined);
-    if (info && now - info.mtimeMs > staleTempMs) await rm(file, { force: true });
+async function read(folder: Folder, digest: string, limitBytes: number): Promise<Buffer> {
+  const info = await need(folder, digest);
+  if (info.sizeBytes > limitBytes) {
+    throw new SlipwayError('body_too_large', { limitBytes, operation: `reading object ${digest} at once` });
+  }
+  let bytes: Buffer;
+  try {
+    bytes = await readFile(pathOf(folder, digest));
+  } catch (error) {
+    throw codeOf(error) === 'ENOENT' ? missing(folder, digest) : error;
+  }
+  const found = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+  if (found !== digest) throw new SlipwayError('object_corrupt', { digest, found });
+  return bytes;
+}
+
+async function collect(
+  folder: Folder,
+  isReferenced: (digest: string) => Promise<boolean>,
+  graceMs: number,
+): Promise<{ readonly count: number; readonly sizeBytes: number }> {
+  let count = 0;
+  let sizeBytes = 0;
+  const root = join(folder.folder, 'sha256');
+  for await (const shard of await opendir(root)) {
+    if (!shard.isDirectory()) continue;
+    for await (const entry of await opendir(join(root, shard.name))) {
+      const digest = `sha256:${shard.name}${entry.name}`;
+      if (!digestPattern.test(digest)) continue;
+      const path = pathOf(folder, digest);
+      if (!(await isOld(folder, path, graceMs)) || (await isReferenced(digest))) continue;
+      // The question may have taken long: whoever put the object meanwhile made it young.
+      const found = await isOld(folder, path, graceMs);
+      if (found === undefined) continue;
+      await unlink(path);
+      count += 1;
+      sizeBytes += found.size;
+    }
+  }
+  await sweepTemp(folder);
+  return { count, sizeBytes };
+}
+
+async function isOld(folder: Folder, path: string, ageMs: number): Promise<Stats | undefined> {
+  try {
+    const found = await stat(path);
+    return folder.clock.now() - found.mtimeMs >= ageMs ? found : undefined;
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/** Removes what writes of dead processes left. */
+async function sweepTemp(folder: Folder): Promise<void> {
+  for await (const entry of await opendir(folder.tempFolder)) {
+    const path = join(folder.tempFolder, entry.name);
+    const pid = Number(/^(\d+)-/.exec(entry.name)?.[1]);
+    const isDead = Number.isInteger(pid) && !isAlive(pid);
+    if (isDead || (await isOld(folder, path, staleTempMs)) !== undefined) await rm(path, { force: true });
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return codeOf(error) === 'EPERM';
   }
 }
