@@ -4,6 +4,7 @@
  */
 import type { ColumnSchema } from '@slipway/contract';
 import { sqlName, sqlText } from '../../platform/analytics/analytics.ts';
+import { readCsvSql } from './csv.ts';
 
 export type FileFormat = 'Parquet' | 'CSV' | 'newline-delimited JSON';
 
@@ -18,33 +19,27 @@ export function isReservedColumn(name: string): boolean {
   return name.toLowerCase() === 'filename' || name.toLowerCase() === 'file_row_number' || name.startsWith('__');
 }
 
-const csvDialect = `header = true, delim = ',', quote = '"', escape = '"', nullstr = '', sample_size = -1`;
 const list = (paths: readonly string[]): string => `[${paths.map(sqlText).join(', ')}]`;
-const struct = (schema: readonly ColumnSchema[]): string =>
-  `{${schema.map((c) => `${sqlText(c.name)}: ${sqlText(c.type)}`).join(', ')}}`;
 
-/** The table function that reads a file whose columns are not known yet. */
-export function sniffSql(format: FileFormat, path: string): string {
-  switch (format) {
-    case 'Parquet':
-      return `read_parquet(${list([path])})`;
-    case 'CSV':
-      return `read_csv(${list([path])}, ${csvDialect})`;
-    case 'newline-delimited JSON':
-      return `read_json(${list([path])}, format = 'newline_delimited', sample_size = -1)`;
-  }
+/** The table function that tells the columns of a self-describing file. */
+export function describeSql(format: Exclude<FileFormat, 'CSV'>, path: string): string {
+  if (format === 'Parquet') return `read_parquet(${list([path])})`;
+  return `read_json(${list([path])}, format = 'newline_delimited', sample_size = -1)`;
 }
 
 function readSql(format: FileFormat, paths: readonly string[], schema: readonly ColumnSchema[]): string {
+  const numbered = (read: string): string => `(SELECT *, row_number() OVER () - 1 AS file_row_number FROM ${read})`;
   switch (format) {
     case 'Parquet':
       return `read_parquet(${list(paths)}, filename = true, file_row_number = true)`;
     case 'CSV':
-      return `(SELECT *, row_number() OVER () - 1 AS file_row_number
-        FROM read_csv(${list(paths)}, ${csvDialect}, types = ${struct(schema)}, filename = true))`;
-    case 'newline-delimited JSON':
-      return `(SELECT *, row_number() OVER () - 1 AS file_row_number
-        FROM read_json(${list(paths)}, format = 'newline_delimited', columns = ${struct(schema)}, filename = true))`;
+      return numbered(readCsvSql(paths, schema));
+    case 'newline-delimited JSON': {
+      const columns = schema.map((c) => `${sqlText(c.name)}: ${sqlText(c.type)}`).join(', ');
+      return numbered(
+        `read_json(${list(paths)}, format = 'newline_delimited', columns = {${columns}}, filename = true)`,
+      );
+    }
   }
 }
 

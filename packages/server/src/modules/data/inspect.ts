@@ -4,8 +4,9 @@ import type { ColumnSchema } from '@slipway/contract';
 import { SlipwayError } from '@slipway/contract';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { sqlName } from '../../platform/analytics/analytics.ts';
+import { CsvProblem, inferTypes, readHeader } from './csv.ts';
 import type { FileFormat } from './format.ts';
-import { formatOf, isReservedColumn, relationSql, sniffSql } from './format.ts';
+import { describeSql, formatOf, isReservedColumn, relationSql } from './format.ts';
 
 const maxColumns = 5000;
 
@@ -36,27 +37,57 @@ async function startsAndEndsAs(path: string, magic: string): Promise<boolean> {
   }
 }
 
-/** DuckDB's first line, without the local path, which is nobody's business. */
+/** What DuckDB says before it gives advice, without the local path, which is nobody's business. */
 function reason(cause: unknown, path: string): string {
   const message = cause instanceof Error ? cause.message : String(cause);
-  const line = (message.split('\n').find((l) => l.trim() !== '') ?? '')
+  const lines = message.split('\n').map((l) => l.trim());
+  const end = lines.findIndex((l, i) => i > 0 && (l === '' || l.startsWith('Possible fixes')));
+  const text = lines
+    .slice(0, end < 0 ? 4 : end)
+    .join(' ')
     .replaceAll(path, 'the file')
-    .trim()
-    .slice(0, 300);
-  return /[.!?]$/.test(line) ? line : `${line}.`;
+    .slice(0, 400);
+  return /[.!?]$/.test(text) ? text : `${text}.`;
 }
 
-function sameNames(a: readonly ColumnSchema[], b: readonly ColumnSchema[]): boolean {
-  return a.length === b.length && a.every((c) => b.some((d) => d.name === c.name));
-}
-
-async function describe(connection: DuckDBConnection, format: FileFormat, path: string): Promise<ColumnSchema[]> {
-  const reader = await connection.runAndReadAll(`DESCRIBE SELECT * FROM ${sniffSql(format, path)}`);
+async function describe(
+  connection: DuckDBConnection,
+  format: Exclude<FileFormat, 'CSV'>,
+  path: string,
+): Promise<ColumnSchema[]> {
+  const reader = await connection.runAndReadAll(`DESCRIBE SELECT * FROM ${describeSql(format, path)}`);
   return reader.getRowObjectsJS().map((row) => ({
     name: String(row['column_name']),
     type: String(row['column_type']),
     nullable: true,
   }));
+}
+
+/** The columns of a text file: with the dataset's types where its names are the same. */
+async function csvColumns(
+  connection: DuckDBConnection,
+  { path, wanted }: InspectInput,
+): Promise<readonly ColumnSchema[]> {
+  const names = await readHeader(path);
+  if (wanted?.length === names.length && wanted.every((c, i) => c.name === names[i])) return wanted;
+  if (wanted?.length === names.length && wanted.every((c) => names.includes(c.name))) {
+    throw new CsvProblem(
+      `its columns come in another order than ${wanted
+        .map((c) => c.name)
+        .join(', ')
+        .slice(0, 200)}.`,
+    );
+  }
+  return inferTypes(connection, path, names);
+}
+
+async function columnsOf(connection: DuckDBConnection, input: InspectInput): Promise<readonly ColumnSchema[]> {
+  const format = formatOf(input.name);
+  if (format === 'CSV') return csvColumns(connection, input);
+  const found = await describe(connection, format, input.path);
+  const { wanted } = input;
+  const same = wanted?.length === found.length && wanted.every((c) => found.some((f) => f.name === c.name));
+  return format !== 'Parquet' && wanted && same ? wanted : found;
 }
 
 /** Throws `data_format_wrong`, `data_empty`. */
@@ -70,15 +101,15 @@ export async function inspectFile(connection: DuckDBConnection, input: InspectIn
     wrong('it does not begin and end with PAR1, so it is another format or was cut off.');
   }
   try {
-    const sniffed = await describe(connection, format, path);
-    if (sniffed.length === 0) throw new SlipwayError('data_empty', { file: name });
-    if (sniffed.length > maxColumns) wrong(`it has ${sniffed.length} columns, more than ${maxColumns}.`);
-    const reserved = sniffed.find((c) => isReservedColumn(c.name));
+    const schema = await columnsOf(connection, input);
+    if (schema.length === 0) throw new SlipwayError('data_empty', { file: name });
+    if (schema.length > maxColumns) wrong(`it has ${schema.length} columns, more than ${maxColumns}.`);
+    const reserved = schema.find((c) => isReservedColumn(c.name));
     if (reserved) wrong(`its column "${reserved.name}" has a name that Slipway uses itself; rename it.`);
-    const schema = format !== 'Parquet' && wanted && sameNames(wanted, sniffed) ? wanted : sniffed;
     return await count(connection, input, schema);
   } catch (cause) {
     if (cause instanceof SlipwayError) throw cause;
+    if (cause instanceof CsvProblem) return wrong(cause.message, cause);
     return wrong(reason(cause, path), cause);
   }
 }
@@ -89,8 +120,10 @@ async function count(
   schema: readonly ColumnSchema[],
 ): Promise<FileFacts> {
   const counts = schema.map((c, i) => `count(${sqlName(c.name)}) AS c${i}`);
+  // The hash makes the engine read the pages, which counts alone would take from the file's own statistics.
+  const read = `max(hash(${schema.map((c) => sqlName(c.name)).join(', ')})) AS h`;
   const reader = await connection.runAndReadAll(
-    `SELECT count(*) AS n, ${counts.join(', ')} FROM ${relationSql([input], schema)}`,
+    `SELECT count(*) AS n, ${read}, ${counts.join(', ')} FROM ${relationSql([input], schema)}`,
   );
   const row = reader.getRowObjectsJS()[0] ?? {};
   const rowCount = Number(row['n']);

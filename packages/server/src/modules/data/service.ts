@@ -225,8 +225,8 @@ export function createData(deps: DataDeps): Data {
       .executeTakeFirst();
     // Written by this store from the value computed below.
     if (known) return { ...head, ...(JSON.parse(known.content) as Pick<DatasetProfile, 'rowCount' | 'columns'>) };
-    const { relation, schema } = await resolve(`${dataset}@${row.number}`);
-    const content = await connected((connection) => profileColumns(connection, relation, schema));
+    const { relation, ...shape } = await resolve(`${dataset}@${row.number}`);
+    const content = await connected((connection) => profileColumns(connection, relation, shape));
     await db.write(saveProfile, { digest: row.digest, content: JSON.stringify(content) });
     return { ...head, ...content };
   };

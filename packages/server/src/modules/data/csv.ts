@@ -1,0 +1,105 @@
+/**
+ * CSV as RFC 4180 has it: comma, double quotes, a header line; the empty field is null. Nothing is guessed: no other delimiter,
+ * no skipped lines. Only the types of the columns are found out, by one scan over all rows.
+ */
+import { open } from 'node:fs/promises';
+import type { ColumnSchema } from '@slipway/contract';
+import type { DuckDBConnection } from '@duckdb/node-api';
+import { sqlName, sqlText } from '../../platform/analytics/analytics.ts';
+
+/** A header line longer than this is not one. */
+const headerLimitBytes = 1024 * 1024;
+
+/** A problem of the file, in words that end a sentence. */
+export class CsvProblem extends Error {}
+
+const list = (paths: readonly string[]): string => `[${paths.map(sqlText).join(', ')}]`;
+
+/** All files have these columns, in this order. */
+export function readCsvSql(paths: readonly string[], schema: readonly Pick<ColumnSchema, 'name' | 'type'>[]): string {
+  const columns = schema.map((c) => `${sqlText(c.name)}: ${sqlText(c.type)}`).join(', ');
+  return `read_csv(${list(paths)}, auto_detect = false, header = true, delim = ',', quote = '"', escape = '"', nullstr = '', columns = {${columns}}, filename = true)`;
+}
+
+/** The names of the header line. Throws `CsvProblem`. */
+export async function readHeader(path: string): Promise<string[]> {
+  const file = await open(path, 'r');
+  try {
+    const buffer = Buffer.alloc(headerLimitBytes);
+    const { bytesRead } = await file.read(buffer, 0, headerLimitBytes, 0);
+    const text = buffer.toString('utf8', 0, bytesRead).replace(/^\uFEFF/, '');
+    return parseHeader(text, bytesRead < headerLimitBytes);
+  } finally {
+    await file.close();
+  }
+}
+
+/** `whole` says that the text ends where the file ends. */
+export function parseHeader(text: string, whole: boolean): string[] {
+  const names: string[] = [];
+  let at = 0;
+  for (;;) {
+    const field = /^(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\r?\n|$)/.exec(text.slice(at));
+    if (field === null) throw new CsvProblem('its header line has a stray quote.');
+    const ended = field[3] === '';
+    if (ended && !whole) throw new CsvProblem(`its first ${headerLimitBytes} bytes have no line end.`);
+    names.push(field[1]?.replaceAll('""', '"') ?? field[2] ?? '');
+    at += field[0].length;
+    if (field[3] !== ',') break;
+  }
+  if (names.every((n) => n.trim() === '')) throw new CsvProblem('it has no header line.');
+  const empty = names.findIndex((n) => n.trim() === '');
+  if (empty >= 0) throw new CsvProblem(`column ${empty + 1} of its header line has no name.`);
+  const lower = names.map((n) => n.toLowerCase());
+  const twice = names.find((_, i) => lower.indexOf(lower[i] ?? '') !== i);
+  if (twice !== undefined) throw new CsvProblem(`its header line has the name "${twice}" twice.`);
+  return names;
+}
+
+/** Tried in this order. Numbers with leading zeros are codes and stay text. */
+const guesses: readonly { readonly type: string; readonly fits: (v: string) => string }[] = [
+  {
+    type: 'BIGINT',
+    fits: (v) => `regexp_full_match(${v}, '-?(0|[1-9][0-9]{0,18})') AND TRY_CAST(${v} AS BIGINT) IS NOT NULL`,
+  },
+  {
+    type: 'DOUBLE',
+    fits: (v) =>
+      `regexp_full_match(${v}, '[-+]?(0|[1-9][0-9]*)?(\\.[0-9]*)?([eE][-+]?[0-9]+)?|NaN|-?[Ii]nf(inity)?') AND TRY_CAST(${v} AS DOUBLE) IS NOT NULL`,
+  },
+  { type: 'BOOLEAN', fits: (v) => `lower(${v}) IN ('true', 'false')` },
+  {
+    type: 'DATE',
+    fits: (v) => `regexp_full_match(${v}, '[0-9]{4}-[0-9]{2}-[0-9]{2}') AND TRY_CAST(${v} AS DATE) IS NOT NULL`,
+  },
+  {
+    type: 'TIMESTAMP',
+    fits: (v) =>
+      `regexp_full_match(${v}, '[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}(:[0-9]{2}(\\.[0-9]{1,9})?)?') AND TRY_CAST(${v} AS TIMESTAMP) IS NOT NULL`,
+  },
+  {
+    type: 'TIMESTAMP WITH TIME ZONE',
+    fits: (v) =>
+      `regexp_full_match(${v}, '[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}(:[0-9]{2}(\\.[0-9]{1,9})?)?(Z|[-+][0-9]{2}(:?[0-9]{2})?)') AND TRY_CAST(${v} AS TIMESTAMP WITH TIME ZONE) IS NOT NULL`,
+  },
+];
+
+/** The narrowest type that every value of a column has; text when there is no value. */
+export async function inferTypes(
+  connection: DuckDBConnection,
+  path: string,
+  names: readonly string[],
+): Promise<ColumnSchema[]> {
+  const columns = names.flatMap((name, i) => {
+    const v = sqlName(name);
+    return [`count(${v}) AS c${i}`, ...guesses.map((g, j) => `count(*) FILTER (WHERE ${g.fits(v)}) AS c${i}_${j}`)];
+  });
+  const text = names.map((name) => ({ name, type: 'VARCHAR' }));
+  const reader = await connection.runAndReadAll(`SELECT ${columns.join(',\n')} FROM ${readCsvSql([path], text)}`);
+  const row = reader.getRowObjectsJS()[0] ?? {};
+  return names.map((name, i) => {
+    const values = Number(row[`c${i}`]);
+    const found = values === 0 ? undefined : guesses.find((_, j) => Number(row[`c${i}_${j}`]) === values);
+    return { name, type: found?.type ?? 'VARCHAR', nullable: true };
+  });
+}
