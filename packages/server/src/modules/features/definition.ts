@@ -7,7 +7,7 @@
  * later, in `plan.ts`, when the columns of the tables are known.
  */
 import { createHash } from 'node:crypto';
-import { SlipwayError } from '@slipway/contract';
+import { canonicalJson, SlipwayError } from '@slipway/contract';
 import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
 import { parseDuration, parseExpression, printExpression } from './expression.ts';
@@ -121,15 +121,7 @@ export function own<T>(record: Readonly<Record<string, T>>, name: string): T | u
   return Object.hasOwn(record, name) ? record[name] : undefined;
 }
 
-/** JSON with sorted keys and no spaces: the text that digests are made of. Arrays keep their order. */
-export function canonicalJson(value: unknown): string {
-  return JSON.stringify(value, (_, part: unknown) =>
-    typeof part === 'object' && part !== null && !Array.isArray(part)
-      ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)))
-      : part,
-  );
-}
-
+/** Of the canonical JSON. Members that are undefined do not count. */
 export function digestOf(value: unknown): string {
   return `sha256:${createHash('sha256').update(canonicalJson(value)).digest('hex')}`;
 }

@@ -12,7 +12,8 @@ import type { Plan, ServicePlan } from './plan.ts';
 import { createPlan } from './plan.ts';
 import { createFeed, chunksOf, replay, replayRowsSql } from './replay.ts';
 import { decodeSnapshot, encodeSnapshot } from './snapshot.ts';
-import { bySql, createTestAnalytics, describe, differences, flightsFolder, flightsTable } from './testing.ts';
+import { bySql } from './parity.ts';
+import { createTestAnalytics, describe, differences, flightsFolder, flightsTable } from './testing.ts';
 
 interface Golden {
   readonly month_means: Readonly<

@@ -10,7 +10,8 @@ import type { TableSchemas } from './plan.ts';
 import { createPlan } from './plan.ts';
 import { replay } from './replay.ts';
 import { decodeSnapshot, encodeSnapshot } from './snapshot.ts';
-import { bySql, createTestAnalytics, differences } from './testing.ts';
+import { bySql } from './parity.ts';
+import { createTestAnalytics, differences } from './testing.ts';
 
 const analytics = createTestAnalytics();
 after(() => analytics[Symbol.asyncDispose]());

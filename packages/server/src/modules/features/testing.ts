@@ -2,12 +2,9 @@
 import { readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Analytics } from '../../platform/analytics/analytics.ts';
 import { createAnalytics } from '../../platform/analytics/analytics.ts';
-import type { Relations } from './compile-sql.ts';
-import { compileService } from './compile-sql.ts';
-import type { Plan, ServicePlan, TableColumn, TableSchemas } from './plan.ts';
+import type { TableColumn, TableSchemas } from './plan.ts';
 
 export const flightsFolder: string = fileURLToPath(new URL('../../../../../examples/flights/', import.meta.url));
 
@@ -37,24 +34,6 @@ export async function describe(analytics: Analytics, tables: Readonly<Record<str
     );
   }
   return schemas;
-}
-
-/** Vectors by the compiled statement, row-major in the order of `_row`, NaN as null. */
-export async function bySql(
-  connection: DuckDBConnection,
-  input: { readonly plan: Plan; readonly service: ServicePlan; readonly relations: Relations; readonly spine: string },
-): Promise<Float64Array> {
-  const { plan, service, relations, spine } = input;
-  const columns = (await connection.runAndReadAll(compileService(plan, service, { relations, spine }))).getColumns();
-  const width = service.features.length;
-  const rowCount = columns[0]?.length ?? 0;
-  const values = new Float64Array(rowCount * width);
-  for (let f = 0; f < width; f++) {
-    const column = columns[f + 1] ?? [];
-    // The statement's columns are DOUBLE.
-    for (let r = 0; r < rowCount; r++) values[r * width + f] = (column[r] as number | null) ?? Number.NaN;
-  }
-  return values;
 }
 
 /** Counts cells whose bits differ, and describes the first. NaN equals NaN. */
