@@ -15,7 +15,7 @@ after(async () => {
 });
 
 test('a header line reads back as it was written', () => {
-  const name = fc.string({ minLength: 1, maxLength: 6, unit: fc.constantFrom(...'ab",\n\r é') });
+  const name = fc.string({ minLength: 1, maxLength: 6, unit: fc.constantFrom(...'ab",\n\r é'.split('')) });
   const names = fc.uniqueArray(name, { minLength: 1, maxLength: 5, selector: (n) => n.toLowerCase() });
   fc.assert(
     fc.property(names, fc.constantFrom('', '\n', '\r\n', '\n1,2\n'), (wanted, end) => {

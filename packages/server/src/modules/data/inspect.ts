@@ -56,11 +56,7 @@ async function describe(
   path: string,
 ): Promise<ColumnSchema[]> {
   const reader = await connection.runAndReadAll(`DESCRIBE SELECT * FROM ${describeSql(format, path)}`);
-  return reader.getRowObjectsJS().map((row) => ({
-    name: String(row['column_name']),
-    type: String(row['column_type']),
-    nullable: true,
-  }));
+  return reader.getRows().map(([name, type]) => ({ name: String(name), type: String(type), nullable: true }));
 }
 
 /** The columns of a text file: with the dataset's types where its names are the same. */
@@ -92,7 +88,7 @@ async function columnsOf(connection: DuckDBConnection, input: InspectInput): Pro
 
 /** Throws `data_format_wrong`, `data_empty`. */
 export async function inspectFile(connection: DuckDBConnection, input: InspectInput): Promise<FileFacts> {
-  const { name, path, wanted } = input;
+  const { name, path } = input;
   const format = formatOf(name);
   const wrong = (problem: string, cause?: unknown): never => {
     throw new SlipwayError('data_format_wrong', { file: name, format, problem }, { cause });

@@ -60,7 +60,7 @@ function jsonValue(value: unknown): number | string | null {
   if (value instanceof Date) return Number.isFinite(value.getTime()) ? value.toISOString() : null;
   if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : value.toString();
   if (typeof value === 'number') return Number.isFinite(value) ? value : String(value);
-  return String(value);
+  return typeof value === 'string' ? value : null;
 }
 
 const numberOrNull = (value: unknown): number | null =>

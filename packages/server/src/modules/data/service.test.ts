@@ -50,7 +50,8 @@ let benches = 0;
 async function bench(): Promise<Bench> {
   const root = join(folder, `bench${benches++}`);
   const objects = await createFileObjects({ folder: join(root, 'objects'), clock, log: testLog() });
-  const { db, close } = await openTestDb({ modules: [dataStore], operations: [applyDataset, removeDataset] });
+  const opened = await openTestDb({ modules: [dataStore], operations: [applyDataset, removeDataset] });
+  const { db } = opened;
   const uploadFolder = join(root, 'uploads');
   const data = createData({ db, ids: createIds(clock), objects, analytics, uploadFolder });
   return {
@@ -80,7 +81,7 @@ async function bench(): Promise<Bench> {
       ).length,
       uploads: readdirSync(uploadFolder),
     }),
-    [Symbol.asyncDispose]: close,
+    [Symbol.asyncDispose]: () => opened.close(),
   };
 }
 

@@ -311,7 +311,12 @@ function aggregate(spec: AggregateSpec, v: string, filter: string): string {
 }
 
 /** The same aggregate as a window: the spread and the share are made of two calls, each with its own OVER. */
-function groupWindow(scope: Scope, spec: AggregateSpec, value: Value, where: Value, groups: readonly Value[]): Value {
+function groupWindow(
+  scope: Scope,
+  spec: AggregateSpec,
+  of: { readonly value: Value; readonly where: Value; readonly groups: readonly Value[] },
+): Value {
+  const { value, where, groups } = of;
   const partition = groups.map((g) => g.sql);
   const parts = [value, where, ...groups];
   const filter = where.sql === 'TRUE' ? '' : ` FILTER (WHERE ${where.sql})`;
@@ -334,7 +339,7 @@ function groupCheck(
 ): Check {
   const groups = spec.group_by.map((g) => scope.get(g));
   const source: Value = 'column' in spec ? scope.get(spec.column) : { sql: 'NULL', level: 0, windows: [] };
-  const value = groupWindow(scope, spec, source, where, groups);
+  const value = groupWindow(scope, spec, { value: source, where, groups });
   const first = scope.window(
     'row_number()',
     [where, ...groups],
@@ -372,29 +377,25 @@ function ownRange(
   return `CASE CAST(${group} AS VARCHAR) ${cases.join(' ')} END`;
 }
 
+/** Rules about the columns alone are settled without a scan. */
 function schemaCheck(spec: Expectation, rule: Rule, schema: readonly ColumnSchema[]): Check | undefined {
   const base = { kind: 'schema', rule, windows: [], shown: [] } as const;
   const names = schema.map((c) => c.name);
-  switch (spec.type) {
-    case 'expect_column_to_exist':
-      return {
-        ...base,
-        success: names.includes(spec.column),
-        observed: names.includes(spec.column) ? 'there' : 'missing',
-      };
-    case 'expect_table_columns_to_match_set': {
-      const missing = spec.column_set.filter((c) => !names.includes(c));
-      const extra = spec.exact_match ? names.filter((c) => !spec.column_set.includes(c)) : [];
-      const found = [...missing.map((c) => `${c} missing`), ...extra.map((c) => `${c} not expected`)];
-      return { ...base, success: found.length === 0, observed: found.length === 0 ? 'all there' : found.join(', ') };
-    }
-    case 'expect_column_values_to_be_of_type': {
-      const found = schema.find((c) => c.name === spec.column)?.type;
-      return { ...base, success: found === spec.type_.toUpperCase(), observed: found ?? 'missing' };
-    }
-    default:
-      return undefined;
+  if (spec.type === 'expect_column_to_exist') {
+    const success = names.includes(spec.column);
+    return { ...base, success, observed: success ? 'there' : 'missing' };
   }
+  if (spec.type === 'expect_table_columns_to_match_set') {
+    const missing = spec.column_set.filter((c) => !names.includes(c));
+    const extra = spec.exact_match ? names.filter((c) => !spec.column_set.includes(c)) : [];
+    const found = [...missing.map((c) => `${c} missing`), ...extra.map((c) => `${c} not expected`)];
+    return { ...base, success: found.length === 0, observed: found.length === 0 ? 'all there' : found.join(', ') };
+  }
+  if (spec.type === 'expect_column_values_to_be_of_type') {
+    const found = schema.find((c) => c.name === spec.column)?.type;
+    return { ...base, success: found === spec.type_.toUpperCase(), observed: found ?? 'missing' };
+  }
+  return undefined;
 }
 
 function isRowSpec(spec: Expectation): spec is RowSpec {

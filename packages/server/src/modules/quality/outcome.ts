@@ -39,7 +39,7 @@ function observedValue(value: unknown): number | string | null {
   if (typeof value === 'bigint') return Number(value);
   if (typeof value === 'number') return Number.isFinite(value) ? value : String(value);
   if (value instanceof Date) return value.toISOString();
-  return String(value);
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 function partOf(check: Check, row: CheckRow): Part {
@@ -247,7 +247,16 @@ function ruleText(spec: Expectation): string {
       return `the columns are ${spec.exact_match ? '' : 'at least '}${list(spec.column_set)}`;
     case 'expect_column_values_to_be_of_type':
       return `${spec.column} is of type ${spec.type_}`;
-    default: {
+    case 'expect_column_mean_to_be_between':
+    case 'expect_column_median_to_be_between':
+    case 'expect_column_min_to_be_between':
+    case 'expect_column_max_to_be_between':
+    case 'expect_column_sum_to_be_between':
+    case 'expect_column_stdev_to_be_between':
+    case 'expect_column_spread_to_be_between':
+    case 'expect_column_unique_value_count_to_be_between':
+    case 'expect_column_proportion_of_unique_values_to_be_between':
+    case 'expect_column_proportion_of_non_null_values_to_be_between': {
       const what = /^expect_column_(.+)_to_be_between$/.exec(spec.type)?.[1]?.replaceAll('_', ' ') ?? spec.type;
       return `the ${what} of ${spec.column} is ${rangeText(spec)}`;
     }

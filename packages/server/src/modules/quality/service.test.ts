@@ -67,10 +67,11 @@ const spec = {
 const digest = (c: string): string => `sha256:${c.repeat(64)}`;
 
 async function open(): Promise<{ db: Db; quality: Quality } & AsyncDisposable> {
-  const { db, close } = await openTestDb({ modules: [qualityStore], operations: [applySuite, removeSuite] });
+  const opened = await openTestDb({ modules: [qualityStore], operations: [applySuite, removeSuite] });
+  const { db } = opened;
   await db.write(applySuite, { name: 's', digest: digest('a'), spec });
   const quality = createQuality({ db, ids: createIds(clock), clock, analytics, datasets });
-  return { db, quality, [Symbol.asyncDispose]: close };
+  return { db, quality, [Symbol.asyncDispose]: () => opened.close() };
 }
 
 const refused =

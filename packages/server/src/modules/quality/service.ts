@@ -88,7 +88,12 @@ export function createQuality(deps: QualityDeps): Quality {
       }),
     );
     const sources = new Map(selected.map(({ table, dataset }) => [table, sourceOf(dataset)]));
-    const results = await validate({ suite, tables: sources, connect: analytics.connect, signal: caller.signal });
+    const results = await validate({
+      suite,
+      tables: sources,
+      connect: () => analytics.connect(),
+      signal: caller.signal,
+    });
     const failed = results.filter((r) => !r.success && r.severity === 'error').length;
     return db.write(recordValidation, {
       id: ids.next('validation'),

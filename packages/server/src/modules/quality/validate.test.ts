@@ -48,7 +48,7 @@ async function check(
 ): Promise<ExpectationResult[]> {
   const { each = 'table', ...rest } = options;
   const suite = parseSuite(parseSuiteSpec({ each, tables: { t: { ...rest, expectations } } }));
-  return validate({ suite, tables: new Map([['t', table]]), connect: analytics.connect });
+  return validate({ suite, tables: new Map([['t', table]]), connect: () => analytics.connect() });
 }
 
 interface Case {
@@ -352,7 +352,7 @@ test('the scan stops when the caller goes away', async () => {
   );
   const signal = AbortSignal.timeout(100);
   await assert.rejects(
-    validate({ suite, tables: new Map([['t', table]]), connect: analytics.connect, signal }),
+    validate({ suite, tables: new Map([['t', table]]), connect: () => analytics.connect(), signal }),
     /TimeoutError|timeout/i,
   );
 });
@@ -364,7 +364,7 @@ const run = async (flightPaths: string[], weatherPaths: string[]): Promise<Expec
     ['flights', await parquet(flightPaths)],
     ['weather', await parquet(weatherPaths)],
   ]);
-  return validate({ suite: flightsSuite, tables, connect: analytics.connect });
+  return validate({ suite: flightsSuite, tables, connect: () => analytics.connect() });
 };
 
 test('the flights suite passes in all twelve months', async () => {

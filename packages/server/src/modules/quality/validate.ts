@@ -124,7 +124,9 @@ async function samplesOf(
       list.map((item: Readonly<Record<string, unknown>>) => {
         const { __file: path, ...values } = item;
         const plain = Object.fromEntries(Object.entries(values).map(([k, v]) => [k, plainValue(v)]));
-        return path === undefined ? plain : { file: names.get(String(path)) ?? null, ...plain };
+        return path === undefined
+          ? plain
+          : { file: typeof path === 'string' ? (names.get(path) ?? null) : null, ...plain };
       }),
     );
   });
