@@ -33,8 +33,13 @@ export interface StepContext {
   readJson(artifact: Artifact): unknown;
   /** Whole columns of a table. Numbers and instants are float64 (missing is NaN), text is an array of strings. */
   openTable(artifact: Artifact<'table'>, columns?: readonly string[]): Promise<Table>;
-  /** Makes a table by SQL over others; in the text each stands under the name it has here. The order of rows is that of the query. */
+  /**
+   * Makes a table by SQL over others; in the text each stands under the name it has here. What is said about the first of
+   * them (its features, where it comes from) is said about the result too. The order of rows is that of the query.
+   */
   query(sql: string, tables: Readonly<Record<string, Artifact<'table'>>>, name: string): Promise<Artifact<'table'>>;
+  /** Probability of the positive class (or the predicted number) per row, computed by ONNX Runtime from the columns that the model names. */
+  score(model: { readonly file: string }, columns: readonly Float64Array[]): Promise<Float64Array>;
   writeArtifact<K extends ArtifactKind>(name: string, kind: K, content: ArtifactContent): Promise<Artifact<K>>;
 }
 

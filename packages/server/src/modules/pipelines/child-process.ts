@@ -19,6 +19,8 @@ export interface ChildRequest {
   readonly timeoutMs: number;
   readonly graceMs: number;
   readonly signal: AbortSignal;
+  /** Process groups that are alive, for the server's own end. */
+  readonly live: Set<number>;
   /** Resolves to whether the child may go on; called once with the process that waits at its gate. */
   readonly admit: (child: ProcessIdentity) => Promise<boolean>;
 }
@@ -64,6 +66,8 @@ export async function runChild(clock: Clock, request: ChildRequest): Promise<Chi
   const { pid } = child;
   if (pid === undefined) return exited;
 
+  request.live.add(pid);
+  void exited.then(() => request.live.delete(pid));
   const isAdmitted = await request.admit({ pid, started: startedOf(pid) ?? '' }).catch((error: unknown) => {
     killGroup(pid, 'SIGKILL');
     throw error;

@@ -10,6 +10,7 @@ import type { Jobs } from '../../platform/jobs/jobs.ts';
 import type { Log } from '../../platform/log.ts';
 import type { Objects } from '../../platform/objects/objects.ts';
 import { createBundles } from './bundles.ts';
+import { killGroup } from './child-process.ts';
 import type { BundlePort, DatasetPort, TokenPort, TrackingPort } from './ports.ts';
 import type { PipelinesTables } from './rows.ts';
 import { isLiveStep } from './rows.ts';
@@ -68,6 +69,8 @@ export interface Pipelines extends PipelineService {
       }
     | undefined
   >;
+  /** Kills what still runs. Call it after `jobs.stop`: the steps run again, or are found finished, after the next start. */
+  stop(): void;
   /** Live objects: what garbage collection must keep. */
   isReferenced(digest: string): Promise<boolean>;
 }
@@ -79,7 +82,8 @@ export function createPipelines(deps: PipelinesDeps): Pipelines {
   const { db, clock, log, objects, jobs } = deps;
   const manifest = (digest: string): ReturnType<BundlePort['manifest']> => deps.bundles.manifest(digest);
   const bundles = createBundles({ folder: join(deps.folder, 'bundles'), objects, manifest });
-  const stepJob = createStepJob({ ...deps, bundles, graceMs });
+  const live = new Set<number>();
+  const stepJob = createStepJob({ ...deps, bundles, graceMs, live });
   const { attemptFolder } = stepJob;
   const tables = db.read<PipelinesTables>();
   jobs.register(stepJobKind, {
@@ -98,11 +102,16 @@ export function createPipelines(deps: PipelinesDeps): Pipelines {
       }
     },
   });
+  const sweeper = createSweeper({ db, clock, log, jobs });
   return {
     ...createPipelineService({ ...deps, attemptFolder }),
     deps: { clock, objects },
-    sweeper: createSweeper({ db, clock, log, jobs }),
+    sweeper,
     attemptFolder,
+    stop: () => {
+      sweeper.stop();
+      for (const pid of live) killGroup(pid, 'SIGKILL');
+    },
     findStep: async (run, step) => {
       const row = await tables
         .selectFrom('pipelines_step')

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { Artifact, Client, StepContext } from 'slipway';
 import { createClient } from 'slipway';
 import { createStatistics } from './step-statistics.ts';
+import { scoreColumns } from './step-score.ts';
 import { createStepFeatures } from './step-features.ts';
 import type { StepTask } from './step-task.ts';
 import { artifactsFolder, progressFile } from './step-task.ts';
@@ -74,6 +75,7 @@ export function createStepContext(options: StepContextOptions): {
     readJson: (artifact) => JSON.parse(readFileSync(path(artifact), 'utf8')),
     openTable: tables.open,
     query: tables.query,
+    score: scoreColumns,
     writeArtifact,
   };
   return {

@@ -52,6 +52,8 @@ export interface StepJobDeps {
   readonly runnerVersion: string;
   /** From SIGTERM to SIGKILL, milliseconds. */
   readonly graceMs: number;
+  /** Process groups that are alive. */
+  readonly live: Set<number>;
 }
 
 interface Work {
@@ -289,13 +291,21 @@ async function runAttempt(deps: StepJobDeps, work: Attempt): Promise<Outcome | u
   const token = deps.tokens.issueStepToken(actor);
   const tracked = node.kind === 'python' ? await startTracking(deps, work, actor) : undefined;
   try {
-    const command = commandOf(node, { task, folder, project, token: token.secret, trackingRunHex: tracked?.hex });
+    const command = commandOf(node, {
+      task,
+      folder,
+      project,
+      token: token.secret,
+      trackingRunHex: tracked?.hex,
+      compileCache: join(deps.folder, 'compile-cache'),
+    });
     let isRefused = false;
     const end = await runChild(deps.clock, {
       ...command,
       logFile: join(folder, logFile),
       timeoutMs: node.timeoutMs,
       graceMs: deps.graceMs,
+      live: deps.live,
       signal: work.signal,
       admit: async ({ pid, started }) => {
         const begin = { pid, pidStarted: started, timeoutMs: node.timeoutMs, reason: work.reason, parts: work.parts };

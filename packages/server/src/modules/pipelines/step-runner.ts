@@ -5,7 +5,7 @@
  * own copies, wherever the project lies), runs the step, and leaves a result file. Exit code 0 says that there is one.
  */
 import { readFileSync } from 'node:fs';
-import { enableCompileCache, registerHooks } from 'node:module';
+import { registerHooks } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { SlipwayError } from '@slipway/contract';
@@ -13,8 +13,6 @@ import type { PipelineDefinition, StepDefinition } from 'slipway';
 import { createStepContext } from './step-context.ts';
 import { StepTask, taskFile, writeResult } from './step-task.ts';
 import type { StepResult } from './step-task.ts';
-
-enableCompileCache();
 
 const ownNames = /^(?:slipway|zod|@slipway\/[a-z]+)(?:\/.*)?$/;
 registerHooks({

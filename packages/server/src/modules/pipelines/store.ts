@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import type { PipelineSpec, StepOutput } from '@slipway/contract';
 import { SlipwayError } from '@slipway/contract';
 import type { AnyOperation, StoreModule, Trx } from '../../platform/db/db.ts';
+import { finishJob } from '../../platform/jobs/store.ts';
 import { operation } from '../../platform/db/db.ts';
 import type { PipelinesTables, RunRow, StepRow } from './rows.ts';
 import { isLiveRun, isLiveStep } from './rows.ts';
@@ -294,6 +295,8 @@ export const finishStep = operation(
     });
     const next = await unblock(trx, { run, step: input.step, jobId: input.jobId, fence: input.fence });
     await endSteps(trx, run, 1);
+    // With no step left for this job run, its own end is part of the same commit.
+    if (next === undefined) await finishJob(trx, { id: input.jobId, fence: input.fence });
     return { next };
   },
 );
@@ -315,6 +318,7 @@ export interface FailStep extends Claim {
 export const failStep = operation('pipelines.fail-step', async (trx, input: FailStep): Promise<void> => {
   const { run, step } = await claimed(trx, input);
   await closeAttempt(trx, step, input.problem);
+  await finishJob(trx, { id: input.jobId, fence: input.fence });
   const isRetried = input.retryInMs !== undefined && step.state !== 'cancelling' && run.state === 'running';
   if (isRetried) {
     const when = { runAt: trx.now + (input.retryInMs ?? 0), deadlineAt: run.deadline_at };

@@ -1,0 +1,161 @@
+/** A server's pipelines on a fresh database and folder, for tests: real jobs, real processes, real objects. */
+import { createHash } from 'node:crypto';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { BundleFile, PipelineRunDetail } from '@slipway/contract';
+import { canonicalJson } from '@slipway/contract';
+import { describe } from 'slipway';
+import type { PipelineDefinition } from 'slipway';
+import type { Clock } from '../../platform/clock.ts';
+import { createSystemClock } from '../../platform/clock.ts';
+import type { Db } from '../../platform/db/db.ts';
+import { operation } from '../../platform/db/db.ts';
+import { openTestDb } from '../../platform/db/testing.ts';
+import { createIds } from '../../platform/ids.ts';
+import { createJobs } from '../../platform/jobs/create-jobs.ts';
+import type { Jobs } from '../../platform/jobs/jobs.ts';
+import { jobsStore } from '../../platform/jobs/store.ts';
+import { createLog } from '../../platform/log.ts';
+import { createFileObjects } from '../../platform/objects/file-objects.ts';
+import { digestOf } from './graph.ts';
+import type { Pipelines } from './index.ts';
+import { createPipelines } from './index.ts';
+import { pipelineResource } from './resource.ts';
+import { applyPipeline, pipelinesStore } from './store.ts';
+
+const apply = operation('test.apply-pipeline', async (trx, input: Parameters<typeof applyPipeline>[1]) =>
+  applyPipeline(trx, input),
+);
+
+export interface Server {
+  readonly pipelines: Pipelines;
+  readonly jobs: Jobs;
+  /** Stops as a process that is killed: nothing is given back, children live on. */
+  abandon(): Promise<void>;
+}
+
+export interface PipelinesBench extends AsyncDisposable {
+  readonly db: Db;
+  readonly folder: string;
+  readonly clock: Clock;
+  shift(ms: number): void;
+  /** Starts a server over the same database and folder. */
+  start(options?: { readonly isWorking?: boolean; readonly slots?: number }): Server;
+  /** Writes a project, describes its pipelines and declares them. */
+  declare(files: Readonly<Record<string, string>>): Promise<PipelineDefinition[]>;
+  ended(server: Server, run: string, limitMs?: number): Promise<PipelineRunDetail>;
+}
+
+export async function openPipelines(): Promise<PipelinesBench> {
+  const system = createSystemClock();
+  let offset = 0;
+  const clock: Clock = { ...system, now: () => system.now() + offset };
+  const log = createLog({ level: 'error', now: clock.now });
+  const { db, close } = await openTestDb({
+    modules: [jobsStore, pipelinesStore],
+    operations: [apply as never],
+    clock,
+    log,
+  });
+  const folder = mkdtempSync(join(tmpdir(), 'slipway-pipelines-'));
+  const objects = await createFileObjects({ folder: join(folder, 'objects'), clock, log });
+  const manifests = new Map<string, BundleFile[]>();
+  const servers: { readonly jobs: Jobs; readonly pipelines: Pipelines }[] = [];
+  let starts = 0;
+
+  const start: PipelinesBench['start'] = ({ isWorking = true, slots = 2 } = {}) => {
+    const jobs = createJobs({ db, clock, log, owner: `test-${++starts}`, random: () => 0 });
+    const pipelines = createPipelines({
+      db,
+      clock,
+      ids: createIds(clock),
+      log,
+      jobs,
+      objects,
+      datasets: {
+        resolve: async (ref) => ({
+          id: 'dsv_1',
+          dataset: ref.split(/[@/]/)[0] ?? ref,
+          number: 1,
+          digest: `sha256:${'a'.repeat(64)}`,
+          sizeBytes: 1,
+          rowCount: 1,
+          paths: [],
+        }),
+      },
+      bundles: { manifest: async (digest) => manifests.get(digest) ?? [], commit: async () => undefined },
+      tokens: { issueStepToken: () => ({ secret: 'none', revoke: () => undefined }) },
+      tracking: { startRun: async () => ({ id: 'run_1', hex: '0'.repeat(32) }), endRun: async () => undefined },
+      folder: join(folder, 'pipelines'),
+      url: () => 'http://127.0.0.1:9',
+      runnerVersion: 'test',
+      slots,
+    });
+    if (isWorking) jobs.start();
+    servers.push({ jobs, pipelines });
+    return { pipelines, jobs, abandon: () => jobs.stop(0) };
+  };
+
+  const declare: PipelinesBench['declare'] = async (files) => {
+    const project = mkdtempSync(join(import.meta.dirname, '.test-project-'));
+    try {
+      const manifest: BundleFile[] = [];
+      for (const [path, text] of Object.entries(files)) {
+        mkdirSync(join(project, path, '..'), { recursive: true });
+        writeFileSync(join(project, path), text);
+        const { digest, sizeBytes } = await objects.put(readFileSync(join(project, path)));
+        manifest.push({ path, digest, sizeBytes });
+      }
+      const bundle = `sha256:${createHash('sha256').update(canonicalJson(manifest)).digest('hex')}`;
+      manifests.set(bundle, manifest);
+      const exported = (await import(pathToFileURL(join(project, 'pipeline.ts')).href)) as Record<
+        string,
+        PipelineDefinition
+      >;
+      const definitions = Object.values(exported).filter((value) => value.pipeline);
+      for (const definition of definitions) {
+        const spec = pipelineResource.parse(definition.id, {
+          graph: describe(definition),
+          file: 'pipeline.ts',
+          bundle,
+        });
+        const graphDigest = digestOf(spec.graph);
+        await db.write(apply, { name: definition.id, spec, graphDigest, project: 'test', actor: 'owner' });
+      }
+      return definitions;
+    } finally {
+      rmSync(project, { recursive: true, force: true });
+    }
+  };
+
+  return {
+    db,
+    folder,
+    clock,
+    shift: (ms) => {
+      offset += ms;
+    },
+    start,
+    declare,
+    ended: async ({ pipelines }, run, limitMs = 30_000) => {
+      const deadline = system.now() + limitMs;
+      for (;;) {
+        const detail = await pipelines.getRun(run);
+        if (detail.finishedAt !== undefined) return detail;
+        if (system.now() > deadline)
+          throw new Error(`run ${run} did not end: ${JSON.stringify(detail.steps, null, 1)}`);
+        await system.sleep(20);
+      }
+    },
+    [Symbol.asyncDispose]: async () => {
+      for (const { jobs, pipelines } of servers) {
+        await jobs.stop(0);
+        pipelines.stop();
+      }
+      await close();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
