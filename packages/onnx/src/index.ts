@@ -18,3 +18,7 @@ export type { LinearModel, Tree, TreeEnsemble } from './trees.ts';
 export { writeLinearModel } from './write-linear.ts';
 export { findTreeProblem, writeTreeEnsemble } from './write-trees.ts';
 export type { WriteTreesOptions } from './write-trees.ts';
+export { expf, logisticf } from './evaluate/expf.ts';
+export type { Unsupported } from './evaluate/operation.ts';
+export { planModel } from './evaluate/plan.ts';
+export type { Plan, PlanColumn } from './evaluate/plan.ts';

@@ -1,0 +1,65 @@
+/**
+ * What flows between the operations of a plan: matrices of [capacity, width], row-major, of numbers or of texts.
+ *
+ * INT64 and BOOL values are kept as doubles: integers up to 2^53 are exact, and JSON can carry no larger ones.
+ * Storage is given out when it is first asked for, so that a tree kernel can lend its own row memory to the operation
+ * (or to the caller) that fills it.
+ */
+import type { OnnxTensor } from '../model-file.ts';
+
+export type NumberDatatype = 'FP32' | 'FP64' | 'INT64' | 'INT32' | 'BOOL';
+
+export interface NumberValue {
+  readonly type: 'numbers';
+  readonly datatype: NumberDatatype;
+  readonly width: number;
+  storage: Float32Array | Float64Array | undefined;
+}
+
+export interface TextValue {
+  readonly type: 'texts';
+  readonly width: number;
+  readonly storage: string[];
+}
+
+export interface ConstantValue {
+  readonly type: 'constant';
+  readonly tensor: OnnxTensor;
+}
+
+export type Value = NumberValue | TextValue | ConstantValue;
+
+/** Computes one operation for the first `rowCount` rows. */
+export type Step = (rowCount: number) => void;
+
+export function makeNumbers(datatype: NumberDatatype, width: number): NumberValue {
+  return { type: 'numbers', datatype, width, storage: undefined };
+}
+
+export function makeTexts(width: number, capacityRows: number): TextValue {
+  return { type: 'texts', width, storage: new Array<string>(width * capacityRows).fill('') };
+}
+
+/** The storage of a value, made now if nobody lent any. */
+export function storageOf(value: NumberValue, capacityRows: number): Float32Array | Float64Array {
+  value.storage ??=
+    value.datatype === 'FP32'
+      ? new Float32Array(value.width * capacityRows)
+      : new Float64Array(value.width * capacityRows);
+  return value.storage;
+}
+
+/** Numbers of a constant tensor; undefined for texts and for data that is not in the file. */
+export function constantNumbers(value: Value | undefined): Float64Array | undefined {
+  if (value?.type !== 'constant') return undefined;
+  const data = value.tensor.data;
+  switch (data.location) {
+    case 'float':
+    case 'double':
+      return Float64Array.from(data.values);
+    case 'int64':
+      return Float64Array.from(data.values, Number);
+    default:
+      return undefined;
+  }
+}
