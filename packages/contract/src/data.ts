@@ -3,6 +3,12 @@ import { z } from 'zod';
 import { Digest, Instant, Name, PageQuery } from './names.ts';
 import { routes } from './route.ts';
 
+/** Free text; PostgreSQL cannot hold the character NUL. */
+const Description = z
+  .string()
+  .max(2000)
+  .refine((text) => !text.includes('\u0000'), 'it has the character NUL, which cannot be stored');
+
 /** One path segment that ends in .parquet, .csv, .ndjson or .jsonl. */
 export const FileName = z
   .string()
@@ -139,7 +145,7 @@ export const dataRoutes = routes({
     path: '/api/datasets',
     permission: 'data.write',
     summary: 'Creates an empty dataset. (The first file that is put creates it too.)',
-    body: z.strictObject({ name: Name, description: z.string().max(2000).default('') }),
+    body: z.strictObject({ name: Name, description: Description.default('') }),
     response: Dataset,
     status: 201,
   },

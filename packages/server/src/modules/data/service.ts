@@ -14,7 +14,7 @@ import type {
   DatasetVersionSummary,
   PutFileAnswer,
 } from '@slipway/contract';
-import { SlipwayError } from '@slipway/contract';
+import { namePattern, SlipwayError } from '@slipway/contract';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Analytics } from '../../platform/analytics/analytics.ts';
 import type { Db } from '../../platform/db/db.ts';
@@ -153,6 +153,8 @@ export function createData(deps: DataDeps): Data {
   };
 
   const list = async (page: PageRequest): Promise<Page<Dataset>> => {
+    const token = page.pageToken;
+    if (token !== undefined && !namePattern.test(token)) throw new SlipwayError('page_token_invalid', { token });
     let query = tables()
       .selectFrom('data_dataset')
       .selectAll()

@@ -2,9 +2,9 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { ColumnSchema, DatasetFile } from '@slipway/contract';
-import { SlipwayError, spellId } from '@slipway/contract';
+import { dataRoutes, SlipwayError, spellId } from '@slipway/contract';
 import type { Kysely } from 'kysely';
-import { z } from 'zod';
+import type { z } from 'zod';
 import type { StoreModule, Trx } from '../../platform/db/db.ts';
 import { operation } from '../../platform/db/db.ts';
 import type { ResourceKind } from '../projects/index.ts';
@@ -238,7 +238,7 @@ export const saveProfile = operation(
   },
 );
 
-const DatasetSpec = z.strictObject({ description: z.string().max(2000).default('') });
+const DatasetSpec = dataRoutes['datasets.create'].body.omit({ name: true });
 export type DatasetSpec = z.output<typeof DatasetSpec>;
 
 /** An id made of the instant and the name, because an apply in the writer has no other source: 48 bits of time, then a hash. */

@@ -150,7 +150,9 @@ test('what does not fit is refused, and nothing is recorded', async () => {
   await assert.rejects(run({}), refused('suite_tables_wrong', /tables t, but the request names none/));
   await assert.rejects(run({ t: 'good', u: 'good' }), refused('suite_tables_wrong', /names t, u/));
   await assert.rejects(run({ t: 'absent' }), refused('not_found', /dataset "absent"/));
-  await assert.rejects(quality.getValidation('val_x'), refused('not_found', /validation "val_x"/));
+  await assert.rejects(quality.getValidation('val_x'), refused('id_invalid', /"val_x" is not the id/));
+  const absent = `val_${'0'.repeat(26)}`;
+  await assert.rejects(quality.getValidation(absent), refused('not_found', /no validation "val_0/));
   assert.throws(
     () => suiteKind.parse('s', { tables: { t: { expectations: [{ type: 'x' }] } } }),
     refused('resource_invalid', /suite "s" .* at tables\.t\.expectations\.0\.type/),

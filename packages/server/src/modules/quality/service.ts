@@ -1,6 +1,6 @@
 /** Suites as applied, and validations: resolve the tables, scan, judge, keep the result. */
 import type { Suite, ValidationRequest, ValidationResult, ValidationSummary } from '@slipway/contract';
-import { SlipwayError } from '@slipway/contract';
+import { idToHex, namePattern, SlipwayError } from '@slipway/contract';
 import type { Analytics } from '../../platform/analytics/analytics.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Db } from '../../platform/db/db.ts';
@@ -50,6 +50,14 @@ const suiteOf = (stored: StoredSuite): Suite => ({
   project: stored.project,
   updatedAt: stored.updatedAt,
 });
+
+/** Throws `id_invalid` for what is not the id of a validation. */
+function checked(id: string): string {
+  idToHex('validation', id);
+  return id;
+}
+
+const wrongToken = (token: string): SlipwayError => new SlipwayError('page_token_invalid', { token });
 
 const sourceOf = (selected: SelectedDataset): TableSource => ({
   relation: selected.relation,
@@ -120,6 +128,7 @@ export function createQuality(deps: QualityDeps): Quality {
 
   return {
     listSuites: async ({ limit, pageToken }) => {
+      if (pageToken !== undefined && !namePattern.test(pageToken)) throw wrongToken(pageToken);
       const found = await listSuites(tables(), { afterName: pageToken, limit: limit + 1 });
       const items = found.slice(0, limit).map((stored) => {
         const { spec: _, ...summary } = suiteOf(stored);
@@ -130,12 +139,13 @@ export function createQuality(deps: QualityDeps): Quality {
     getSuite: async (name) => suiteOf(await mustFindSuite(name)),
     validate: run,
     listValidations: async ({ limit, pageToken, suite }) => {
+      if (pageToken !== undefined) checked(pageToken);
       const found = await listValidations(tables(), { beforeId: pageToken, suite, limit: limit + 1 });
       const items = found.slice(0, limit);
       return { items, ...(found.length > limit ? { nextPageToken: items.at(-1)?.id ?? '' } : {}) };
     },
     getValidation: async (id) => {
-      const found = await findValidation(tables(), id);
+      const found = await findValidation(tables(), checked(id));
       if (found) return found;
       throw new SlipwayError('not_found', { noun: 'validation', name: id, remedy: 'GET /api/validations lists them.' });
     },
