@@ -39,11 +39,23 @@ export interface Operation<I, O> {
   /** `<module>.<verb>`, unique. */
   readonly name: string;
   readonly run: (trx: Trx, input: I) => Promise<O>;
+  readonly isolation: Isolation;
 }
 
+/**
+ * How writes see each other on PostgreSQL; on SQLite they always run one after another. `serializable`, the usual one, gives
+ * the same outcome there, at the price of retries. `read committed` is for hot writes whose single statements are right
+ * under any interleaving.
+ */
+export type Isolation = 'serializable' | 'read committed';
+
 /** Declares a write. List it in the module's `operations` array, so that the writer knows it. */
-export function operation<I, O>(name: string, run: (trx: Trx, input: I) => Promise<O>): Operation<I, O> {
-  return { name, run };
+export function operation<I, O>(
+  name: string,
+  run: (trx: Trx, input: I) => Promise<O>,
+  options: { readonly isolation?: Isolation } = {},
+): Operation<I, O> {
+  return { name, run, isolation: options.isolation ?? 'serializable' };
 }
 
 // Operations of different types share one list; each is called only through its own handle, which restores the types.

