@@ -1,0 +1,43 @@
+/** The door of serving: endpoints, deployments, rollouts, predictions, labels. */
+import { servingRoutes } from '@slipway/contract';
+import type { Binding } from '../../platform/http/binding.ts';
+import { bind } from '../../platform/http/binding.ts';
+import type { Serving } from './service.ts';
+
+export type { EndpointRuntime } from './endpoint-runtime.ts';
+export type { FeaturePort, FeatureReader, RegistryPort } from './ports.ts';
+export type { Serving, ServingDeps } from './service.ts';
+export { createServing } from './service.ts';
+
+export function servingBinding(serving: Serving): Binding {
+  return bind(servingRoutes, {
+    'endpoints.list': ({ query }) => serving.list(query),
+    'endpoints.get': ({ params }) => serving.get(params.endpoint),
+    'endpoints.deploy': ({ params, body }, { actor }) => serving.deploy(params.endpoint, body, actor),
+    'endpoints.deployments': ({ params, query }) => serving.deployments(params.endpoint, query),
+    'endpoints.predict': async ({ params, body }) => {
+      const predictions = serving.predict(params.endpoint, body.instances);
+      await serving.settled(params.endpoint);
+      return { predictions };
+    },
+    'endpoints.label': async ({ params, body }, { actor }) => {
+      const { joined, ...rest } = await serving.label(params.endpoint, body.labels, {
+        watermark: body.watermark,
+        actor,
+      });
+      return { joined: joined.length, ...rest };
+    },
+    'endpoints.predictions': async ({ params, query }) => ({
+      items: await serving.predictions(params.endpoint, {
+        from: query.from,
+        to: query.to ?? Number.MAX_SAFE_INTEGER,
+        limit: query.limit,
+      }),
+    }),
+    'predictions.get': ({ params }) => serving.prediction(params.prediction),
+    'rollouts.start': ({ params, body }, { actor }) => serving.startRollout(params.endpoint, body, actor),
+    'rollouts.list': ({ params, query }) => serving.rollouts(params.endpoint, query),
+    'rollouts.get': ({ params }) => serving.rollout(params.rollout),
+    'rollouts.cancel': ({ params }, { actor }) => serving.cancelRollout(params.rollout, actor),
+  });
+}

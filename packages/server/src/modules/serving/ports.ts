@@ -1,0 +1,21 @@
+/** What serving needs of others, in its own words. */
+import type { ModelVersion } from '@slipway/contract';
+
+/** Features of one service as of now; the state only moves forward. */
+export interface FeatureReader {
+  readonly digest: string;
+  readonly names: readonly string[];
+  /** Throws `feature_time_went_back`, `feature_request_invalid`. */
+  read(atMs: number, inputs: Readonly<Record<string, unknown>>, out: Float64Array): void;
+}
+
+export interface FeaturePort {
+  /** Throws when the set or service does not exist. */
+  reader(set: string, service: string): FeatureReader;
+}
+
+export interface RegistryPort {
+  /** `name/3`, `name@alias`. Throws `not_found`. */
+  getVersion(model: string, version: string): Promise<ModelVersion>;
+  readFile(digest: string): Promise<Uint8Array>;
+}
