@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { after, test } from 'node:test';
@@ -27,6 +27,7 @@ after(async () => {
 interface Bench extends AsyncDisposable {
   readonly data: Data;
   readonly db: Db;
+  readonly uploadFolder: string;
   put(dataset: string, file: string, bytes: string | Uint8Array): ReturnType<Data['putFile']>;
   events(): Promise<{ kind: string; body: Record<string, unknown> }[]>;
   /** Names below the object and the upload folder. */
@@ -57,6 +58,7 @@ async function bench(): Promise<Bench> {
   return {
     data,
     db,
+    uploadFolder,
     put: (dataset, file, bytes) =>
       data.putFile({
         dataset,
@@ -198,6 +200,16 @@ test('a file that cannot be read leaves nothing behind, and the message names th
   assert.deepEqual((await b.data.get('d')).latest?.digest, first.version.digest);
   assert.deepEqual(b.stored(), { objects: 1, uploads: [] });
   assert.equal((await b.events()).length, 2);
+});
+
+test('uploads of a server that was killed are removed a day later', async () => {
+  await using b = await bench();
+  const old = createIds({ ...clock, now: () => clock.now() - 25 * 3_600_000 }).next('datasetVersion');
+  const young = createIds(clock).next('datasetVersion');
+  mkdirSync(b.uploadFolder, { recursive: true });
+  for (const name of [old, young]) writeFileSync(join(b.uploadFolder, name), 'part');
+  await b.put('d', 'a.csv', 'n\n1\n');
+  assert.deepEqual(b.stored().uploads, [young]);
 });
 
 test('a stream that breaks off leaves nothing behind', async () => {

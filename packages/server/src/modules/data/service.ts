@@ -1,7 +1,7 @@
 /** Datasets: check a file, keep its bytes, record the version. Reading: versions, profiles, bytes, and relations for SQL. */
 import { createHash } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type {
@@ -14,7 +14,7 @@ import type {
   DatasetVersionSummary,
   PutFileAnswer,
 } from '@slipway/contract';
-import { namePattern, SlipwayError } from '@slipway/contract';
+import { idToHex, isId, namePattern, SlipwayError } from '@slipway/contract';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Analytics } from '../../platform/analytics/analytics.ts';
 import type { Db } from '../../platform/db/db.ts';
@@ -306,6 +306,20 @@ async function receive(bytes: AsyncIterable<Uint8Array>, path: string): Promise<
   return `sha256:${hash.digest('hex')}`;
 }
 
+/** An upload older than this belongs to no running request. */
+const staleUploadMs = 24 * 3_600_000;
+
+const idTimeMs = (id: string): number => parseInt(idToHex('datasetVersion', id).slice(0, 12), 16);
+
+/** Removes what a killed server left: uploads are named by ids, and ids tell their time. */
+async function sweepUploads(folder: string, newestId: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    if (isId('datasetVersion', name) && idTimeMs(newestId) - idTimeMs(name) > staleUploadMs) {
+      await rm(join(folder, name), { force: true });
+    }
+  }
+}
+
 /**
  * The order is what makes a refused upload leave nothing behind: the bytes wait outside the object store until the file was read and
  * fits the dataset, then they are kept, then the version is recorded. A crash between the last two leaves an object that
@@ -313,6 +327,7 @@ async function receive(bytes: AsyncIterable<Uint8Array>, path: string): Promise<
  */
 function createPutFile(deps: PutDeps): Data['putFile'] {
   const { db, ids, objects, tables, connected, uploadFolder } = deps;
+  let isSwept = false;
 
   const standing = async (dataset: string): Promise<StoredVersion | undefined> => {
     const row = await tables()
@@ -337,8 +352,10 @@ function createPutFile(deps: PutDeps): Data['putFile'] {
   };
 
   return async ({ dataset, file: name, bytes, actor }) => {
-    await mkdir(uploadFolder, { recursive: true });
     const versionId = ids.next('datasetVersion');
+    await mkdir(uploadFolder, { recursive: true });
+    if (!isSwept) await sweepUploads(uploadFolder, versionId);
+    isSwept = true;
     const path = join(uploadFolder, versionId);
     try {
       const digest = await receive(bytes, path);
