@@ -12,6 +12,9 @@ const lineBytes = 64;
 /** A histogram bin: gradient, hessian, rows and a spare lane, 32-bit integers. */
 export const binBytes = 16;
 
+/** Byte offsets in the result area. */
+export const resultOffsets = { gain: 0, feature: 8, bin: 12, missingLeft: 16, left: 32, total: 48, sums: 64 } as const;
+
 export interface MemoryShape {
   readonly rowCount: number;
   /** Bins of every used feature, the bin of missing values included. */

@@ -217,8 +217,12 @@ test('constant and empty columns are never split on, and alone they give the bas
     trainTrees(data, small).ensemble.trees.map((tree) => tree.threshold),
   );
   const alone = trainTrees({ featureNames: ['k', 'n'], columns: dull, labels: data.labels }, small);
+  assert.deepEqual(bitsOf(predictTrees(alone.ensemble, dull)), bitsOf(alone.margins));
   const rate = data.labels.reduce((a, b) => a + b, 0) / 1000;
   for (const p of applyLink(alone.ensemble, alone.margins)) assert.ok(Math.abs(p - rate) < 1e-6);
+  const weights = data.labels.map((label) => 0.1 + label / 3);
+  const stuck = trainTrees({ featureNames: ['k', 'n'], columns: dull, labels: data.labels, weights }, small);
+  assert.deepEqual(bitsOf(predictTrees(stuck.ensemble, dull)), bitsOf(stuck.margins));
 });
 
 test('whether a value is missing can be the whole signal', () => {

@@ -1,0 +1,269 @@
+/**
+ * The rounds of boosting: derivatives of the loss at the current scores, a tree per class grown on them, its leaf values
+ * added to the float32 scores.
+ *
+ * Derivatives are rounded to integers: their scale is a power of two such that sums over all rows stay below 2^30. Their
+ * own sums are taken in chunks of fixed size in row order. Typed-array reads are cast: indices are rows and classes.
+ */
+import type { Tree } from '@slipway/onnx';
+import type { BoostingTask } from './boosting-task.ts';
+import { layoutMemory, resultOffsets } from './booster-memory.ts';
+import type { MemoryLayout } from './booster-memory.ts';
+import { assignBins, findBins } from './feature-bins.ts';
+import type { NumberColumn, Thresholds } from './feature-bins.ts';
+import type { DerivativeScales } from './histograms.ts';
+import { createKernels } from './kernels.ts';
+import type { Kernels } from './kernels.ts';
+import { binaryLogLoss, logLoss, rootMeanSquare } from './loss.ts';
+import { powerOfTwoUpTo } from './portable-math.ts';
+import { addBase, addTree, toFloat32Columns } from './predict-trees.ts';
+import { createRandom, sampleSorted } from './random.ts';
+import type { TrainingData } from './training-data.ts';
+import { createTreeGrower } from './tree-grower.ts';
+import type { GrownTree, TreeGrower } from './tree-grower.ts';
+import type { CompleteTreeSettings } from './tree-settings.ts';
+
+/** Rows whose derivatives are summed as one; part of the definition of the result. */
+const chunkRows = 4096;
+/** Sums of quantised derivatives stay below this, which leaves one bit for rounding. */
+const quantisedSumMax = 2 ** 30;
+
+interface BinnedFeatures {
+  readonly thresholds: readonly Thresholds[];
+  readonly featureIndices: readonly number[];
+  readonly columns: readonly NumberColumn[];
+}
+
+/** The features that can split at all. Where there are none the first one stays, so that a tree has its root. */
+function binFeatures(columns: readonly NumberColumn[], bins: number): BinnedFeatures {
+  const found = columns.map((column) => findBins(column, bins));
+  const useful = found.flatMap((feature, index) => (feature.isUseful ? [index] : []));
+  const featureIndices = useful.length > 0 ? useful : [0];
+  return {
+    featureIndices,
+    thresholds: featureIndices.map((index) => found[index]?.thresholds ?? new Float32Array(0)),
+    columns: featureIndices.map((index) => columns[index] as NumberColumn),
+  };
+}
+
+export interface Booster {
+  /** Adds one tree per class and returns them, or undefined when none of them could split: then nothing more will. */
+  readonly round: () => readonly Tree[] | undefined;
+  /** Of the training rows at the current scores. */
+  readonly loss: () => number;
+  /** Float32 `[rows, classes]`, row-major: the current scores with the base. */
+  readonly margins: () => Float32Array;
+}
+
+interface BoosterOptions {
+  readonly settings: CompleteTreeSettings;
+  readonly task: BoostingTask;
+}
+
+export function createBooster(data: TrainingData, { settings, task }: BoosterOptions): Booster {
+  const rowCount = data.labels.length;
+  const binned = binFeatures(data.columns, settings.bins);
+  const layout = layoutMemory({
+    rowCount,
+    binCounts: binned.thresholds.map((thresholds) => thresholds.length + 2),
+    leaves: settings.leaves,
+    outputs: task.outputs,
+  });
+  const kernels = createKernels(layout);
+  const { memory } = kernels;
+  fillMemory(kernels, { data, layout, binned, weights: task.weights });
+  const grower = createTreeGrower({ kernels, layout, ...binned }, settings);
+  const sampler = createSampler({ weights: task.weights, layout, memory, grower }, settings);
+  const derivatives = createDerivatives(kernels, layout, task);
+  const scores = createScores(kernels, { data, layout, task });
+  let rounds = 0;
+  derivatives.refresh();
+
+  const growOne = (output: number): Tree => {
+    const scales = derivatives.quantise(output);
+    const rowsInTree = sampler.draw();
+    const grown = grower.grow(rowsInTree, scales);
+    if (rounds === 0 && task.classStart.length > 0) scores.moveStart(output, grown);
+    scores.add(output, grown, rowsInTree === rowCount);
+    return grown.tree;
+  };
+  return {
+    round: () => {
+      const trees = Array.from({ length: task.outputs }, (_, output) => growOne(output));
+      const isStuck = settings.rowShare === 1 && settings.columnShare === 1 && trees.every((t) => t.left.length === 1);
+      rounds += 1;
+      derivatives.refresh();
+      return isStuck && rounds > 1 ? undefined : trees;
+    },
+    loss: createLoss(data, { layout, task, memory }),
+    margins: scores.margins,
+  };
+}
+
+interface MemoryContent {
+  readonly data: TrainingData;
+  readonly layout: MemoryLayout;
+  readonly binned: BinnedFeatures;
+  readonly weights: Float64Array;
+}
+
+function fillMemory({ memory }: Kernels, { data, layout, binned, weights }: MemoryContent): void {
+  const rowCount = data.labels.length;
+  assignBins(binned.columns, binned.thresholds, {
+    rowBins: new Uint8Array(memory, layout.rowBins, rowCount * layout.stride),
+    stride: layout.stride,
+    columnBins: binned.columns.map((_, k) => new Uint8Array(memory, layout.columnBins + k * layout.rows, rowCount)),
+  });
+  new Float32Array(memory, layout.labels, rowCount).set(data.labels);
+  new Float32Array(memory, layout.weights, rowCount).set(weights);
+}
+
+interface Scores {
+  /** Takes the class's start out of its scores and puts it into the leaves of its first tree. */
+  readonly moveStart: (output: number, grown: GrownTree) => void;
+  /** Adds a tree; where `isWhole`, its leaves hold every row. */
+  readonly add: (output: number, grown: GrownTree, isWhole: boolean) => void;
+  readonly margins: () => Float32Array;
+}
+
+interface ScoresContext {
+  readonly data: TrainingData;
+  readonly layout: MemoryLayout;
+  readonly task: BoostingTask;
+}
+
+function createScores(kernels: Kernels, { data, layout, task }: ScoresContext): Scores {
+  const rowCount = data.labels.length;
+  const regions = Array.from({ length: task.outputs }, (_, output) => layout.scores + output * layout.rows * 4);
+  const views = regions.map((region) => new Float32Array(kernels.memory, region, rowCount));
+  for (const [output, view] of views.entries()) view.fill(task.classStart[output] ?? 0);
+  let floats: readonly Float32Array[] | undefined;
+  return {
+    moveStart: (output, { tree, leaves }) => {
+      const start = task.classStart[output] ?? 0;
+      views[output]?.fill(0);
+      for (const leaf of leaves) leaf.value = Math.fround(leaf.value + start);
+      for (let node = 0; node < tree.value.length; node++) {
+        if ((tree.left[node] as number) < 0) tree.value[node] = (tree.value[node] as number) + start;
+      }
+    },
+    add: (output, { tree, leaves }, isWhole) => {
+      if (isWhole) {
+        for (const leaf of leaves) kernels.addToScores(leaf.from, leaf.to, regions[output] as number, leaf.value);
+      } else {
+        floats ??= toFloat32Columns(data.columns);
+        addTree(tree, floats, { sums: views[output] as Float32Array, stride: 1, offset: 0 });
+      }
+    },
+    margins: () => {
+      const sums = new Float32Array(rowCount * task.outputs);
+      for (const [output, view] of views.entries()) {
+        for (let row = 0; row < rowCount; row++) sums[row * task.outputs + output] = view[row] as number;
+      }
+      return addBase(sums, task.baseScore);
+    },
+  };
+}
+
+/** Log loss from the current probabilities, or root mean squared error from the current scores. */
+function createLoss(
+  data: TrainingData,
+  {
+    layout,
+    task,
+    memory,
+  }: { readonly layout: MemoryLayout; readonly task: BoostingTask; readonly memory: ArrayBuffer },
+): () => number {
+  const rowCount = data.labels.length;
+  const labels = new Float32Array(memory, layout.labels, rowCount);
+  const scores = new Float32Array(memory, layout.scores, rowCount);
+  const probabilities = new Float32Array(memory, layout.probabilities, layout.rows * task.outputs);
+  const weights = task.weights.some((weight) => weight !== 1) ? task.weights : undefined;
+  switch (task.objective) {
+    case 'binary':
+      return () => binaryLogLoss(probabilities.subarray(0, rowCount), labels, weights);
+    case 'multiclass': {
+      const ofLabel = (row: number): number => probabilities[(labels[row] as number) * layout.rows + row] as number;
+      return () => logLoss(rowCount, ofLabel, weights);
+    }
+    case 'regression': {
+      const difference = (row: number): number =>
+        Math.fround((scores[row] as number) + task.baseScore) - (labels[row] as number);
+      return () => rootMeanSquare(rowCount, difference, weights);
+    }
+  }
+}
+
+interface Derivatives {
+  /** Recomputes probabilities from the scores. */
+  readonly refresh: () => void;
+  /** Writes the quantised derivatives of one class. */
+  readonly quantise: (output: number) => DerivativeScales;
+}
+
+function createDerivatives(kernels: Kernels, layout: MemoryLayout, task: BoostingTask): Derivatives {
+  const sums = new Float64Array(kernels.memory, layout.result + resultOffsets.sums, 2);
+  // Friedman's factor for softmax with one redundant class; a binary loss has one score and needs none.
+  const hessianFactor = task.outputs > 1 ? task.outputs / (task.outputs - 1) : 1;
+  const forChunks = (run: (from: number, to: number) => void): void => {
+    for (let from = 0; from < layout.rows; from += chunkRows) run(from, Math.min(layout.rows, from + chunkRows));
+  };
+  const scaleFor = (sum: number): number => (sum > 0 ? powerOfTwoUpTo(quantisedSumMax / sum) : 1);
+  return {
+    refresh: () => {
+      if (task.objective === 'binary') forChunks((from, to) => kernels.logistic(from, to, task.baseScore));
+      if (task.objective === 'multiclass') forChunks((from, to) => kernels.softmax(from, to));
+    },
+    quantise: (output) => {
+      let [gradient, hessian] = [0, 0];
+      forChunks((from, to) => {
+        if (task.objective === 'regression') kernels.residualDerivatives(from, to, task.baseScore);
+        else kernels.classDerivatives(from, to, output, task.outputs > 1 ? output : 1, hessianFactor);
+        gradient += sums[0] as number;
+        hessian += sums[1] as number;
+      });
+      const scales = { gradient: scaleFor(gradient), hessian: scaleFor(hessian) };
+      forChunks((from, to) => kernels.quantise(from, to, scales.gradient, scales.hessian));
+      return scales;
+    },
+  };
+}
+
+interface Sampler {
+  /** Fills the row order for the next tree, restricts its features, and returns how many rows it has. */
+  readonly draw: () => number;
+}
+
+interface SamplerDeps {
+  readonly weights: Float64Array;
+  readonly layout: MemoryLayout;
+  readonly memory: ArrayBuffer;
+  readonly grower: TreeGrower;
+}
+
+function createSampler(deps: SamplerDeps, settings: CompleteTreeSettings): Sampler {
+  const { weights, layout, grower } = deps;
+  const featureCount = layout.binCounts.length;
+  const order = new Uint32Array(deps.memory, layout.order, weights.length);
+  const random = createRandom(settings.seed);
+  const counted = new Uint32Array(weights.length);
+  let countedRows = 0;
+  for (let row = 0; row < weights.length; row++) if ((weights[row] as number) > 0) counted[countedRows++] = row;
+  const eligible = counted.subarray(0, countedRows);
+  const share = (of: number, part: number): number => Math.max(1, Math.round(of * part));
+  return {
+    draw: () => {
+      if (settings.columnShare < 1) {
+        const chosen = new Set(sampleSorted(featureCount, share(featureCount, settings.columnShare), random));
+        grower.useFeatures((feature) => chosen.has(feature));
+      }
+      if (settings.rowShare === 1) {
+        order.set(eligible);
+        return countedRows;
+      }
+      const picked = sampleSorted(countedRows, share(countedRows, settings.rowShare), random);
+      for (let i = 0; i < picked.length; i++) order[i] = eligible[picked[i] as number] as number;
+      return picked.length;
+    },
+  };
+}

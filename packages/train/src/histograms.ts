@@ -1,0 +1,136 @@
+/**
+ * Histograms of leaves, one slot each, and the search for the best split in one.
+ *
+ * A slot holds, per used feature and bin, the summed gradient, hessian and rows of a leaf as 32-bit integers, so sums and
+ * differences are exact. The search itself is a kernel (`kernels.ts`); here its result is read and judged. Typed-array
+ * reads are cast: every index comes from the layout.
+ */
+import { binBytes, resultOffsets } from './booster-memory.ts';
+import type { MemoryLayout } from './booster-memory.ts';
+import type { Kernels } from './kernels.ts';
+
+/** Quantised units per unit of gradient and hessian: powers of two. */
+export interface DerivativeScales {
+  readonly gradient: number;
+  readonly hessian: number;
+}
+
+/** Sums over rows in quantised units. */
+export interface Sums {
+  readonly gradient: number;
+  readonly hessian: number;
+  readonly rows: number;
+}
+
+export interface Split {
+  /** Quantised gain over leaving the leaf whole. */
+  readonly gain: number;
+  /** Index among the used features. */
+  readonly feature: number;
+  /** Rows with bins 1 to `bin` go left. */
+  readonly bin: number;
+  readonly missingLeft: boolean;
+  readonly left: Sums;
+}
+
+export interface SearchSettings {
+  readonly minRowsPerLeaf: number;
+  readonly l2: number;
+  readonly gainMin: number;
+}
+
+export interface Histograms {
+  /** Fills the slot from the rows at `order[from, to)` (addresses). */
+  readonly build: (slot: number, from: number, to: number) => void;
+  /** `parent -= child`. */
+  readonly subtract: (parent: number, child: number) => void;
+  /** Sums over all rows of the slot. */
+  readonly total: (slot: number) => Sums;
+  /** Best split of a slot whose total is `sums`, or undefined where none gains. */
+  readonly findSplit: (slot: number, sums: Sums, scales: DerivativeScales) => Split | undefined;
+  /** Restricts the search to these used features; all of them in the beginning. */
+  readonly useFeatures: (isUsed: (feature: number) => boolean) => void;
+}
+
+/** A gain this small against the node's own score is rounding, not a split. */
+const relativeGainMin = 1e-9;
+
+/** Quantised gain per unit of gain. */
+export function gainScale(scales: DerivativeScales): number {
+  return (scales.gradient * scales.gradient) / scales.hessian;
+}
+
+export function subtractSums(a: Sums, b: Sums): Sums {
+  return { gradient: a.gradient - b.gradient, hessian: a.hessian - b.hessian, rows: a.rows - b.rows };
+}
+
+export function createHistograms(kernels: Kernels, layout: MemoryLayout, settings: SearchSettings): Histograms {
+  const integers = new Int32Array(kernels.memory);
+  const bytes = new Uint8Array(kernels.memory);
+  const table = layout.featureTable / 4;
+  const address = (slot: number): number => layout.histograms + slot * layout.histogramBytes;
+  const sumsAt = (index: number): Sums => ({
+    gradient: integers[index] as number,
+    hessian: integers[index + 1] as number,
+    rows: integers[index + 2] as number,
+  });
+
+  for (const [feature, bins] of layout.binCounts.entries()) {
+    integers.set([layout.binOffsets[feature] ?? 0, bins * binBytes, 1, 0], table + feature * 4);
+  }
+  return {
+    build: (slot, from, to) => {
+      bytes.fill(0, address(slot), address(slot) + layout.histogramBytes);
+      kernels.histogram(from, to, address(slot));
+    },
+    subtract: (parent, child) => kernels.subtract(address(parent), address(child)),
+    total: (slot) => {
+      // Any feature will do: its bins hold each row once.
+      const start = address(slot) / 4;
+      const bins = Array.from({ length: layout.binCounts[0] ?? 0 }, (_, bin) => sumsAt(start + bin * 4));
+      return bins.reduce((a, b) => ({
+        gradient: a.gradient + b.gradient,
+        hessian: a.hessian + b.hessian,
+        rows: a.rows + b.rows,
+      }));
+    },
+    findSplit: (slot, sums, scales) => {
+      const lambda = settings.l2 * scales.hessian;
+      integers.set([sums.gradient, sums.hessian, sums.rows, 0], (layout.result + resultOffsets.total) / 4);
+      kernels.search(address(slot), lambda, settings.minRowsPerLeaf);
+      const found = readSearch(kernels.memory, layout);
+      const own = (sums.gradient * sums.gradient) / (sums.hessian + lambda);
+      const gain = found.score - own;
+      if (!(gain > Math.max(own * relativeGainMin, settings.gainMin * gainScale(scales)))) return undefined;
+      const left = sumsAt((layout.result + resultOffsets.left) / 4);
+      const missing = sumsAt((address(slot) + (layout.binOffsets[found.feature] ?? 0)) / 4);
+      // A node that saw no missing value sends later ones where more evidence is.
+      const missingLeft = missing.rows > 0 ? found.missingLeft : left.hessian > sums.hessian - left.hessian;
+      return { gain, feature: found.feature, bin: found.bin, missingLeft, left };
+    },
+    useFeatures: (isUsed) => {
+      for (let feature = 0; feature < layout.binCounts.length; feature++) {
+        integers[table + feature * 4 + 2] = isUsed(feature) ? 1 : 0;
+      }
+    },
+  };
+}
+
+interface SearchResult {
+  /** Summed scores of both sides. */
+  readonly score: number;
+  readonly feature: number;
+  readonly bin: number;
+  readonly missingLeft: boolean;
+}
+
+/** What the search kernel wrote: addresses and byte offsets become indices. */
+function readSearch(memory: ArrayBuffer, layout: MemoryLayout): SearchResult {
+  const view = new DataView(memory, layout.result, resultOffsets.left);
+  return {
+    score: view.getFloat64(resultOffsets.gain, true),
+    feature: (view.getUint32(resultOffsets.feature, true) - layout.featureTable) / 16,
+    bin: view.getUint32(resultOffsets.bin, true) / binBytes,
+    missingLeft: view.getInt32(resultOffsets.missingLeft, true) === 1,
+  };
+}
