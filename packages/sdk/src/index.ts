@@ -8,6 +8,7 @@ export { noopStep, pythonStep, shellStep, step } from './step.ts';
 export type { Added, Builder, PipelineDefinition, Ref } from './pipeline.ts';
 export { pipeline } from './pipeline.ts';
 export { describe, projectCode } from './describe.ts';
+export { bundleDigest, collectBundle, type CodeBundle } from './bundle.ts';
 export type * from './context.ts';
 export type * from './statistics.ts';
 export { SlipwayError } from '@slipway/contract';

@@ -2,12 +2,35 @@
 import type { Client, FeatureBuilding, StepContext } from 'slipway';
 import type { Analytics } from '../../platform/analytics/analytics.ts';
 
-export function createStepFeatures(_from: {
+export function createStepFeatures(from: {
   readonly client: Client;
   readonly dataset: StepContext['dataset'];
   readonly analytics: Analytics;
 }): FeatureBuilding {
   return {
-    buildTrainingSet: () => Promise.reject(new Error('this server has no feature sets')),
+    buildTrainingSet: async (request) => {
+      // The one module that runs in steps too: its engine must be the one that serves. Loaded by steps that need it.
+      const { buildTrainingSet } = await import('../features/index.ts');
+      const found = await from.client.request({
+        method: 'GET',
+        path: `/api/feature-sets/${encodeURIComponent(request.set)}`,
+      });
+      const tables = Object.entries(request.tables).map(
+        ([name, artifact]) => [name, from.dataset(artifact).paths] as const,
+      );
+      return buildTrainingSet({
+        definition: definitionOf(found),
+        service: request.service,
+        tables: Object.fromEntries(tables),
+        outFile: request.outFile,
+        labelKnownBeforeMs: request.labelKnownBeforeMs,
+        paritySample: request.paritySample,
+        analytics: from.analytics,
+      });
+    },
   };
+}
+
+function definitionOf(answer: unknown): unknown {
+  return typeof answer === 'object' && answer !== null && 'definition' in answer ? answer.definition : undefined;
 }

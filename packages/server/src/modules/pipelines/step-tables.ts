@@ -51,7 +51,8 @@ export function createTables(from: {
         }
         await connection.run(`copy (${sql}) to ${sqlText(file)} (format parquet, compression zstd)`);
         const counted = await connection.runAndReadAll(`select count(*)::double from read_parquet(${sqlText(file)})`);
-        const meta = { rowCount: Number(counted.getRows()[0]?.[0] ?? 0) };
+        const said = Object.values(tables)[0]?.meta;
+        const meta = { ...said, rowCount: Number(counted.getRows()[0]?.[0] ?? 0) };
         return await from.writeArtifact(name, 'table', { content: { file }, meta });
       } finally {
         rmSync(file, { force: true });
