@@ -67,6 +67,8 @@ export interface RunQuery {
   readonly experimentIds?: readonly string[] | undefined;
   /** Text in the language of `runLanguage`, or a tree of it. */
   readonly filter?: string | Filter | undefined;
+  /** What a tree was read from: shown in messages. */
+  readonly filterText?: string | undefined;
   /** `metrics.auc desc, name`, or keys. */
   readonly order?: readonly (string | OrderKey)[] | undefined;
   readonly lifecycle?: Lifecycles | undefined;
@@ -76,6 +78,8 @@ export interface RunQuery {
 
 export interface ExperimentQuery {
   readonly filter?: string | Filter | undefined;
+  /** What a tree was read from: shown in messages. */
+  readonly filterText?: string | undefined;
   readonly order?: readonly OrderKey[] | undefined;
   readonly lifecycle?: Lifecycles | undefined;
   readonly limit: number;
@@ -194,10 +198,9 @@ export function createTracking(deps: TrackingDeps): Tracking {
       }
     },
     searchExperiments: (query) => {
-      const text = typeof query.filter === 'string' ? query.filter : '';
       return searchExperiments(db, {
         filter: typeof query.filter === 'string' ? parseFilter(query.filter, experimentLanguage) : query.filter,
-        filterText: text === '' ? JSON.stringify(query.filter ?? '') : text,
+        filterText: textOf(query),
         order: query.order ?? [],
         lifecycle: query.lifecycle ?? 'active',
         limit: query.limit,
@@ -232,11 +235,10 @@ export function createTracking(deps: TrackingDeps): Tracking {
     deleteRun: (uid, actor) => db.write(deleteRun, { uid, actor }),
     restoreRun: (uid, actor) => db.write(restoreRun, { uid, actor }),
     searchRuns: async (query) => {
-      const text = typeof query.filter === 'string' ? query.filter : JSON.stringify(query.filter ?? '');
       const { ids: found, nextPageToken } = await searchRunIds(db, {
         experiments: await experimentsOf(query),
         filter: typeof query.filter === 'string' ? parseFilter(query.filter, runLanguage) : query.filter,
-        filterText: text,
+        filterText: textOf(query),
         order: (query.order ?? []).map((key) => (typeof key === 'string' ? parseOrderKey(key, runLanguage) : key)),
         lifecycle: query.lifecycle ?? 'active',
         limit: query.limit,
@@ -272,6 +274,9 @@ export function createTracking(deps: TrackingDeps): Tracking {
   };
   return tracking;
 }
+
+const textOf = (query: RunQuery | ExperimentQuery): string =>
+  query.filterText ?? (typeof query.filter === 'string' ? query.filter : JSON.stringify(query.filter ?? ''));
 
 function invalid(problem: string): SlipwayError {
   return new SlipwayError('request_invalid', { operation: 'logging to a run', problem });
