@@ -4,7 +4,8 @@ import type { Tree, TreeEnsemble } from '@slipway/onnx';
 import fc from 'fast-check';
 import { applyLink, predictTrees } from './predict-trees.ts';
 import { createRandom } from './random.ts';
-import { boostPlainly } from './testing/plain-booster.ts';
+import { AmbiguousSplit, boostPlainly } from './testing/plain-booster.ts';
+import type { PlainSettings } from './testing/plain-booster.ts';
 import { trainTrees } from './train-trees.ts';
 import type { TrainingData } from './training-data.ts';
 import type { TreeSettings } from './tree-settings.ts';
@@ -58,11 +59,21 @@ test('walking the trees in float32 gives the training scores, bit for bit', () =
   }
 });
 
+/** Undefined where the textbook does not say which of two splits to take. */
+function plainMargins(data: TrainingData, settings: PlainSettings): number[] | undefined {
+  try {
+    return boostPlainly(data, settings);
+  } catch (error) {
+    if (error instanceof AmbiguousSplit) return undefined;
+    throw error;
+  }
+}
+
 test('the booster agrees with a slow textbook version', () => {
   fc.assert(
     fc.property(
       fc.record({
-        rows: fc.integer({ min: 2, max: 120 }),
+        rows: fc.integer({ min: 2, max: 90 }),
         seed: fc.integer({ min: 0, max: 1e6 }),
         minRowsPerLeaf: fc.integer({ min: 1, max: 8 }),
         l2: fc.constantFrom(0, 0.5, 3),
@@ -73,14 +84,15 @@ test('the booster agrees with a slow textbook version', () => {
         fc.pre(objective === 'regression' || new Set(data.labels).size === 2);
         const settings = { objective, rounds: 3, leaves: 6, minRowsPerLeaf, l2, learningRate: 0.4 };
         const ours = trainTrees(data, settings).margins;
-        const plain = boostPlainly(data, settings);
+        const plain = plainMargins(data, settings);
+        fc.pre(plain !== undefined);
         for (let row = 0; row < rows; row++) {
           const difference = Math.abs((ours[row] ?? 0) - (plain[row] ?? 0));
           assert.ok(difference < 2e-4, `row ${row}: ${ours[row]} against ${plain[row]}`);
         }
       },
     ),
-    { numRuns: 60 },
+    { numRuns: 40 },
   );
 });
 

@@ -20,7 +20,10 @@ interface PlainSplit {
   readonly right: readonly number[];
 }
 
-/** Margins of the training rows. */
+/** Two different divisions gain the same: the trees are not determined. */
+export class AmbiguousSplit extends Error {}
+
+/** Margins of the training rows. Throws AmbiguousSplit. */
 export function boostPlainly(data: TrainingData, settings: PlainSettings): number[] {
   const labels = Array.from(data.labels);
   const mean = labels.reduce((a, b) => a + b, 0) / labels.length;
@@ -53,7 +56,10 @@ function growPlainly(
   }));
   while (leaves.length < settings.leaves) {
     const best = leaves.reduce((a, b) => ((b.split?.gain ?? 0) > (a.split?.gain ?? 0) ? b : a));
-    if (best.split === undefined) break;
+    const gain = best.split?.gain;
+    if (best.split === undefined || gain === undefined) break;
+    if (leaves.some((leaf) => leaf !== best && (leaf.split?.gain ?? 0) > gain * (1 - tieMargin)))
+      throw new AmbiguousSplit();
     const children = [best.split.left, best.split.right].map((rows) => ({
       rows: [...rows],
       split: bestSplit(data, rows, { settings, score }),
@@ -68,34 +74,43 @@ interface SplitOptions {
   readonly score: (rows: readonly number[]) => number;
 }
 
+/** Gains closer than this, relatively, are equal as far as rounding goes. */
+const tieMargin = 1e-6;
+
 function bestSplit(
   data: TrainingData,
   rows: readonly number[],
   { settings, score }: SplitOptions,
 ): PlainSplit | undefined {
   const own = score(rows);
-  let best: PlainSplit | undefined;
-  for (const column of data.columns) {
-    const all = [...new Set(Array.from(column, (x) => Math.fround(x) + 0).filter((x) => !Number.isNaN(x)))].sort(
-      (a, b) => a - b,
-    );
-    const thresholds = all.map((x, index) =>
-      index + 1 < all.length ? thresholdBetween(x, all[index + 1] ?? x) : Infinity,
-    );
-    for (const missingLeft of [false, true]) {
-      for (const threshold of thresholds) {
-        const goesLeft = (row: number): boolean => {
-          const x = Math.fround(column[row] ?? 0);
-          return Number.isNaN(x) ? missingLeft : x <= threshold;
-        };
-        const left = rows.filter(goesLeft);
-        const right = rows.filter((row) => !goesLeft(row));
-        if (left.length < settings.minRowsPerLeaf || right.length < settings.minRowsPerLeaf) continue;
-        const gain = score(left) + score(right) - own;
-        // Splits of equal gain divide the rows alike or are a matter of rounding: the first one wins by a margin.
-        if (gain > 1e-9 * own && gain > (best?.gain ?? 0) * (1 + 1e-9)) best = { gain, left, right };
-      }
-    }
-  }
-  return best;
+  const candidates = data.columns
+    .flatMap((column) => divisions(column, rows))
+    .filter(({ left, right }) => Math.min(left.length, right.length) >= settings.minRowsPerLeaf)
+    .map((division) => ({ ...division, gain: score(division.left) + score(division.right) - own }));
+  const top = candidates.reduce((a, b) => (b.gain > a.gain ? b : a), { gain: -1, left: rows, right: rows });
+  if (!(top.gain > 1e-9 * own)) return undefined;
+  // Which of several divisions with the same gain is taken is a matter of rounding.
+  const partition = (split: PlainSplit): string => [split.left.join(), split.right.join()].sort().join('|');
+  const rivals = candidates.filter(({ gain }) => gain > top.gain * (1 - tieMargin));
+  if (new Set(rivals.map(partition)).size > 1) throw new AmbiguousSplit();
+  return top;
+}
+
+/** Every way in which one feature divides the rows. */
+function divisions(
+  column: TrainingData['columns'][number],
+  rows: readonly number[],
+): { readonly left: readonly number[]; readonly right: readonly number[] }[] {
+  const floats = new Set(Array.from(column, (x) => Math.fround(x) + 0).filter((x) => !Number.isNaN(x)));
+  const all = [...floats].sort((a, b) => a - b);
+  const thresholds = all.map((x, i) => (i + 1 < all.length ? thresholdBetween(x, all[i + 1] ?? x) : Infinity));
+  return [false, true].flatMap((missingLeft) =>
+    thresholds.map((threshold) => {
+      const goesLeft = (row: number): boolean => {
+        const x = Math.fround(column[row] ?? 0);
+        return Number.isNaN(x) ? missingLeft : x <= threshold;
+      };
+      return { left: rows.filter(goesLeft), right: rows.filter((row) => !goesLeft(row)) };
+    }),
+  );
 }
