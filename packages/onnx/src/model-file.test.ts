@@ -113,7 +113,9 @@ test('lengths beyond the message, deep nesting and long varints are refused', ()
   assert.throws(() => readModel(Uint8Array.of(0x3a, 0xff, 0xff, 0xff, 0xff, 0x07)), { problem: 'format' });
   assert.throws(() => readModel(new Uint8Array(0)), { problem: 'format' });
   assert.throws(() => readModel(new Uint8Array(12).fill(0x80)), { problem: 'format' });
-  assert.throws(() => readModel(Uint8Array.of(0x08, ...new Array<number>(10).fill(0xff), 1)), { problem: 'format' });
+  assert.throws(() => readModel(Uint8Array.of(0x08, ...Array.from({ length: 10 }, () => 0xff), 1)), {
+    problem: 'format',
+  });
   let nested: Uint8Array = new Uint8Array(0);
   for (let depth = 0; depth < 200; depth++) nested = new ProtoWriter().bytes(1, nested).finish();
   const walk = (reader: ProtoReader): void => {

@@ -34,7 +34,7 @@ export class ProtoReader {
   #at: number;
   #end: number;
 
-  constructor(bytes: Uint8Array, range: { start: number; end: number; depth: number } | undefined = undefined) {
+  constructor(bytes: Uint8Array, range?: { start: number; end: number; depth: number }) {
     this.#bytes = bytes;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#at = range?.start ?? 0;

@@ -101,15 +101,8 @@ export function createKernel(targets: readonly (readonly NormalTree[])[], shape:
   return { engine: 'kernel', rows, sums, run };
 }
 
-type KernelFunction = (
-  row: number,
-  rowsEnd: number,
-  rowBytes: number,
-  groups: number,
-  groupsEnd: number,
-  out: number,
-  outBytes: number,
-) => void;
+/** (row, rowsEnd, rowBytes, groups, groupsEnd, out, outBytes): byte addresses and strides. */
+type KernelFunction = (...places: readonly [number, number, number, number, number, number, number]) => void;
 
 function alignUp(value: number, to: number): number {
   return Math.ceil(value / to) * to;
@@ -157,33 +150,34 @@ function kernelModule(): Uint8Array<ArrayBuffer> {
   const total = 17;
   const slots = Array.from({ length: GROUP_TREES }, (_, slot) => slot);
   const load = (opcode: number, offset: number): number[] => [opcode, 2, ...leb(offset)];
-  const add = (local: number, ...amount: number[]): number[] => [get, local, ...amount, wasm.i32Add, set, local];
-  const step = (slot: number): number[] => [
-    ...[get, walk(slot), ...load(i32Load, 8), get, walk(slot), ...load(i32Load, 12)],
-    ...[get, row, get, walk(slot), ...load(i32Load, 0), wasm.i32Add, ...load(f32Load, 0)],
-    ...[get, walk(slot), ...load(f32Load, 4), wasm.f32Le, wasm.select, set, walk(slot)],
-  ];
+  const add = (local: number, amount: readonly number[]): number[] => [get, local, ...amount, wasm.i32Add, set, local];
+  const step = (slot: number): number[] =>
+    [
+      [get, walk(slot), load(i32Load, 8), get, walk(slot), load(i32Load, 12)],
+      [get, row, get, walk(slot), load(i32Load, 0), wasm.i32Add, load(f32Load, 0)],
+      [get, walk(slot), load(f32Load, 4), wasm.f32Le, wasm.select, set, walk(slot)],
+    ].flat(2);
   const groupBody = [
-    ...slots.flatMap((slot) => [get, group, ...load(i32Load, slot * 4), set, walk(slot)]),
-    ...[get, group, ...load(i32Load, GROUP_TREES * 4), set, depth],
-    ...[wasm.block, wasm.voidBlock, get, depth, wasm.i32Eqz, wasm.brIf, 0, wasm.loop, wasm.voidBlock],
-    ...slots.flatMap(step),
-    ...[get, depth, wasm.i32Const, 1, wasm.i32Sub, wasm.localTee, depth, wasm.brIf, 0, wasm.end, wasm.end],
-    ...slots.flatMap((slot) => [get, total, get, walk(slot), ...load(f32Load, 4), wasm.f32Add, set, total]),
-    ...add(group, wasm.i32Const, GROUP_BYTES),
-  ];
+    slots.flatMap((slot) => [get, group, ...load(i32Load, slot * 4), set, walk(slot)]),
+    [get, group, ...load(i32Load, GROUP_TREES * 4), set, depth],
+    [wasm.block, wasm.voidBlock, get, depth, wasm.i32Eqz, wasm.brIf, 0, wasm.loop, wasm.voidBlock],
+    slots.flatMap(step),
+    [get, depth, wasm.i32Const, 1, wasm.i32Sub, wasm.localTee, depth, wasm.brIf, 0, wasm.end, wasm.end],
+    slots.flatMap((slot) => [get, total, get, walk(slot), ...load(f32Load, 4), wasm.f32Add, set, total]),
+    add(group, [wasm.i32Const, GROUP_BYTES]),
+  ].flat();
   const code = [
-    ...[wasm.loop, wasm.voidBlock, wasm.f32Const, 0, 0, 0, 0, set, total, get, groups, set, group],
-    ...[wasm.block, wasm.voidBlock, wasm.loop, wasm.voidBlock],
-    ...[get, group, get, groupsEnd, wasm.i32LtU, wasm.i32Eqz, wasm.brIf, 1],
-    ...groupBody,
-    ...[wasm.br, 0, wasm.end, wasm.end],
-    ...[get, out, get, total, wasm.f32Store, 2, 0],
-    ...add(out, get, outBytes),
-    ...add(row, get, rowBytes),
-    ...[get, row, get, rowsEnd, wasm.i32LtU, wasm.brIf, 0, wasm.end],
-  ];
-  const parameters = new Array<number>(7).fill(i32);
+    [wasm.loop, wasm.voidBlock, wasm.f32Const, 0, 0, 0, 0, set, total, get, groups, set, group],
+    [wasm.block, wasm.voidBlock, wasm.loop, wasm.voidBlock],
+    [get, group, get, groupsEnd, wasm.i32LtU, wasm.i32Eqz, wasm.brIf, 1],
+    groupBody,
+    [wasm.br, 0, wasm.end, wasm.end],
+    [get, out, get, total, wasm.f32Store, 2, 0],
+    add(out, [get, outBytes]),
+    add(row, [get, rowBytes]),
+    [get, row, get, rowsEnd, wasm.i32LtU, wasm.brIf, 0, wasm.end],
+  ].flat();
+  const parameters = Array.from({ length: 7 }, () => i32);
   return wasmModule({
     name: 'sum',
     parameters,

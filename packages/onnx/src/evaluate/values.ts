@@ -37,7 +37,7 @@ export function makeNumbers(datatype: NumberDatatype, width: number): NumberValu
 }
 
 export function makeTexts(width: number, capacityRows: number): TextValue {
-  return { type: 'texts', width, storage: new Array<string>(width * capacityRows).fill('') };
+  return { type: 'texts', width, storage: Array.from({ length: width * capacityRows }, () => '') };
 }
 
 /** The storage of a value, made now if nobody lent any. */
@@ -59,7 +59,9 @@ export function constantNumbers(value: Value | undefined): Float64Array | undefi
       return Float64Array.from(data.values);
     case 'int64':
       return Float64Array.from(data.values, Number);
-    default:
+    case 'string':
+    case 'raw':
+    case 'external':
       return undefined;
   }
 }

@@ -55,8 +55,9 @@ export interface WasmFunction {
 export function wasmModule(fn: WasmFunction): Uint8Array<ArrayBuffer> {
   const locals = [...leb(fn.locals.length), ...fn.locals.flatMap(([count, type]) => [...leb(count), type])];
   const body = [...locals, ...fn.code, wasm.end];
+  const magicAndVersion = [0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
   return Uint8Array.from([
-    ...[0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
+    ...magicAndVersion,
     ...section(1, [1, 0x60, ...leb(fn.parameters.length), ...fn.parameters, 0]),
     ...section(2, [1, ...text('env'), ...text('memory'), 2, 0, 1]),
     ...section(3, [1, 0]),
