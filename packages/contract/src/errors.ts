@@ -169,6 +169,14 @@ export const errorCatalogue = {
     'Row {row} for source {source}: column {column} is {value}, but {rule}. No row of this request was taken.',
   ),
   feature_request_invalid: caller(400, 'The request to service {service}: {input} is {value}, but {rule}.'),
+  feature_state_empty: caller(
+    409,
+    'The online state of feature set {set} is {status}: {problem}. Fill it with POST /api/feature-sets/{set}/backfill.',
+  ),
+  feature_state_busy: later(
+    409,
+    'The online state of feature set {set} is being filled, and rows pushed now would be lost. Send them again in a moment.',
+  ),
   feature_time_went_back: caller(
     409,
     'The online state of {set} stands at {stateAt}; a read at {at} would look back. Read at that instant or later; values as of the past come from a training set.',
@@ -247,6 +255,11 @@ export const errorCatalogue = {
   policy_value_missing: caller(
     422,
     'Policy "{policy}" needs {reference}, but event {seq} ({kind}) has no such value. It has: {available}.',
+  ),
+  webhook_unreachable: later(502, 'The webhook {url} could not be told: {problem}. It is tried again for a short while.'),
+  webhook_refused: caller(
+    422,
+    'The webhook {url} answered {status}, so the same message was not sent again. Check the address in the policy.',
   ),
   // serving
   endpoint_retired: caller(

@@ -1,0 +1,354 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { TestContext } from 'node:test';
+import { PolicySpec, SlipwayError } from '@slipway/contract';
+import fc from 'fast-check';
+import { createSystemClock } from '../../platform/clock.ts';
+import { operation } from '../../platform/db/db.ts';
+import type { Db, NewEvent } from '../../platform/db/db.ts';
+import { openTestDb, testLog } from '../../platform/db/testing.ts';
+import { createLedger } from '../../platform/ledger/create-ledger.ts';
+import type { Ledger } from '../../platform/ledger/ledger.ts';
+import { decideFiring, fillAction, matchesEvent } from './decide.ts';
+import type { CauseEvent, PastFiring } from './decide.ts';
+import type { Automation, AutomationPorts } from './index.ts';
+import { automationStore, createAutomation, policyKind } from './index.ts';
+import { recordFiring } from './store.ts';
+
+const emit = operation('test.emit', async (trx, event: NewEvent): Promise<void> => trx.emit(event));
+const declare = operation('test.declare', async (trx, input: { name: string; spec: unknown }): Promise<void> => {
+  const spec = policyKind.parse(input.name, input.spec);
+  await policyKind.apply(trx, { name: input.name, spec, digest: 'sha256:0', project: 'flights', actor: 'owner' });
+});
+const retire = operation('test.retire', async (trx, name: string): Promise<void> => {
+  await policyKind.remove(trx, { name, project: 'flights', actor: 'owner' });
+});
+
+type Order = Parameters<AutomationPorts['runPipeline']>[0];
+
+interface Bench {
+  readonly db: Db;
+  readonly ledger: Ledger;
+  readonly automation: Automation;
+  readonly orders: Order[];
+  fire(body: Record<string, unknown>, kind?: string): Promise<void>;
+  settled(policy: string, firings: number): Promise<string[]>;
+}
+
+interface Options {
+  readonly runPipeline?: (order: Order) => Promise<Record<string, string>>;
+}
+
+async function open(t: TestContext, options: Options = {}): Promise<Bench> {
+  const { db, close } = await openTestDb({ modules: [automationStore], operations: [emit, declare, retire] });
+  const clock = createSystemClock();
+  const ledger = createLedger({ db, clock, log: testLog() });
+  const orders: Order[] = [];
+  const refuse = async (): Promise<never> => {
+    throw new SlipwayError('not_found', { noun: 'endpoint', name: 'none', remedy: 'Declare it.' });
+  };
+  const automation = createAutomation({
+    db,
+    clock: { ...clock, sleep: async () => {} },
+    log: { ...testLog(), warn: () => {} },
+    ledger,
+    runPipeline: async (order) => {
+      orders.push(order);
+      return options.runPipeline?.(order) ?? { pipelineRun: `plr_${orders.length}` };
+    },
+    startRollout: refuse,
+    moveAlias: refuse,
+    postWebhook: refuse,
+  });
+  ledger.start();
+  t.after(async () => {
+    await ledger.stop();
+    await close();
+  });
+  const states = async (policy: string): Promise<string[]> =>
+    (await automation.firings(policy, { limit: 50 })).items.map((f) => f.state).toReversed();
+  return {
+    db,
+    ledger,
+    automation,
+    orders,
+    fire: (body, kind = 'alert.fired') => db.write(emit, { kind, actor: 'monitor:weekly', subject: 'alt_1', body }),
+    settled: async (policy, firings) => {
+      for (let i = 0; i < 1000; i++) {
+        const found = await states(policy);
+        if (found.length >= firings && !found.includes('acting')) return found;
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+      return assert.fail(`waited in vain for ${firings} firings of ${policy}`);
+    },
+  };
+}
+
+const dayMs = 86_400_000;
+const retrain = {
+  when: 'alert.fired',
+  where: { monitor: 'flight-delay-weekly', severity: 'alert' },
+  do: { run: { pipeline: 'train', params: { until: '$event.body.windowEnd', source: 'flights' } } },
+  cooldown: '21d',
+};
+const april = Date.parse('2013-04-29T04:00Z');
+const alertOf = (at: number, severity = 'alert'): Record<string, unknown> => ({
+  monitor: 'flight-delay-weekly',
+  severity,
+  windowEnd: at,
+  at,
+});
+
+test('an alert starts the pipeline once, with the values of the event; a warning does not', async (t) => {
+  const bench = await open(t);
+  await bench.db.write(declare, { name: 'retrain', spec: retrain });
+  await bench.fire(alertOf(april, 'warning'));
+  await bench.fire(alertOf(april));
+  assert.deepEqual(await bench.settled('retrain', 1), ['done']);
+  assert.deepEqual(bench.orders, [
+    {
+      actor: 'policy:retrain',
+      reason: 'policy retrain, caused by event 2',
+      idempotencyKey: 'policy/retrain/2',
+      pipeline: 'train',
+      params: { until: april, source: 'flights' },
+    },
+  ]);
+  const [firing] = (await bench.automation.firings('retrain', { limit: 5 })).items;
+  assert.deepEqual([firing?.at, firing?.causeSeq, firing?.result], [april, 2, { pipelineRun: 'plr_1' }]);
+  const told = await bench.ledger.list({ kinds: ['policy.triggered', 'policy.acted'], limit: 9 });
+  assert.deepEqual(
+    told.map((e) => [e.kind, e.body['causeSeq'], e.body['state']]),
+    [
+      ['policy.triggered', 2, 'acting'],
+      ['policy.acted', 2, 'done'],
+    ],
+  );
+});
+
+test('the cooldown counts event time, so that a replayed year is held to it as a lived one would be', async (t) => {
+  const bench = await open(t);
+  await bench.db.write(declare, { name: 'retrain', spec: retrain });
+  await bench.fire(alertOf(april));
+  await bench.fire(alertOf(april + 7 * dayMs));
+  await bench.fire(alertOf(april + 21 * dayMs));
+  assert.deepEqual(await bench.settled('retrain', 3), ['done', 'skipped', 'done']);
+  const skipped = (await bench.automation.firings('retrain', { limit: 5 })).items[1];
+  assert.match(skipped?.reason ?? '', /fired at 2013-04-29T04:00:00.000Z, the cooldown of 21 d is not over/);
+  assert.equal(bench.orders.length, 2);
+});
+
+test('a policy that asks for approval waits, acts on yes, and leaves it on no', async (t) => {
+  const bench = await open(t);
+  await bench.db.write(declare, { name: 'careful', spec: { ...retrain, cooldown: 0, approval: true } });
+  await bench.fire(alertOf(april));
+  await bench.fire(alertOf(april + dayMs * 2));
+  assert.deepEqual(await bench.settled('careful', 2), ['waiting', 'waiting']);
+  assert.equal(bench.orders.length, 0);
+  const [second, first] = (await bench.automation.firings('careful', { limit: 5 })).items;
+  const yes = await bench.automation.decide({
+    policy: 'careful',
+    id: first?.id ?? 0,
+    actor: 'token:ann',
+    decision: 'approve',
+  });
+  assert.deepEqual([yes.state, yes.decidedBy], ['done', 'token:ann']);
+  const no = await bench.automation.decide({
+    policy: 'careful',
+    id: second?.id ?? 0,
+    actor: 'token:ann',
+    decision: 'reject',
+    reason: 'a storm, not a decay',
+  });
+  assert.deepEqual([no.state, no.reason], ['rejected', 'a storm, not a decay']);
+  assert.equal(bench.orders.length, 1);
+  const again = bench.automation.decide({
+    policy: 'careful',
+    id: second?.id ?? 0,
+    actor: 'owner',
+    decision: 'approve',
+  });
+  await assert.rejects(again, /is rejected, so it cannot be approved/);
+  const other = bench.automation.decide({
+    policy: 'elsewhere',
+    id: first?.id ?? 0,
+    actor: 'owner',
+    decision: 'approve',
+  });
+  await assert.rejects(other, (e) => e instanceof SlipwayError && e.code === 'not_found');
+});
+
+test('what passes is tried again; what is refused is recorded; three refusals in a row stop the policy until it is applied', async (t) => {
+  let calls = 0;
+  const bench = await open(t, {
+    runPipeline: async () => {
+      calls++;
+      if (calls === 1) throw new SlipwayError('database_busy', { limitMs: 1 });
+      if (calls === 2) return { pipelineRun: 'plr_1' };
+      throw new SlipwayError('pipeline_params_invalid', { pipeline: 'train', problem: 'until is missing' });
+    },
+  });
+  await bench.db.write(declare, { name: 'retrain', spec: { ...retrain, cooldown: 0 } });
+  for (let day = 0; day < 5; day++) await bench.fire(alertOf(april + day * dayMs));
+  assert.deepEqual(await bench.settled('retrain', 5), ['done', 'failed', 'failed', 'failed', 'skipped']);
+  assert.equal(calls, 5, 'one retry, no retry of a refusal, nothing after the breaker');
+  await bench.db.write(declare, { name: 'retrain', spec: { ...retrain, cooldown: 0, maxPerDay: 11 } });
+  await bench.fire(alertOf(april + 6 * dayMs));
+  assert.equal((await bench.settled('retrain', 6)).at(-1), 'failed');
+});
+
+test('a crash between decision and action loses nothing and doubles nothing', async (t) => {
+  const bench = await open(t);
+  await bench.db.write(declare, { name: 'retrain', spec: { ...retrain, where: { monitor: 'other' } } });
+  const event: CauseEvent = {
+    seq: 900,
+    at: april,
+    actor: 'a',
+    kind: 'alert.fired',
+    subject: 's',
+    body: { ...alertOf(april), monitor: 'other' },
+  };
+  const first = await bench.db.write(recordFiring, { policy: 'retrain', event });
+  const second = await bench.db.write(recordFiring, { policy: 'retrain', event });
+  assert.deepEqual(second, first);
+  assert.equal(first?.state, 'acting');
+  await bench.automation.resume();
+  await bench.automation.resume();
+  assert.deepEqual(
+    bench.orders.map((o) => o.idempotencyKey),
+    ['policy/retrain/900'],
+  );
+});
+
+test('a missing value fails the firing with what the event has; an unknown target fails it with its message', async (t) => {
+  const bench = await open(t);
+  const asks = { run: { pipeline: 'train', params: { until: '$event.body.windowClose' } } };
+  await bench.db.write(declare, { name: 'misspelt', spec: { ...retrain, do: asks } });
+  await bench.db.write(declare, {
+    name: 'nowhere',
+    spec: { ...retrain, do: { rollout: { endpoint: 'none', candidate: '$event.body.windowEnd' } } },
+  });
+  await bench.fire(alertOf(april));
+  assert.deepEqual(await bench.settled('misspelt', 1), ['failed']);
+  assert.deepEqual(await bench.settled('nowhere', 1), ['failed']);
+  const [misspelt] = (await bench.automation.firings('misspelt', { limit: 1 })).items;
+  assert.match(misspelt?.problem ?? '', /needs \$event\.body\.windowClose.*It has: .*windowEnd/);
+  const [nowhere] = (await bench.automation.firings('nowhere', { limit: 1 })).items;
+  assert.match(nowhere?.problem ?? '', /There is no endpoint "none"/);
+  assert.equal(bench.orders.length, 0);
+});
+
+test('a policy looks forward from its declaration and stops when it is removed; the dry run looks back', async (t) => {
+  const bench = await open(t);
+  await bench.fire(alertOf(april));
+  await bench.fire(alertOf(april + 7 * dayMs));
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  await bench.db.write(declare, { name: 'retrain', spec: retrain });
+  await bench.fire(alertOf(april + 30 * dayMs));
+  assert.deepEqual(await bench.settled('retrain', 1), ['done']);
+  await bench.db.write(retire, 'retrain');
+  await bench.fire(alertOf(april + 90 * dayMs));
+  const dry = await bench.automation.dryRun('retrain', { after: 0, limit: 100 });
+  assert.deepEqual(
+    dry.firings.map((f) => f.state),
+    ['acting', 'skipped', 'acting', 'acting'],
+  );
+  assert.equal(dry.events, 4);
+  assert.equal((await bench.settled('retrain', 1)).length, 1);
+  assert.equal((await bench.automation.get('retrain')).retiredAt !== undefined, true);
+});
+
+const event: CauseEvent = {
+  seq: 7,
+  at: 1000,
+  actor: 'owner',
+  kind: 'model.version-created',
+  subject: 'mdv_1',
+  body: { model: 'flight-delay', number: 2, aliases: ['challenger'], gatePassed: true, nested: { score: 0.7 } },
+};
+
+test('conditions: equality, one of, ranges, lists, nested paths, the event itself', () => {
+  const fitting = [
+    {},
+    { model: 'flight-delay' },
+    { 'body.model': 'flight-delay' },
+    { aliases: 'challenger' },
+    { aliases: ['champion', 'challenger'] },
+    { number: { min: 2 } },
+    { 'nested.score': { min: 0.6, max: 0.8 } },
+    { gatePassed: true },
+    { subject: 'mdv_1' },
+    { absent: null },
+  ];
+  const others = [
+    { model: 'other' },
+    { aliases: 'champion' },
+    { number: { min: 3 } },
+    { number: '2' },
+    { 'nested.toString': 'x' },
+    { 'model.length': 12 },
+    { absent: 1 },
+  ];
+  const run = { run: { pipeline: 'p' } };
+  for (const where of fitting) {
+    assert.equal(
+      matchesEvent(PolicySpec.parse({ when: event.kind, where, do: run }), event),
+      true,
+      JSON.stringify(where),
+    );
+  }
+  for (const where of others) {
+    assert.equal(
+      matchesEvent(PolicySpec.parse({ when: event.kind, where, do: run }), event),
+      false,
+      JSON.stringify(where),
+    );
+  }
+  assert.equal(matchesEvent(PolicySpec.parse({ when: 'alert.fired', do: run }), event), false);
+});
+
+test('only a whole string is a reference', () => {
+  const params = {
+    a: '$event.body.number',
+    b: 'x $event.body.number',
+    c: ['$event.seq'],
+    d: { e: '$event.body.aliases' },
+  };
+  assert.deepEqual(fillAction('p', { run: { pipeline: 'p', params } }, event), {
+    run: { pipeline: 'p', params: { a: 2, b: 'x $event.body.number', c: [7], d: { e: ['challenger'] } } },
+  });
+});
+
+test('whatever happens, no window of a day holds more firings than allowed and none lie closer than the cooldown', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.integer({ min: 0, max: 20 * dayMs }), { maxLength: 60 }),
+      fc.integer({ min: 0, max: 3 * dayMs }),
+      fc.integer({ min: 1, max: 4 }),
+      (instants, cooldown, maxPerDay) => {
+        const spec = PolicySpec.parse({ when: 'alert.fired', do: { run: { pipeline: 'p' } }, cooldown, maxPerDay });
+        const past: PastFiring[] = [];
+        for (const at of instants.toSorted((a, b) => a - b)) {
+          if (decideFiring(spec, at, past).state === 'acting') past.push({ at, state: 'done' });
+        }
+        past.forEach((f, i) => {
+          const before = past[i - 1];
+          if (before !== undefined) assert.ok(f.at - before.at >= cooldown);
+          assert.ok(past.filter((g) => g.at > f.at - dayMs && g.at <= f.at).length <= maxPerDay);
+        });
+      },
+    ),
+  );
+});
+
+test('declarations are checked', () => {
+  for (const [spec, problem] of [
+    [{ ...retrain, when: 'alert.fried' }, /when/],
+    [{ ...retrain, do: { dance: {} } }, /do takes one of run/],
+    [{ ...retrain, cooldown: '3 weeks' }, /cooldown/],
+    [{ ...retrain, do: { webhook: { url: 'file:///etc/passwd' } } }, /do/],
+    [{ do: retrain.do }, /when/],
+  ] as const) {
+    assert.throws(() => policyKind.parse('p', spec), problem);
+  }
+});
