@@ -86,7 +86,7 @@ export function trainingSet<const T extends string>(
       const rows =
         since === undefined
           ? all
-          : await ctx.query(`select * from rows where at >= ${since} order by at, row_id`, { rows: all }, 'rows');
+          : await ctx.query(`select * from rows where "at" >= ${since} order by "at", row_id`, { rows: all }, 'rows');
       const summary = { rowCount: rowsMeta(rows).rowCount, parity: { ...parity } };
       const content = JSON.stringify({ ...meta, ...summary });
       return { rows, report: await ctx.writeArtifact('training-set.json', 'report', { content, meta: summary }) };
@@ -106,9 +106,9 @@ export const splitByTime = step({
   run: async (ctx, { rows, until, holdoutDays }) => {
     const cutMs = Date.parse(until) - holdoutDays * dayMs;
     const known = 'select * from rows where label is not null and';
-    const order = 'order by at, row_id';
+    const order = 'order by "at", row_id';
     const train = await ctx.query(`${known} label_known_at <= ${cutMs} ${order}`, { rows }, 'train');
-    const holdout = await ctx.query(`${known} at >= ${cutMs} ${order}`, { rows }, 'holdout');
+    const holdout = await ctx.query(`${known} "at" >= ${cutMs} ${order}`, { rows }, 'holdout');
     const all = await ctx.query(`${known} true ${order}`, { rows }, 'all');
     const count = (table: typeof rows): number => rowsMeta(table).rowCount;
     ctx.log(`${count(train)} rows to learn from, ${count(holdout)} held out from ${new Date(cutMs).toISOString()}`);
