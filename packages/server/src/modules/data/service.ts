@@ -14,12 +14,13 @@ import type {
   DatasetVersionSummary,
   PutFileAnswer,
 } from '@slipway/contract';
-import { idToHex, isId, namePattern, SlipwayError } from '@slipway/contract';
+import { idToHex, isId, SlipwayError } from '@slipway/contract';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Analytics } from '../../platform/analytics/analytics.ts';
 import type { Db } from '../../platform/db/db.ts';
 import type { Ids } from '../../platform/ids.ts';
 import type { Objects } from '../../platform/objects/objects.ts';
+import { decodePageToken, encodePageToken, fingerprintOf } from '../../lib/page-token.ts';
 import { relationSql } from './format.ts';
 import { inspectFile } from './inspect.ts';
 import { diffVersions, schemaProblem } from './manifest.ts';
@@ -153,35 +154,42 @@ export function createData(deps: DataDeps): Data {
   };
 
   const list = async (page: PageRequest): Promise<Page<Dataset>> => {
-    const token = page.pageToken;
-    if (token !== undefined && !namePattern.test(token)) throw new SlipwayError('page_token_invalid', { token });
+    const fingerprint = fingerprintOf('datasets.list');
     let query = tables()
       .selectFrom('data_dataset')
       .selectAll()
       .orderBy('name')
       .limit(page.limit + 1);
-    if (page.pageToken !== undefined) query = query.where('name', '>', page.pageToken);
+    if (page.pageToken !== undefined) {
+      const [name] = decodePageToken(page.pageToken, fingerprint, 1);
+      query = query.where('name', '>', String(name));
+    }
     const rows = await query.execute();
     const shown = rows.slice(0, page.limit);
+    const next = rows.length > page.limit ? shown.at(-1) : undefined;
     const items = await Promise.all(shown.map(datasetOf));
-    return { items, ...(rows.length > page.limit ? { nextPageToken: shown.at(-1)?.name ?? '' } : {}) };
+    return { items, ...(next === undefined ? {} : { nextPageToken: encodePageToken(fingerprint, [next.name]) }) };
   };
 
   const versions = async (name: string, page: PageRequest): Promise<Page<DatasetVersionSummary>> => {
     const dataset = await mustFind(name);
-    const token = page.pageToken;
-    if (token !== undefined && !/^[1-9][0-9]{0,8}$/.test(token))
-      throw new SlipwayError('page_token_invalid', { token });
+    const fingerprint = fingerprintOf(['datasets.versions', dataset.id]);
+    const below =
+      page.pageToken === undefined
+        ? dataset.latest_number + 1
+        : Number(decodePageToken(page.pageToken, fingerprint, 1)[0]);
+    if (!Number.isSafeInteger(below)) throw new SlipwayError('page_token_invalid', { token: page.pageToken });
     const rows = await tables()
       .selectFrom('data_version')
       .selectAll()
       .where('dataset_id', '=', dataset.id)
-      .where('number', '<', token === undefined ? dataset.latest_number + 1 : Number(token))
+      .where('number', '<', below)
       .orderBy('number', 'desc')
       .limit(page.limit + 1)
       .execute();
     const items = rows.slice(0, page.limit).map((row) => summaryOf(name, row));
-    return { items, ...(rows.length > page.limit ? { nextPageToken: String(items.at(-1)?.number) } : {}) };
+    const next = rows.length > page.limit ? items.at(-1) : undefined;
+    return { items, ...(next === undefined ? {} : { nextPageToken: encodePageToken(fingerprint, [next.number]) }) };
   };
 
   const connected = async <T>(work: (connection: DuckDBConnection) => Promise<T>): Promise<T> => {

@@ -115,12 +115,16 @@ test('a validation is judged, kept and told of; warnings do not fail it', async 
   ]);
 
   const page = await quality.listValidations({ limit: 1, suite: 's' });
-  const rest = await quality.listValidations({ limit: 5, pageToken: page.nextPageToken });
+  const rest = await quality.listValidations({ limit: 5, suite: 's', pageToken: page.nextPageToken });
   assert.deepEqual(
     [page.items[0]?.id, rest.items.map((v) => v.id), rest.nextPageToken],
     [bad.id, [good.id], undefined],
   );
   assert.deepEqual((await quality.listValidations({ limit: 5, suite: 'other' })).items, []);
+  await assert.rejects(
+    quality.listValidations({ limit: 5, pageToken: page.nextPageToken }),
+    refused('page_token_invalid', /does not belong to this list/),
+  );
 });
 
 test('a validation keeps the digest of the rules it was judged by, whatever is applied later', async () => {

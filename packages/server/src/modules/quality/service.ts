@@ -1,10 +1,11 @@
 /** Suites as applied, and validations: resolve the tables, scan, judge, keep the result. */
 import type { Suite, ValidationRequest, ValidationResult, ValidationSummary } from '@slipway/contract';
-import { idToHex, namePattern, SlipwayError } from '@slipway/contract';
+import { idToHex, SlipwayError } from '@slipway/contract';
 import type { Analytics } from '../../platform/analytics/analytics.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Db } from '../../platform/db/db.ts';
 import type { Ids } from '../../platform/ids.ts';
+import { decodePageToken, encodePageToken, fingerprintOf } from '../../lib/page-token.ts';
 import type { Datasets, SelectedDataset } from './ports.ts';
 import type { QualityTables, StoredSuite } from './store.ts';
 import { findValidation, listSuites, listValidations, recordValidation } from './store.ts';
@@ -50,14 +51,6 @@ const suiteOf = (stored: StoredSuite): Suite => ({
   project: stored.project,
   updatedAt: stored.updatedAt,
 });
-
-/** Throws `id_invalid` for what is not the id of a validation. */
-function checked(id: string): string {
-  idToHex('validation', id);
-  return id;
-}
-
-const wrongToken = (token: string): SlipwayError => new SlipwayError('page_token_invalid', { token });
 
 const sourceOf = (selected: SelectedDataset): TableSource => ({
   relation: selected.relation,
@@ -128,24 +121,29 @@ export function createQuality(deps: QualityDeps): Quality {
 
   return {
     listSuites: async ({ limit, pageToken }) => {
-      if (pageToken !== undefined && !namePattern.test(pageToken)) throw wrongToken(pageToken);
-      const found = await listSuites(tables(), { afterName: pageToken, limit: limit + 1 });
+      const fingerprint = fingerprintOf('suites.list');
+      const after = pageToken === undefined ? undefined : decodePageToken(pageToken, fingerprint, 1)[0];
+      const found = await listSuites(tables(), { afterName: after?.toString(), limit: limit + 1 });
       const items = found.slice(0, limit).map((stored) => {
         const { spec: _, ...summary } = suiteOf(stored);
         return summary;
       });
-      return { items, ...(found.length > limit ? { nextPageToken: items.at(-1)?.name ?? '' } : {}) };
+      const next = found.length > limit ? items.at(-1) : undefined;
+      return { items, ...(next === undefined ? {} : { nextPageToken: encodePageToken(fingerprint, [next.name]) }) };
     },
     getSuite: async (name) => suiteOf(await mustFindSuite(name)),
     validate: run,
     listValidations: async ({ limit, pageToken, suite }) => {
-      if (pageToken !== undefined) checked(pageToken);
-      const found = await listValidations(tables(), { beforeId: pageToken, suite, limit: limit + 1 });
+      const fingerprint = fingerprintOf(['validations.list', suite ?? null]);
+      const before = pageToken === undefined ? undefined : decodePageToken(pageToken, fingerprint, 1)[0];
+      const found = await listValidations(tables(), { beforeId: before?.toString(), suite, limit: limit + 1 });
       const items = found.slice(0, limit);
-      return { items, ...(found.length > limit ? { nextPageToken: items.at(-1)?.id ?? '' } : {}) };
+      const next = found.length > limit ? items.at(-1) : undefined;
+      return { items, ...(next === undefined ? {} : { nextPageToken: encodePageToken(fingerprint, [next.id]) }) };
     },
     getValidation: async (id) => {
-      const found = await findValidation(tables(), checked(id));
+      idToHex('validation', id);
+      const found = await findValidation(tables(), id);
       if (found) return found;
       throw new SlipwayError('not_found', { noun: 'validation', name: id, remedy: 'GET /api/validations lists them.' });
     },
