@@ -83,7 +83,9 @@ export async function createPostgresDb(options: PostgresDbOptions): Promise<Post
       options: `-c jit=off -c lock_timeout=${waitLimitMs}${readOnly ? ' -c default_transaction_read_only=on' : ''}`,
     });
     // Without a listener a server that goes away ends this process.
-    created.on('error', (error) => log.warn('a database connection was lost', { error }));
+    created.on('error', (error) => log.warn('an idle database connection was lost', { error }));
+    // While it is lent out a connection has no listener of the pool; its query reports the loss.
+    created.on('connect', (client) => void client.on('error', () => {}));
     return created;
   };
   const session: Session = {

@@ -67,8 +67,12 @@ export const crashWriter = operation('counter.crash', async (trx, _: Record<stri
   process.exit(7);
 });
 
+export const wakeTopic = operation('counter.wake', async (trx, _: Record<string, never>): Promise<void> => {
+  trx.wake('counting');
+});
+
 export const counterStore: StoreModule = {
   name: 'counter',
   migrations: fileURLToPath(new URL('./counter-migrations/', import.meta.url)),
-  operations: [putCounter, increment, failAfterWriting, waitOutside, echoWide, crashWriter],
+  operations: [putCounter, increment, failAfterWriting, waitOutside, echoWide, wakeTopic, crashWriter],
 };
