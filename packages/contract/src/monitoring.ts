@@ -97,7 +97,7 @@ export const MonitorWindow = z.object({
   sentence: z.string(),
   /** Predictions in the window. */
   count: z.int(),
-  /** Of these, scored by `version` (at most 50,000 are used). */
+  /** Of these, scored by `version` (at most 20,000 are used). */
   used: z.int(),
   labelled: z.int(),
   coverage: z.number(),

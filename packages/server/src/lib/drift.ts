@@ -18,6 +18,15 @@ import { chiSquareSf, chiSquareUpperQuantile, kolmogorovLogSf, kolmogorovSf } fr
 // Reads of typed arrays inside loops whose bounds are the array's own length.
 const at = (array: ArrayLike<number>, i: number): number => array[i] as number;
 
+/** Ascending, without NaN. */
+function sortedPresent(values: ArrayLike<number>): Float64Array {
+  const sorted = Float64Array.from(values).sort();
+  // A typed sort puts NaN last.
+  let count = sorted.length;
+  while (count > 0 && Number.isNaN(at(sorted, count - 1))) count--;
+  return sorted.subarray(0, count);
+}
+
 const sortedCopy = (values: ArrayLike<number>): Float64Array => Float64Array.from(values).sort();
 
 export interface KsResult {
@@ -81,8 +90,11 @@ function ksExactP(statistic: number, n: number, m: number): number {
 
 /** First Wasserstein distance (area between the distribution functions), in units of the column. */
 export function wasserstein(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  const x = sortedCopy(a);
-  const y = sortedCopy(b);
+  return wassersteinOfSorted(sortedCopy(a), sortedCopy(b));
+}
+
+/** The same of two ascending samples. */
+export function wassersteinOfSorted(x: ArrayLike<number>, y: ArrayLike<number>): number {
   const n = x.length;
   const m = y.length;
   if (n === 0 || m === 0) return NaN;
@@ -213,9 +225,7 @@ export interface ReferenceOptions {
 
 /** Summarises a column of the reference. NaN is a null. */
 export function describeReference(values: ArrayLike<number>, options: ReferenceOptions): ReferenceColumn {
-  const present = Float64Array.from({ length: values.length }, (_, i) => at(values, i))
-    .filter((v) => !Number.isNaN(v))
-    .sort();
+  const present = sortedPresent(values);
   const edges: number[] = [];
   for (let b = 1; b < defaultBins && present.length > 0; b++) {
     const edge = quantileOfSorted(present, b / defaultBins);
@@ -338,9 +348,7 @@ export function measureDrift(
   values: ArrayLike<number>,
   options: DriftOptions = {},
 ): ColumnDrift {
-  const present = Float64Array.from({ length: values.length }, (_, i) => at(values, i))
-    .filter((v) => !Number.isNaN(v))
-    .sort();
+  const present = sortedPresent(values);
   const shares = sharesOf(values, reference.edges);
   const noise = psiNoise(shares.length, reference.count, values.length);
   const factor = options.factor ?? 1.5;
@@ -356,8 +364,9 @@ export function measureDrift(
         );
   const low = quantileOfSorted(reference.grid, 0.01);
   const high = quantileOfSorted(reference.grid, 0.99);
-  const beyond = present.filter((v) => v < low || v > high).length;
-  const w = wasserstein(reference.grid, present);
+  let beyond = 0;
+  for (const value of present) if (value < low || value > high) beyond++;
+  const w = wassersteinOfSorted(reference.grid, present);
   const isSteady = step !== undefined && step <= stepLimit;
   return {
     name: reference.name,

@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { TestContext } from 'node:test';
 import { PolicySpec, SlipwayError } from '@slipway/contract';
 import fc from 'fast-check';
 import { createSystemClock } from '../../platform/clock.ts';
 import { operation } from '../../platform/db/db.ts';
 import type { Db, NewEvent } from '../../platform/db/db.ts';
-import { openTestDb, testLog } from '../../platform/db/testing.ts';
+import { dbTest, eachDatabase, testLog } from '../../platform/db/testing.ts';
 import { createLedger } from '../../platform/ledger/create-ledger.ts';
 import type { Ledger } from '../../platform/ledger/ledger.ts';
 import { decideFiring, fillAction, matchesEvent } from './decide.ts';
@@ -36,52 +35,8 @@ interface Bench {
 }
 
 interface Options {
-  readonly runPipeline?: (order: Order) => Promise<Record<string, string>>;
-}
-
-async function open(t: TestContext, options: Options = {}): Promise<Bench> {
-  const { db, close } = await openTestDb({ modules: [automationStore], operations: [emit, declare, retire] });
-  const clock = createSystemClock();
-  const ledger = createLedger({ db, clock, log: testLog() });
-  const orders: Order[] = [];
-  const refuse = async (): Promise<never> => {
-    throw new SlipwayError('not_found', { noun: 'endpoint', name: 'none', remedy: 'Declare it.' });
-  };
-  const automation = createAutomation({
-    db,
-    clock: { ...clock, sleep: async () => {} },
-    log: { ...testLog(), warn: () => {} },
-    ledger,
-    runPipeline: async (order) => {
-      orders.push(order);
-      return options.runPipeline?.(order) ?? { pipelineRun: `plr_${orders.length}` };
-    },
-    startRollout: refuse,
-    moveAlias: refuse,
-    postWebhook: refuse,
-  });
-  ledger.start();
-  t.after(async () => {
-    await ledger.stop();
-    await close();
-  });
-  const states = async (policy: string): Promise<string[]> =>
-    (await automation.firings(policy, { limit: 50 })).items.map((f) => f.state).toReversed();
-  return {
-    db,
-    ledger,
-    automation,
-    orders,
-    fire: (body, kind = 'alert.fired') => db.write(emit, { kind, actor: 'monitor:weekly', subject: 'alt_1', body }),
-    settled: async (policy, firings) => {
-      for (let i = 0; i < 1000; i++) {
-        const found = await states(policy);
-        if (found.length >= firings && !found.includes('acting')) return found;
-        await new Promise((resolve) => setTimeout(resolve, 5));
-      }
-      return assert.fail(`waited in vain for ${firings} firings of ${policy}`);
-    },
-  };
+  /** Told how many orders came so far. */
+  readonly runPipeline?: (calls: number) => Promise<Record<string, string>>;
 }
 
 const dayMs = 86_400_000;
@@ -99,163 +54,221 @@ const alertOf = (at: number, severity = 'alert'): Record<string, unknown> => ({
   at,
 });
 
-test('an alert starts the pipeline once, with the values of the event; a warning does not', async (t) => {
-  const bench = await open(t);
-  await bench.db.write(declare, { name: 'retrain', spec: retrain });
-  await bench.fire(alertOf(april, 'warning'));
-  await bench.fire(alertOf(april));
-  assert.deepEqual(await bench.settled('retrain', 1), ['done']);
-  assert.deepEqual(bench.orders, [
-    {
-      actor: 'policy:retrain',
-      reason: 'policy retrain, caused by event 2',
-      idempotencyKey: 'policy/retrain/2',
-      pipeline: 'train',
-      params: { until: april, source: 'flights' },
+/** The first try meets a busy database, the second succeeds, all later ones are refused. */
+async function busyThenRefusing(calls: number): Promise<Record<string, string>> {
+  if (calls === 1) throw new SlipwayError('database_busy', { limitMs: 1 });
+  if (calls === 2) return { pipelineRun: 'plr_1' };
+  throw new SlipwayError('pipeline_params_invalid', { pipeline: 'train', problem: 'until is missing' });
+}
+
+function controls(db: Db, automation: Automation, sealed: () => Promise<void>): Pick<Bench, 'fire' | 'settled'> {
+  return {
+    fire: async (body, kind = 'alert.fired') => {
+      await db.write(emit, { kind, actor: 'monitor:weekly', subject: 'alt_1', body });
+      await sealed();
     },
-  ]);
-  const [firing] = (await bench.automation.firings('retrain', { limit: 5 })).items;
-  assert.deepEqual([firing?.at, firing?.causeSeq, firing?.result], [april, 2, { pipelineRun: 'plr_1' }]);
-  const told = await bench.ledger.list({ kinds: ['policy.triggered', 'policy.acted'], limit: 9 });
-  assert.deepEqual(
-    told.map((e) => [e.kind, e.body['causeSeq'], e.body['state']]),
-    [
-      ['policy.triggered', 2, 'acting'],
-      ['policy.acted', 2, 'done'],
-    ],
-  );
-});
-
-test('the cooldown counts event time, so that a replayed year is held to it as a lived one would be', async (t) => {
-  const bench = await open(t);
-  await bench.db.write(declare, { name: 'retrain', spec: retrain });
-  await bench.fire(alertOf(april));
-  await bench.fire(alertOf(april + 7 * dayMs));
-  await bench.fire(alertOf(april + 21 * dayMs));
-  assert.deepEqual(await bench.settled('retrain', 3), ['done', 'skipped', 'done']);
-  const skipped = (await bench.automation.firings('retrain', { limit: 5 })).items[1];
-  assert.match(skipped?.reason ?? '', /fired at 2013-04-29T04:00:00.000Z, the cooldown of 21 d is not over/);
-  assert.equal(bench.orders.length, 2);
-});
-
-test('a policy that asks for approval waits, acts on yes, and leaves it on no', async (t) => {
-  const bench = await open(t);
-  await bench.db.write(declare, { name: 'careful', spec: { ...retrain, cooldown: 0, approval: true } });
-  await bench.fire(alertOf(april));
-  await bench.fire(alertOf(april + dayMs * 2));
-  assert.deepEqual(await bench.settled('careful', 2), ['waiting', 'waiting']);
-  assert.equal(bench.orders.length, 0);
-  const [second, first] = (await bench.automation.firings('careful', { limit: 5 })).items;
-  const yes = await bench.automation.decide({
-    policy: 'careful',
-    id: first?.id ?? 0,
-    actor: 'token:ann',
-    decision: 'approve',
-  });
-  assert.deepEqual([yes.state, yes.decidedBy], ['done', 'token:ann']);
-  const no = await bench.automation.decide({
-    policy: 'careful',
-    id: second?.id ?? 0,
-    actor: 'token:ann',
-    decision: 'reject',
-    reason: 'a storm, not a decay',
-  });
-  assert.deepEqual([no.state, no.reason], ['rejected', 'a storm, not a decay']);
-  assert.equal(bench.orders.length, 1);
-  const again = bench.automation.decide({
-    policy: 'careful',
-    id: second?.id ?? 0,
-    actor: 'owner',
-    decision: 'approve',
-  });
-  await assert.rejects(again, /is rejected, so it cannot be approved/);
-  const other = bench.automation.decide({
-    policy: 'elsewhere',
-    id: first?.id ?? 0,
-    actor: 'owner',
-    decision: 'approve',
-  });
-  await assert.rejects(other, (e) => e instanceof SlipwayError && e.code === 'not_found');
-});
-
-test('what passes is tried again; what is refused is recorded; three refusals in a row stop the policy until it is applied', async (t) => {
-  let calls = 0;
-  const bench = await open(t, {
-    runPipeline: async () => {
-      calls++;
-      if (calls === 1) throw new SlipwayError('database_busy', { limitMs: 1 });
-      if (calls === 2) return { pipelineRun: 'plr_1' };
-      throw new SlipwayError('pipeline_params_invalid', { pipeline: 'train', problem: 'until is missing' });
+    settled: async (policy, firings) => {
+      for (let i = 0; i < 1000; i++) {
+        const { items } = await automation.firings(policy, { limit: 50 });
+        const states = items.map((f) => f.state).toReversed();
+        if (states.length >= firings && !states.includes('acting')) {
+          await sealed();
+          return states;
+        }
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+      return assert.fail(`waited in vain for ${firings} firings of ${policy}`);
     },
-  });
-  await bench.db.write(declare, { name: 'retrain', spec: { ...retrain, cooldown: 0 } });
-  for (let day = 0; day < 5; day++) await bench.fire(alertOf(april + day * dayMs));
-  assert.deepEqual(await bench.settled('retrain', 5), ['done', 'failed', 'failed', 'failed', 'skipped']);
-  assert.equal(calls, 5, 'one retry, no retry of a refusal, nothing after the breaker');
-  await bench.db.write(declare, { name: 'retrain', spec: { ...retrain, cooldown: 0, maxPerDay: 11 } });
-  await bench.fire(alertOf(april + 6 * dayMs));
-  assert.equal((await bench.settled('retrain', 6)).at(-1), 'failed');
-});
-
-test('a crash between decision and action loses nothing and doubles nothing', async (t) => {
-  const bench = await open(t);
-  await bench.db.write(declare, { name: 'retrain', spec: { ...retrain, where: { monitor: 'other' } } });
-  const event: CauseEvent = {
-    seq: 900,
-    at: april,
-    actor: 'a',
-    kind: 'alert.fired',
-    subject: 's',
-    body: { ...alertOf(april), monitor: 'other' },
   };
-  const first = await bench.db.write(recordFiring, { policy: 'retrain', event });
-  const second = await bench.db.write(recordFiring, { policy: 'retrain', event });
-  assert.deepEqual(second, first);
-  assert.equal(first?.state, 'acting');
-  await bench.automation.resume();
-  await bench.automation.resume();
-  assert.deepEqual(
-    bench.orders.map((o) => o.idempotencyKey),
-    ['policy/retrain/900'],
-  );
-});
+}
 
-test('a missing value fails the firing with what the event has; an unknown target fails it with its message', async (t) => {
-  const bench = await open(t);
-  const asks = { run: { pipeline: 'train', params: { until: '$event.body.windowClose' } } };
-  await bench.db.write(declare, { name: 'misspelt', spec: { ...retrain, do: asks } });
-  await bench.db.write(declare, {
-    name: 'nowhere',
-    spec: { ...retrain, do: { rollout: { endpoint: 'none', candidate: '$event.body.windowEnd' } } },
+eachDatabase((database, openDb) => {
+  const stores = { modules: [automationStore], operations: [emit, declare, retire] };
+  const scenario = (title: string, run: (bench: Bench) => Promise<void>, options: Options = {}): void =>
+    dbTest(`${database}: ${title}`, openDb, stores, async (_, { db, sealed }) => {
+      const clock = createSystemClock();
+      const ledger = createLedger({ db, clock, log: testLog() });
+      const orders: Order[] = [];
+      const refuse = async (): Promise<never> => {
+        throw new SlipwayError('not_found', { noun: 'endpoint', name: 'none', remedy: 'Declare it.' });
+      };
+      const automation = createAutomation({
+        db,
+        clock: { ...clock, sleep: async () => {} },
+        log: { ...testLog(), warn: () => {} },
+        ledger,
+        runPipeline: async (order) => {
+          orders.push(order);
+          return options.runPipeline?.(orders.length) ?? { pipelineRun: `plr_${orders.length}` };
+        },
+        startRollout: refuse,
+        moveAlias: refuse,
+        postWebhook: refuse,
+      });
+      ledger.start();
+      try {
+        await run({ db, ledger, automation, orders, ...controls(db, automation, sealed) });
+      } finally {
+        await ledger.stop();
+      }
+    });
+
+  scenario('an alert starts the pipeline once, with the values of the event; a warning does not', async (bench) => {
+    await bench.db.write(declare, { name: 'retrain', spec: retrain });
+    await bench.fire(alertOf(april, 'warning'));
+    await bench.fire(alertOf(april));
+    assert.deepEqual(await bench.settled('retrain', 1), ['done']);
+    assert.deepEqual(bench.orders, [
+      {
+        actor: 'policy:retrain',
+        reason: 'policy retrain, caused by event 2',
+        idempotencyKey: 'policy/retrain/2',
+        pipeline: 'train',
+        params: { until: april, source: 'flights' },
+      },
+    ]);
+    const [firing] = (await bench.automation.firings('retrain', { limit: 5 })).items;
+    assert.deepEqual([firing?.at, firing?.causeSeq, firing?.result], [april, 2, { pipelineRun: 'plr_1' }]);
+    const told = await bench.ledger.list({ kinds: ['policy.triggered', 'policy.acted'], limit: 9 });
+    assert.deepEqual(
+      told.map((e) => [e.kind, e.body['causeSeq'], e.body['state']]),
+      [
+        ['policy.triggered', 2, 'acting'],
+        ['policy.acted', 2, 'done'],
+      ],
+    );
   });
-  await bench.fire(alertOf(april));
-  assert.deepEqual(await bench.settled('misspelt', 1), ['failed']);
-  assert.deepEqual(await bench.settled('nowhere', 1), ['failed']);
-  const [misspelt] = (await bench.automation.firings('misspelt', { limit: 1 })).items;
-  assert.match(misspelt?.problem ?? '', /needs \$event\.body\.windowClose.*It has: .*windowEnd/);
-  const [nowhere] = (await bench.automation.firings('nowhere', { limit: 1 })).items;
-  assert.match(nowhere?.problem ?? '', /There is no endpoint "none"/);
-  assert.equal(bench.orders.length, 0);
-});
 
-test('a policy looks forward from its declaration and stops when it is removed; the dry run looks back', async (t) => {
-  const bench = await open(t);
-  await bench.fire(alertOf(april));
-  await bench.fire(alertOf(april + 7 * dayMs));
-  await new Promise((resolve) => setTimeout(resolve, 5));
-  await bench.db.write(declare, { name: 'retrain', spec: retrain });
-  await bench.fire(alertOf(april + 30 * dayMs));
-  assert.deepEqual(await bench.settled('retrain', 1), ['done']);
-  await bench.db.write(retire, 'retrain');
-  await bench.fire(alertOf(april + 90 * dayMs));
-  const dry = await bench.automation.dryRun('retrain', { after: 0, limit: 100 });
-  assert.deepEqual(
-    dry.firings.map((f) => f.state),
-    ['acting', 'skipped', 'acting', 'acting'],
+  scenario(
+    'the cooldown counts event time, so that a replayed year is held to it as a lived one would be',
+    async (bench) => {
+      await bench.db.write(declare, { name: 'retrain', spec: retrain });
+      await bench.fire(alertOf(april));
+      await bench.fire(alertOf(april + 7 * dayMs));
+      await bench.fire(alertOf(april + 21 * dayMs));
+      assert.deepEqual(await bench.settled('retrain', 3), ['done', 'skipped', 'done']);
+      const skipped = (await bench.automation.firings('retrain', { limit: 5 })).items[1];
+      assert.match(skipped?.reason ?? '', /fired at 2013-04-29T04:00:00.000Z, the cooldown of 21 d is not over/);
+      assert.equal(bench.orders.length, 2);
+    },
   );
-  assert.equal(dry.events, 4);
-  assert.equal((await bench.settled('retrain', 1)).length, 1);
-  assert.equal((await bench.automation.get('retrain')).retiredAt !== undefined, true);
+
+  scenario('a policy that asks for approval waits, acts on yes, and leaves it on no', async (bench) => {
+    await bench.db.write(declare, { name: 'careful', spec: { ...retrain, cooldown: 0, approval: true } });
+    await bench.fire(alertOf(april));
+    await bench.fire(alertOf(april + dayMs * 2));
+    assert.deepEqual(await bench.settled('careful', 2), ['waiting', 'waiting']);
+    assert.equal(bench.orders.length, 0);
+    const [second, first] = (await bench.automation.firings('careful', { limit: 5 })).items;
+    const yes = await bench.automation.decide({
+      policy: 'careful',
+      id: first?.id ?? 0,
+      actor: 'token:ann',
+      decision: 'approve',
+    });
+    assert.deepEqual([yes.state, yes.decidedBy], ['done', 'token:ann']);
+    const no = await bench.automation.decide({
+      policy: 'careful',
+      id: second?.id ?? 0,
+      actor: 'token:ann',
+      decision: 'reject',
+      reason: 'a storm, not a decay',
+    });
+    assert.deepEqual([no.state, no.reason], ['rejected', 'a storm, not a decay']);
+    assert.equal(bench.orders.length, 1);
+    const again = bench.automation.decide({
+      policy: 'careful',
+      id: second?.id ?? 0,
+      actor: 'owner',
+      decision: 'approve',
+    });
+    await assert.rejects(again, /is rejected, so it cannot be approved/);
+    const other = bench.automation.decide({
+      policy: 'elsewhere',
+      id: first?.id ?? 0,
+      actor: 'owner',
+      decision: 'approve',
+    });
+    await assert.rejects(other, (e) => e instanceof SlipwayError && e.code === 'not_found');
+  });
+
+  scenario(
+    'what passes is tried again; what is refused is recorded; three refusals in a row stop the policy until it is applied',
+    async (bench) => {
+      await bench.db.write(declare, { name: 'retrain', spec: { ...retrain, cooldown: 0 } });
+      for (let day = 0; day < 5; day++) await bench.fire(alertOf(april + day * dayMs));
+      assert.deepEqual(await bench.settled('retrain', 5), ['done', 'failed', 'failed', 'failed', 'skipped']);
+      assert.equal(bench.orders.length, 5, 'one retry, no retry of a refusal, nothing after the breaker');
+      await bench.db.write(declare, { name: 'retrain', spec: { ...retrain, cooldown: 0, maxPerDay: 11 } });
+      await bench.fire(alertOf(april + 6 * dayMs));
+      assert.equal((await bench.settled('retrain', 6)).at(-1), 'failed');
+    },
+    { runPipeline: busyThenRefusing },
+  );
+
+  scenario('a crash between decision and action loses nothing and doubles nothing', async (bench) => {
+    await bench.db.write(declare, { name: 'retrain', spec: { ...retrain, where: { monitor: 'other' } } });
+    const event: CauseEvent = {
+      seq: 900,
+      at: april,
+      actor: 'a',
+      kind: 'alert.fired',
+      subject: 's',
+      body: { ...alertOf(april), monitor: 'other' },
+    };
+    const first = await bench.db.write(recordFiring, { policy: 'retrain', event });
+    const second = await bench.db.write(recordFiring, { policy: 'retrain', event });
+    assert.deepEqual(second, first);
+    assert.equal(first?.state, 'acting');
+    await bench.automation.resume();
+    await bench.automation.resume();
+    assert.deepEqual(
+      bench.orders.map((o) => o.idempotencyKey),
+      ['policy/retrain/900'],
+    );
+  });
+
+  scenario(
+    'a missing value fails the firing with what the event has; an unknown target fails it with its message',
+    async (bench) => {
+      const asks = { run: { pipeline: 'train', params: { until: '$event.body.windowClose' } } };
+      await bench.db.write(declare, { name: 'misspelt', spec: { ...retrain, do: asks } });
+      await bench.db.write(declare, {
+        name: 'nowhere',
+        spec: { ...retrain, do: { rollout: { endpoint: 'none', candidate: '$event.body.windowEnd' } } },
+      });
+      await bench.fire(alertOf(april));
+      assert.deepEqual(await bench.settled('misspelt', 1), ['failed']);
+      assert.deepEqual(await bench.settled('nowhere', 1), ['failed']);
+      const [misspelt] = (await bench.automation.firings('misspelt', { limit: 1 })).items;
+      assert.match(misspelt?.problem ?? '', /needs \$event\.body\.windowClose.*It has: .*windowEnd/);
+      const [nowhere] = (await bench.automation.firings('nowhere', { limit: 1 })).items;
+      assert.match(nowhere?.problem ?? '', /There is no endpoint "none"/);
+      assert.equal(bench.orders.length, 0);
+    },
+  );
+
+  scenario(
+    'a policy looks forward from its declaration and stops when it is removed; the dry run looks back',
+    async (bench) => {
+      await bench.fire(alertOf(april));
+      await bench.fire(alertOf(april + 7 * dayMs));
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      await bench.db.write(declare, { name: 'retrain', spec: retrain });
+      await bench.fire(alertOf(april + 30 * dayMs));
+      assert.deepEqual(await bench.settled('retrain', 1), ['done']);
+      await bench.db.write(retire, 'retrain');
+      await bench.fire(alertOf(april + 90 * dayMs));
+      const dry = await bench.automation.dryRun('retrain', { after: 0, limit: 100 });
+      assert.deepEqual(
+        dry.firings.map((f) => f.state),
+        ['acting', 'skipped', 'acting', 'acting'],
+      );
+      assert.equal(dry.events, 4);
+      assert.equal((await bench.settled('retrain', 1)).length, 1);
+      assert.equal((await bench.automation.get('retrain')).retiredAt !== undefined, true);
+    },
+  );
 });
 
 const event: CauseEvent = {

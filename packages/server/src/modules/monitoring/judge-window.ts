@@ -1,11 +1,13 @@
 /**
  * One window of an endpoint's log, judged: level (calibration gap), ranking (AUC) and loss of the labelled predictions,
- * drift of the scores and of every feature against the version's own training weeks. Pure.
+ * drift of the scores and of every feature against the version's own training weeks.
+ * Pure, in slices: after each column the event loop gets its turn.
  *
  * Only the level decides between ok, warning and alert, since it alone says that the predictions are wrong; drift says what
  * changed, and a drifted column (one that jumped further than training weeks do) makes a warning of an ok window where the
  * monitor wants that. What moved no further, or no faster, than ordinary weeks is called season.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { ColumnDriftRow, JudgedNumber, MonitorSpec, MonitorWindow } from '@slipway/contract';
 import { breaksGapRule, measureCalibrationGap } from '../../lib/calibration-gap.ts';
 import { aucEstimate, expectedCalibrationError, logLoss } from '../../lib/classification.ts';
@@ -46,10 +48,10 @@ export interface JudgedWindow {
   readonly memory: DriftMemory;
 }
 
-export function judgeWindow(subject: Subject, rows: WindowRows): JudgedWindow {
+export async function judgeWindow(subject: Subject, rows: WindowRows): Promise<JudgedWindow> {
   const { spec, reference, ...identity } = subject;
   const labelled = labelledRows(rows);
-  const drift = measureColumns(subject, rows);
+  const drift = await measureColumns(subject, rows);
   const count = labelled.scores.length;
   const base = {
     ...omitMemory(identity),
@@ -126,7 +128,7 @@ interface MeasuredDrift {
   readonly memory: DriftMemory;
 }
 
-function measureColumns(subject: Subject, rows: WindowRows): MeasuredDrift {
+async function measureColumns(subject: Subject, rows: WindowRows): Promise<MeasuredDrift> {
   const byName = new Map(subject.reference.map((column) => [column.name, column]));
   const memory: Record<string, { shares: readonly number[]; count: number }> = { ...subject.memory };
   const measure = (name: string, values: Float64Array): ColumnDrift | undefined => {
@@ -142,6 +144,7 @@ function measureColumns(subject: Subject, rows: WindowRows): MeasuredDrift {
   for (const { name, values } of rows.features) {
     const found = measure(name, values);
     if (found !== undefined) features.push(found);
+    await nextTurn();
   }
   features.sort((a, b) => b.ratio - a.ratio);
   return { score, features, memory };

@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import type { TestContext } from 'node:test';
 import { SlipwayError } from '@slipway/contract';
 import { createSystemClock } from '../../platform/clock.ts';
 import { operation } from '../../platform/db/db.ts';
 import type { Db, NewEvent } from '../../platform/db/db.ts';
-import { openTestDb, testLog } from '../../platform/db/testing.ts';
+import { dbTest, eachDatabase, testLog } from '../../platform/db/testing.ts';
 import { createIds } from '../../platform/ids.ts';
 import { createLedger } from '../../platform/ledger/create-ledger.ts';
 import type { Ledger } from '../../platform/ledger/ledger.ts';
@@ -97,31 +96,6 @@ interface Bench {
   events(kind: string): Promise<Record<string, unknown>[]>;
 }
 
-async function open(t: TestContext, ports = portsOf()): Promise<Bench> {
-  const { db, close } = await openTestDb({ modules: [monitoringStore], operations: [emit, declare, retire] });
-  const clock = createSystemClock();
-  const ledger = createLedger({ db, clock, log: testLog() });
-  const monitoring = createMonitoring({ db, clock, ids: createIds(clock), log: testLog(), ledger, ...ports });
-  ledger.start();
-  t.after(async () => {
-    await ledger.stop();
-    await close();
-  });
-  return {
-    db,
-    ledger,
-    monitoring,
-    labelsUpTo: (instant) =>
-      db.write(emit, {
-        kind: 'labels.joined',
-        actor: 'owner',
-        subject: 'endpoint:flight-delay',
-        body: { endpoint: 'flight-delay', count: 1, watermark: Date.parse(instant) },
-      }),
-    events: async (kind) => (await ledger.list({ kinds: [kind], limit: 50 })).map((e) => ({ ...e.body })),
-  };
-}
-
 async function until(condition: () => Promise<boolean>, what: string): Promise<void> {
   for (let i = 0; i < 1000; i++) {
     if (await condition()) return;
@@ -130,163 +104,219 @@ async function until(condition: () => Promise<boolean>, what: string): Promise<v
   assert.fail(`waited in vain until ${what}`);
 }
 
-test('the labels of April are judged by week: the decay is found, once, in the week in which it is there', async (t) => {
-  const bench = await open(t);
-  await bench.db.write(declare, { name: 'weekly', spec: weekly });
-  await bench.labelsUpTo('2013-04-28T00:00Z');
-  await until(async () => (await bench.monitoring.windows('weekly', { limit: 9 })).items.length === 3, 'three windows');
-  assert.deepEqual(await bench.events('alert.fired').then((e) => e.map((b) => b['severity'])), ['warning']);
-  await bench.labelsUpTo('2013-05-08T00:00Z');
-  await until(async () => (await bench.monitoring.windows('weekly', { limit: 9 })).items.length === 5, 'five windows');
-
-  const { items } = await bench.monitoring.windows('weekly', { limit: 9 });
-  const weeks = items.toReversed();
-  // Weeks of 1, 8, 15, 22 and 29 April; gaps measured apart with pandas.
-  assert.deepEqual(
-    weeks.map((w) => w.calibration?.gap.toFixed(3)),
-    ['0.038', '0.056', '0.052', '0.160', '-0.036'],
-  );
-  assert.deepEqual(
-    weeks.map((w) => w.verdict),
-    ['ok', 'warning', 'warning', 'alert', 'ok'],
-  );
-  assert.ok(weeks.every((w) => w.coverage > 0.9 && (w.auc?.value ?? 0) > 0.7 && w.logLoss?.by === 'clusters'));
-
-  const { items: alerts } = await bench.monitoring.alerts({ limit: 10 });
-  assert.equal(alerts.length, 1, 'one alert, raised from warning to alert, not one per week');
-  assert.equal(alerts[0]?.severity, 'alert');
-  assert.deepEqual([alerts[0]?.windows, alerts[0]?.state], [3, 'resolved']);
-  const fired = await bench.events('alert.fired');
-  assert.deepEqual(
-    fired.map((b) => [b['severity'], b['raisedFrom'], b['windowEnd']]),
-    [
-      ['warning', null, Date.parse('2013-04-15T04:00Z')],
-      ['alert', 'warning', Date.parse('2013-04-29T04:00Z')],
-    ],
-  );
-  assert.match(
-    String(fired[1]?.['sentence']),
-    /^Week of 2013-04-22: predicted 0\.2\d\d, observed 0\.4\d\d on 1\d\d\d labelled \(9\d %\): gap \+0\.160, z 1\d\.\d/,
-  );
+/** From the second week on, one column comes in seconds instead of minutes. */
+const inSeconds = (rows: PredictionRows): PredictionRows => ({
+  ...rows,
+  features: rows.features.map((f) =>
+    f.name === 'tail_slack'
+      ? { ...f, values: f.values.map((v, i) => ((rows.at[i] ?? 0) < Date.parse('2013-04-08T04:00Z') ? v : v * 60)) }
+      : f,
+  ),
 });
 
-test('drift of the scores does not show the decay; the weather is called season; the schedule is ordinary', async (t) => {
-  const bench = await open(t);
-  await bench.db.write(declare, { name: 'weekly', spec: weekly });
-  await bench.labelsUpTo('2013-05-08T00:00Z');
-  await until(async () => (await bench.monitoring.windows('weekly', { limit: 9 })).items.length === 5, 'five windows');
-  const { items } = await bench.monitoring.windows('weekly', { limit: 9 });
-  const stormy = items.find((w) => w.verdict === 'alert');
-  assert.notEqual(stormy?.scoreDrift?.status, 'drift');
-  const status = (name: string): string | undefined => stormy?.drift.find((d) => d.name === name)?.status;
-  assert.equal(status('temp'), 'season');
-  assert.equal(status('tail_slack'), 'ordinary');
-  assert.match(stormy?.sentence ?? '', /season: temp/);
-});
+eachDatabase((database, openDb) => {
+  const options = { modules: [monitoringStore], operations: [emit, declare, retire] };
+  const scenario = (title: string, run: (bench: Bench) => Promise<void>, ports = portsOf()): void =>
+    dbTest(`${database}: ${title}`, openDb, options, async (_, { db, sealed }) => {
+      const clock = createSystemClock();
+      const ledger = createLedger({ db, clock, log: testLog() });
+      const monitoring = createMonitoring({ db, clock, ids: createIds(clock), log: testLog(), ledger, ...ports });
+      ledger.start();
+      try {
+        await run({
+          db,
+          ledger,
+          monitoring,
+          labelsUpTo: async (instant) => {
+            const body = { endpoint: 'flight-delay', count: 1, watermark: Date.parse(instant) };
+            await db.write(emit, { kind: 'labels.joined', actor: 'owner', subject: 'endpoint:flight-delay', body });
+            await sealed();
+          },
+          events: async (kind) => {
+            await sealed();
+            return (await ledger.list({ kinds: [kind], limit: 50 })).map((e) => ({ ...e.body }));
+          },
+        });
+      } finally {
+        await ledger.stop();
+      }
+    });
 
-test('a broken source is drift and warns although the level holds', async (t) => {
-  const inSeconds = (rows: PredictionRows): PredictionRows => ({
-    ...rows,
-    features: rows.features.map((f) =>
-      f.name === 'tail_slack'
-        ? { ...f, values: f.values.map((v, i) => ((rows.at[i] ?? 0) < Date.parse('2013-04-08T04:00Z') ? v : v * 60)) }
-        : f,
-    ),
+  scenario(
+    'the labels of April are judged by week: the decay is found, once, in the week in which it is there',
+    async (bench) => {
+      await bench.db.write(declare, { name: 'weekly', spec: weekly });
+      await bench.labelsUpTo('2013-04-28T00:00Z');
+      await until(
+        async () => (await bench.monitoring.windows('weekly', { limit: 9 })).items.length === 3,
+        'three windows',
+      );
+      assert.deepEqual(await bench.events('alert.fired').then((e) => e.map((b) => b['severity'])), ['warning']);
+      await bench.labelsUpTo('2013-05-08T00:00Z');
+      await until(
+        async () => (await bench.monitoring.windows('weekly', { limit: 9 })).items.length === 5,
+        'five windows',
+      );
+
+      const { items } = await bench.monitoring.windows('weekly', { limit: 9 });
+      const weeks = items.toReversed();
+      // Weeks of 1, 8, 15, 22 and 29 April; gaps measured apart with pandas.
+      assert.deepEqual(
+        weeks.map((w) => w.calibration?.gap.toFixed(3)),
+        ['0.038', '0.056', '0.052', '0.160', '-0.036'],
+      );
+      assert.deepEqual(
+        weeks.map((w) => w.verdict),
+        ['ok', 'warning', 'warning', 'alert', 'ok'],
+      );
+      assert.ok(weeks.every((w) => w.coverage > 0.9 && (w.auc?.value ?? 0) > 0.7 && w.logLoss?.by === 'clusters'));
+
+      const { items: alerts } = await bench.monitoring.alerts({ limit: 10 });
+      assert.equal(alerts.length, 1, 'one alert, raised from warning to alert, not one per week');
+      assert.equal(alerts[0]?.severity, 'alert');
+      assert.deepEqual([alerts[0]?.windows, alerts[0]?.state], [3, 'resolved']);
+      const fired = await bench.events('alert.fired');
+      assert.deepEqual(
+        fired.map((b) => [b['severity'], b['raisedFrom'], b['windowEnd']]),
+        [
+          ['warning', null, Date.parse('2013-04-15T04:00Z')],
+          ['alert', 'warning', Date.parse('2013-04-29T04:00Z')],
+        ],
+      );
+      assert.match(
+        String(fired[1]?.['sentence']),
+        /^Week of 2013-04-22: predicted 0\.2\d\d, observed 0\.4\d\d on 1\d\d\d labelled \(9\d %\): gap \+0\.160, z 1\d\.\d/,
+      );
+    },
+  );
+
+  scenario(
+    'drift of the scores does not show the decay; the weather is called season; the schedule is ordinary',
+    async (bench) => {
+      await bench.db.write(declare, { name: 'weekly', spec: weekly });
+      await bench.labelsUpTo('2013-05-08T00:00Z');
+      await until(
+        async () => (await bench.monitoring.windows('weekly', { limit: 9 })).items.length === 5,
+        'five windows',
+      );
+      const { items } = await bench.monitoring.windows('weekly', { limit: 9 });
+      const stormy = items.find((w) => w.verdict === 'alert');
+      assert.notEqual(stormy?.scoreDrift?.status, 'drift');
+      const status = (name: string): string | undefined => stormy?.drift.find((d) => d.name === name)?.status;
+      assert.equal(status('temp'), 'season');
+      assert.equal(status('tail_slack'), 'ordinary');
+      assert.match(stormy?.sentence ?? '', /season: temp/);
+    },
+  );
+
+  scenario(
+    'a broken source is drift and warns although the level holds',
+    async (bench) => {
+      const lenient = { ...weekly, alert: { gap: 0.5, z: 4 }, warning: { gap: 0.5, z: 3 } };
+      await bench.db.write(declare, { name: 'weekly', spec: lenient });
+      await bench.labelsUpTo('2013-05-08T00:00Z');
+      await until(
+        async () => (await bench.monitoring.windows('weekly', { limit: 9 })).items.length === 5,
+        'five windows',
+      );
+      const { items } = await bench.monitoring.windows('weekly', { limit: 9 });
+      assert.deepEqual(
+        items.toReversed().map((w) => w.verdict),
+        ['ok', 'warning', 'warning', 'warning', 'warning'],
+      );
+      assert.match(items[0]?.sentence ?? '', /drifted: tail_slack/);
+    },
+    portsOf(inSeconds),
+  );
+
+  scenario('evaluating again, and labels told twice, record nothing twice', async (bench) => {
+    await bench.db.write(declare, { name: 'weekly', spec: weekly });
+    await bench.labelsUpTo('2013-05-08T00:00Z');
+    await bench.labelsUpTo('2013-04-20T00:00Z');
+    await until(
+      async () => (await bench.monitoring.windows('weekly', { limit: 9 })).items.length === 5,
+      'five windows',
+    );
+    assert.deepEqual(await bench.monitoring.evaluate('weekly'), []);
+    await Promise.all([bench.monitoring.evaluate('weekly'), bench.monitoring.evaluate('weekly')]);
+    assert.equal((await bench.events('monitor.window-judged')).length, 5);
+    assert.equal((await bench.monitoring.get('weekly')).labelWatermarkAt, Date.parse('2013-05-08T00:00Z'));
+    const page = await bench.monitoring.windows('weekly', { limit: 2 });
+    const rest = await bench.monitoring.windows('weekly', { limit: 9, pageToken: page.nextPageToken });
+    assert.deepEqual([page.items.length, rest.items.length, rest.nextPageToken], [2, 3, undefined]);
   });
-  const bench = await open(t, portsOf(inSeconds));
-  const lenient = { ...weekly, alert: { gap: 0.5, z: 4 }, warning: { gap: 0.5, z: 3 } };
-  await bench.db.write(declare, { name: 'weekly', spec: lenient });
-  await bench.labelsUpTo('2013-05-08T00:00Z');
-  await until(async () => (await bench.monitoring.windows('weekly', { limit: 9 })).items.length === 5, 'five windows');
-  const { items } = await bench.monitoring.windows('weekly', { limit: 9 });
-  assert.deepEqual(
-    items.toReversed().map((w) => w.verdict),
-    ['ok', 'warning', 'warning', 'warning', 'warning'],
-  );
-  assert.match(items[0]?.sentence ?? '', /drifted: tail_slack/);
-});
 
-test('evaluating again, and labels told twice, record nothing twice', async (t) => {
-  const bench = await open(t);
-  await bench.db.write(declare, { name: 'weekly', spec: weekly });
-  await bench.labelsUpTo('2013-05-08T00:00Z');
-  await bench.labelsUpTo('2013-04-20T00:00Z');
-  await until(async () => (await bench.monitoring.windows('weekly', { limit: 9 })).items.length === 5, 'five windows');
-  assert.deepEqual(await bench.monitoring.evaluate('weekly'), []);
-  await Promise.all([bench.monitoring.evaluate('weekly'), bench.monitoring.evaluate('weekly')]);
-  assert.equal((await bench.events('monitor.window-judged')).length, 5);
-  assert.equal((await bench.monitoring.get('weekly')).labelWatermarkAt, Date.parse('2013-05-08T00:00Z'));
-  const page = await bench.monitoring.windows('weekly', { limit: 2 });
-  const rest = await bench.monitoring.windows('weekly', { limit: 9, pageToken: page.nextPageToken });
-  assert.deepEqual([page.items.length, rest.items.length, rest.nextPageToken], [2, 3, undefined]);
-});
+  scenario('a window waits for its labels and their grace; a retired monitor judges no more', async (bench) => {
+    await bench.db.write(declare, { name: 'weekly', spec: { ...weekly, labelGrace: '24h' } });
+    await bench.labelsUpTo('2013-04-09T03:59Z');
+    await bench.labelsUpTo('2013-04-09T03:59:59Z');
+    await until(
+      async () => (await bench.monitoring.get('weekly')).labelWatermarkAt === Date.parse('2013-04-09T03:59:59Z'),
+      'labels',
+    );
+    assert.deepEqual(await bench.monitoring.evaluate('weekly'), []);
+    await bench.labelsUpTo('2013-04-09T04:00Z');
+    await until(async () => (await bench.monitoring.windows('weekly', { limit: 9 })).items.length === 1, 'one window');
+    await bench.db.write(retire, 'weekly');
+    await bench.labelsUpTo('2013-05-08T00:00Z');
+    await until(async () => (await bench.ledger.head()).seq > 3, 'the event');
+    assert.deepEqual(await bench.monitoring.evaluate('weekly'), []);
+  });
 
-test('a window waits for its labels and their grace; a retired monitor judges no more', async (t) => {
-  const bench = await open(t);
-  await bench.db.write(declare, { name: 'weekly', spec: { ...weekly, labelGrace: '24h' } });
-  await bench.labelsUpTo('2013-04-09T03:59Z');
-  await bench.labelsUpTo('2013-04-09T03:59:59Z');
-  await until(
-    async () => (await bench.monitoring.get('weekly')).labelWatermarkAt === Date.parse('2013-04-09T03:59:59Z'),
-    'labels',
+  scenario(
+    'too few labels are said to be too few, and an unknown training set leaves drift out, not quality',
+    async (bench) => {
+      await bench.db.write(declare, { name: 'strict', spec: { ...weekly, labelledMin: 100_000 } });
+      await bench.db.write(declare, { name: 'weekly', spec: weekly });
+      const april = { from: Date.parse('2013-04-01T04:00Z'), to: Date.parse('2013-05-01T04:00Z') };
+      const few = await bench.monitoring.measure('strict', april);
+      assert.equal(few.verdict, 'too-few-labels');
+      assert.match(few.sentence, /at least 100000 are needed/);
+      const month = await bench.monitoring.measure('weekly', april);
+      assert.equal(month.calibration?.gap.toFixed(2), '0.07');
+      assert.match(month.sentence, /Drift was not measured/);
+      assert.equal((await bench.events('monitor.window-judged')).length, 0, 'measuring records nothing');
+    },
+    { ...portsOf(), readReference: async () => undefined },
   );
-  assert.deepEqual(await bench.monitoring.evaluate('weekly'), []);
-  await bench.labelsUpTo('2013-04-09T04:00Z');
-  await until(async () => (await bench.monitoring.windows('weekly', { limit: 9 })).items.length === 1, 'one window');
-  await bench.db.write(retire, 'weekly');
-  await bench.labelsUpTo('2013-05-08T00:00Z');
-  await until(async () => (await bench.ledger.head()).seq > 3, 'the event');
-  assert.deepEqual(await bench.monitoring.evaluate('weekly'), []);
-});
 
-test('too few labels are said to be too few, and an unknown training set leaves drift out, not quality', async (t) => {
-  const bench = await open(t, { ...portsOf(), readReference: async () => undefined });
-  await bench.db.write(declare, { name: 'strict', spec: { ...weekly, labelledMin: 100_000 } });
-  await bench.db.write(declare, { name: 'weekly', spec: weekly });
-  const april = { from: Date.parse('2013-04-01T04:00Z'), to: Date.parse('2013-05-01T04:00Z') };
-  const few = await bench.monitoring.measure('strict', april);
-  assert.equal(few.verdict, 'too-few-labels');
-  assert.match(few.sentence, /at least 100000 are needed/);
-  const month = await bench.monitoring.measure('weekly', april);
-  assert.equal(month.calibration?.gap.toFixed(2), '0.07');
-  assert.match(month.sentence, /Drift was not measured/);
-  assert.equal((await bench.events('monitor.window-judged')).length, 0, 'measuring records nothing');
-});
+  scenario('two versions are compared on the predictions that both scored', async (bench) => {
+    const may = {
+      from: Date.parse('2013-05-01T04:00Z'),
+      to: Date.parse('2013-06-01T04:00Z'),
+      zone: 'America/New_York',
+    };
+    const compared = await bench.monitoring.compare('flight-delay', { champion: 1, challenger: 2, ...may });
+    assert.ok(compared.count > 1400 && compared.count < 1500);
+    assert.equal(compared.dAucByDay.clusters, 8);
+    assert.ok(compared.sentence.includes('dAUC') && compared.warnings.some((w) => w.startsWith('only 8 days')));
+    await assert.rejects(
+      bench.monitoring.compare('flight-delay', { champion: 1, challenger: 7, ...may }),
+      (e) => e instanceof SlipwayError && e.code === 'comparison_empty',
+    );
+  });
 
-test('two versions are compared on the predictions that both scored', async (t) => {
-  const bench = await open(t);
-  const may = { from: Date.parse('2013-05-01T04:00Z'), to: Date.parse('2013-06-01T04:00Z'), zone: 'America/New_York' };
-  const compared = await bench.monitoring.compare('flight-delay', { champion: 1, challenger: 2, ...may });
-  assert.ok(compared.count > 1400 && compared.count < 1500);
-  assert.equal(compared.dAucByDay.clusters, 8);
-  assert.ok(compared.sentence.includes('dAUC') && compared.warnings.some((w) => w.startsWith('only 8 days')));
-  await assert.rejects(
-    bench.monitoring.compare('flight-delay', { champion: 1, challenger: 7, ...may }),
-    (e) => e instanceof SlipwayError && e.code === 'comparison_empty',
-  );
-});
-
-test('an alert is acknowledged and resolved, and explains itself', async (t) => {
-  const bench = await open(t);
-  await bench.db.write(declare, { name: 'weekly', spec: { ...weekly, warning: { gap: 0.05, z: 3 } } });
-  await bench.labelsUpTo('2013-04-30T04:00Z');
-  await until(async () => (await bench.events('alert.fired')).length === 2, 'the alert');
-  const open1 = (await bench.monitoring.alerts({ limit: 1, state: 'open' })).items[0];
-  const acknowledged = await bench.monitoring.acknowledge(open1?.id ?? '', { actor: 'owner', note: 'storm' });
-  assert.deepEqual(
-    [acknowledged.state, acknowledged.note, acknowledged.acknowledgedBy],
-    ['acknowledged', 'storm', 'owner'],
-  );
-  assert.match((await bench.monitoring.explainAlert(open1?.id ?? ''))?.title ?? '', /^alert of monitor weekly/);
-  await bench.labelsUpTo('2013-05-08T00:00Z');
-  await until(async () => (await bench.events('alert.resolved')).length === 1, 'the good week');
-  assert.equal((await bench.monitoring.alert(open1?.id ?? '')).state, 'resolved');
-  await assert.rejects(
-    bench.monitoring.acknowledge(open1?.id ?? '', { actor: 'owner', note: undefined }),
-    /resolved already/,
-  );
-  await assert.rejects(bench.monitoring.alert('alt_nothing'), /There is no alert "alt_nothing"/);
-  await assert.rejects(bench.monitoring.get('nothing'), /There is no monitor "nothing"/);
+  scenario('an alert is acknowledged and resolved, and explains itself', async (bench) => {
+    await bench.db.write(declare, { name: 'weekly', spec: { ...weekly, warning: { gap: 0.05, z: 3 } } });
+    await bench.labelsUpTo('2013-04-30T04:00Z');
+    await until(async () => (await bench.events('alert.fired')).length === 2, 'the alert');
+    const open1 = (await bench.monitoring.alerts({ limit: 1, state: 'open' })).items[0];
+    const acknowledged = await bench.monitoring.acknowledge(open1?.id ?? '', { actor: 'owner', note: 'storm' });
+    assert.deepEqual(
+      [acknowledged.state, acknowledged.note, acknowledged.acknowledgedBy],
+      ['acknowledged', 'storm', 'owner'],
+    );
+    assert.match((await bench.monitoring.explainAlert(open1?.id ?? ''))?.title ?? '', /^alert of monitor weekly/);
+    await bench.labelsUpTo('2013-05-08T00:00Z');
+    await until(async () => (await bench.events('alert.resolved')).length === 1, 'the good week');
+    assert.equal((await bench.monitoring.alert(open1?.id ?? '')).state, 'resolved');
+    await assert.rejects(
+      bench.monitoring.acknowledge(open1?.id ?? '', { actor: 'owner', note: undefined }),
+      /resolved already/,
+    );
+    await assert.rejects(bench.monitoring.alert('alt_nothing'), /There is no alert "alt_nothing"/);
+    await assert.rejects(bench.monitoring.get('nothing'), /There is no monitor "nothing"/);
+  });
 });
 
 test('declarations are checked: zone, order of the rules, unknown words', () => {

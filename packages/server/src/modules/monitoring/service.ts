@@ -129,7 +129,7 @@ export interface Monitoring {
 }
 
 /** Most predictions of a window that are judged; the log samples evenly beyond. */
-const windowRowsMax = 50_000;
+const windowRowsMax = 20_000;
 /** Most training rows that a reference is made from: 20,000 rows summarise in about 5 ms per column. */
 const referenceRowsMax = 20_000;
 /** Most labelled pairs of a comparison. */
@@ -307,7 +307,6 @@ async function judgeRange(
     before !== undefined && before.model === model && before.version === version
       ? (JSON.parse(before.memory) as DriftMemory) // as recordWindow wrote it
       : {};
-  await nextTurn();
   return judgeWindow(
     {
       id: deps.ids.next('monitorWindow'),
