@@ -2,14 +2,15 @@ import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { after, test } from 'node:test';
+import { after } from 'node:test';
 import type { ErrorCode } from '@slipway/contract';
 import { SlipwayError } from '@slipway/contract';
 import { createAnalytics, sqlText } from '../../platform/analytics/analytics.ts';
 import { createSystemClock } from '../../platform/clock.ts';
 import type { Db } from '../../platform/db/db.ts';
 import { operation } from '../../platform/db/db.ts';
-import { openTestDb, testLog } from '../../platform/db/testing.ts';
+import type { TestDb } from '../../platform/db/testing.ts';
+import { dbTest, eachDatabase, testLog } from '../../platform/db/testing.ts';
 import { createIds } from '../../platform/ids.ts';
 import type { LedgerTables } from '../../platform/ledger/store.ts';
 import { createFileObjects } from '../../platform/objects/file-objects.ts';
@@ -24,7 +25,7 @@ after(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-interface Bench extends AsyncDisposable {
+interface Bench {
   readonly data: Data;
   readonly db: Db;
   readonly uploadFolder: string;
@@ -48,11 +49,9 @@ const removeDataset = operation('test.remove-dataset', (trx, input: { name: stri
 );
 
 let benches = 0;
-async function bench(): Promise<Bench> {
+async function benchOn({ db, sealed }: TestDb): Promise<Bench> {
   const root = join(folder, `bench${benches++}`);
   const objects = await createFileObjects({ folder: join(root, 'objects'), clock, log: testLog() });
-  const opened = await openTestDb({ modules: [dataStore], operations: [applyDataset, removeDataset] });
-  const { db } = opened;
   const uploadFolder = join(root, 'uploads');
   const data = createData({ db, ids: createIds(clock), objects, analytics, uploadFolder });
   return {
@@ -69,6 +68,7 @@ async function bench(): Promise<Bench> {
         })(),
       }),
     events: async () => {
+      await sealed();
       const rows = await db
         .read<LedgerTables>()
         .selectFrom('ledger_event')
@@ -83,7 +83,6 @@ async function bench(): Promise<Bench> {
       ).length,
       uploads: readdirSync(uploadFolder),
     }),
-    [Symbol.asyncDispose]: () => opened.close(),
   };
 }
 
@@ -104,8 +103,10 @@ const refused =
     return true;
   };
 
-test('files make versions, equal bytes make none, and equal content has one digest', async () => {
-  await using b = await bench();
+const scenarios: { readonly title: string; readonly run: (b: Bench) => Promise<void> }[] = [];
+const scenario = (title: string, run: (b: Bench) => Promise<void>): void => void scenarios.push({ title, run });
+
+scenario('files make versions, equal bytes make none, and equal content has one digest', async (b) => {
   const [one, two] = [await parquet('SELECT 1 AS n, NULL::VARCHAR AS s'), await parquet(`SELECT 2 AS n, 'x' AS s`)];
   const first = await b.put('d', 'b.parquet', one);
   assert.deepEqual([first.stored, first.unchanged, first.version.number, first.version.rowCount], [true, false, 1, 1]);
@@ -158,52 +159,53 @@ test('files make versions, equal bytes make none, and equal content has one dige
   assert.deepEqual([diff.rowCountFrom, diff.rowCountTo, diff.columns], [1, 2, []]);
 });
 
-test('a file that cannot be read leaves nothing behind, and the message names the file and the format', async () => {
-  await using b = await bench();
-  const good = await parquet('SELECT i AS n, i::VARCHAR AS s FROM range(5000) r(i)');
-  const damaged = Buffer.from(good);
-  damaged.fill(0xff, 20, 4000);
-  const cases: readonly [string, string | Uint8Array, ErrorCode, RegExp][] = [
-    ['x.parquet', 'a,b\n1,2\n', 'data_format_wrong', /"x\.parquet" cannot be read as Parquet: it does not begin/],
-    ['x.parquet', '', 'data_format_wrong', /begin and end with PAR1/],
-    ['x.parquet', good.subarray(0, 3000), 'data_format_wrong', /cut off/],
-    ['x.parquet', damaged, 'data_format_wrong', /cannot be read as Parquet/],
-    [
-      'x.parquet',
-      Buffer.concat([Buffer.from('PAR1'), Buffer.alloc(50), Buffer.from('PAR1')]),
-      'data_format_wrong',
-      /Parquet/,
-    ],
-    ['x.csv', 'a,b\n1,2\n3,4,5\n', 'data_format_wrong', /cannot be read as CSV/],
-    ['x.ndjson', '{"a": 1}\n{"a": ', 'data_format_wrong', /newline-delimited JSON/],
-    [
-      'x.parquet',
-      await parquet('SELECT 1 AS filename'),
-      'data_format_wrong',
-      /"filename" has a name that Slipway uses/,
-    ],
-    ['x.parquet', await parquet('SELECT 1 AS __file'), 'data_format_wrong', /"__file"/],
-  ];
-  for (const [name, bytes, code, message] of cases) {
-    await assert.rejects(b.put('d', name, bytes), refused(code, message), `${name} ${message}`);
-  }
-  assert.deepEqual((await b.data.list({ limit: 10 })).items, []);
+scenario(
+  'a file that cannot be read leaves nothing behind, and the message names the file and the format',
+  async (b) => {
+    const good = await parquet('SELECT i AS n, i::VARCHAR AS s FROM range(5000) r(i)');
+    const damaged = Buffer.from(good);
+    damaged.fill(0xff, 20, 4000);
+    const cases: readonly [string, string | Uint8Array, ErrorCode, RegExp][] = [
+      ['x.parquet', 'a,b\n1,2\n', 'data_format_wrong', /"x\.parquet" cannot be read as Parquet: it does not begin/],
+      ['x.parquet', '', 'data_format_wrong', /begin and end with PAR1/],
+      ['x.parquet', good.subarray(0, 3000), 'data_format_wrong', /cut off/],
+      ['x.parquet', damaged, 'data_format_wrong', /cannot be read as Parquet/],
+      [
+        'x.parquet',
+        Buffer.concat([Buffer.from('PAR1'), Buffer.alloc(50), Buffer.from('PAR1')]),
+        'data_format_wrong',
+        /Parquet/,
+      ],
+      ['x.csv', 'a,b\n1,2\n3,4,5\n', 'data_format_wrong', /cannot be read as CSV/],
+      ['x.ndjson', '{"a": 1}\n{"a": ', 'data_format_wrong', /newline-delimited JSON/],
+      [
+        'x.parquet',
+        await parquet('SELECT 1 AS filename'),
+        'data_format_wrong',
+        /"filename" has a name that Slipway uses/,
+      ],
+      ['x.parquet', await parquet('SELECT 1 AS __file'), 'data_format_wrong', /"__file"/],
+    ];
+    for (const [name, bytes, code, message] of cases) {
+      await assert.rejects(b.put('d', name, bytes), refused(code, message), `${name} ${message}`);
+    }
+    assert.deepEqual((await b.data.list({ limit: 10 })).items, []);
 
-  const first = await b.put('d', 'a.parquet', await parquet('SELECT 1 AS n'));
-  await assert.rejects(
-    b.put('d', 'b.parquet', await parquet(`SELECT 'x' AS n, 1 AS m`)),
-    refused(
-      'schema_mismatch',
-      /"b\.parquet" does not fit dataset "d": column "n" is VARCHAR, but INTEGER .*; column "m"/,
-    ),
-  );
-  assert.deepEqual((await b.data.get('d')).latest?.digest, first.version.digest);
-  assert.deepEqual(b.stored(), { objects: 1, uploads: [] });
-  assert.equal((await b.events()).length, 2);
-});
+    const first = await b.put('d', 'a.parquet', await parquet('SELECT 1 AS n'));
+    await assert.rejects(
+      b.put('d', 'b.parquet', await parquet(`SELECT 'x' AS n, 1 AS m`)),
+      refused(
+        'schema_mismatch',
+        /"b\.parquet" does not fit dataset "d": column "n" is VARCHAR, but INTEGER .*; column "m"/,
+      ),
+    );
+    assert.deepEqual((await b.data.get('d')).latest?.digest, first.version.digest);
+    assert.deepEqual(b.stored(), { objects: 1, uploads: [] });
+    assert.equal((await b.events()).length, 2);
+  },
+);
 
-test('uploads of a server that was killed are removed a day later', async () => {
-  await using b = await bench();
+scenario('uploads of a server that was killed are removed a day later', async (b) => {
   const old = createIds({ ...clock, now: () => clock.now() - 25 * 3_600_000 }).next('datasetVersion');
   const young = createIds(clock).next('datasetVersion');
   mkdirSync(b.uploadFolder, { recursive: true });
@@ -212,8 +214,7 @@ test('uploads of a server that was killed are removed a day later', async () => 
   assert.deepEqual(b.stored().uploads, [young]);
 });
 
-test('a stream that breaks off leaves nothing behind', async () => {
-  await using b = await bench();
+scenario('a stream that breaks off leaves nothing behind', async (b) => {
   const broken = async function* (): AsyncGenerator<Uint8Array> {
     yield Buffer.alloc(100_000);
     throw new Error('the client went away');
@@ -223,8 +224,7 @@ test('a stream that breaks off leaves nothing behind', async () => {
   assert.deepEqual((await b.data.list({ limit: 10 })).items, []);
 });
 
-test('text formats take the types of the dataset, and mixed formats read as one relation', async () => {
-  await using b = await bench();
+scenario('text formats take the types of the dataset, and mixed formats read as one relation', async (b) => {
   await b.put('d', 'a.csv', 'n,s,t\n1.5,"a, ""b""",2013-01-01 10:00:00\n,,\n');
   await b.put('d', 'b.csv', '\uFEFFn,"s",t\r\n2,7,2013-01-02 00:00:00\r\n');
   const { version } = await b.put('d', 'c.ndjson', '{"n": 3, "s": "z", "t": null}\n');
@@ -256,8 +256,7 @@ test('text formats take the types of the dataset, and mixed formats read as one 
   );
 });
 
-test('puts at the same time all arrive', async () => {
-  await using b = await bench();
+scenario('puts at the same time all arrive', async (b) => {
   const files = await Promise.all(Array.from({ length: 8 }, (_, i) => parquet(`SELECT ${i} AS n`)));
   await Promise.all(files.map((bytes, i) => b.put('d', `${i}.parquet`, bytes)));
   const latest = await b.data.version('d', 'latest');
@@ -271,8 +270,7 @@ test('puts at the same time all arrive', async () => {
   assert.deepEqual([rest.items.map((v) => v.number), rest.nextPageToken], [[3, 2, 1], undefined]);
 });
 
-test('references select files; what is not there is named', async () => {
-  await using b = await bench();
+scenario('references select files; what is not there is named', async (b) => {
   for (const name of ['2013-01', '2013-02', '2014-01']) {
     await b.put('d', `${name}.parquet`, await parquet(`SELECT '${name}' AS m`));
   }
@@ -296,8 +294,7 @@ test('references select files; what is not there is named', async () => {
   );
 });
 
-test('the profile has the figures that plain SQL gives', async () => {
-  await using b = await bench();
+scenario('the profile has the figures that plain SQL gives', async (b) => {
   const rows = `SELECT i::INTEGER AS n, CASE WHEN i % 3 = 0 THEN 'odd ''one' WHEN i % 3 = 1 THEN 'b' END AS s,
     i % 2 = 0 AS f, TIMESTAMP '2013-01-01' + to_hours(i::INTEGER) AS t, CASE WHEN i < 2 THEN 'nan'::DOUBLE ELSE i END AS x,
     [i] AS l FROM range(1000) r(i)`;
@@ -320,8 +317,7 @@ test('the profile has the figures that plain SQL gives', async () => {
   assert.deepEqual(await b.data.profile('d', '1'), profile);
 });
 
-test('declaring a dataset creates or describes it; taking the declaration away keeps its data', async () => {
-  await using b = await bench();
+scenario('declaring a dataset creates or describes it; taking the declaration away keeps its data', async (b) => {
   await b.put('d', 'a.parquet', await parquet('SELECT 1 AS n'));
   await b.db.write(applyDataset, { name: 'd', spec: { description: 'words' } });
   await b.db.write(applyDataset, { name: 'e', spec: undefined });
@@ -345,8 +341,7 @@ test('declaring a dataset creates or describes it; taking the declaration away k
   );
 });
 
-test('the months of the flights become versions with their counts', async () => {
-  await using b = await bench();
+scenario('the months of the flights become versions with their counts', async (b) => {
   const months = resolve(import.meta.dirname, '../../../../../examples/flights/data/flights');
   for (const m of ['2013-01', '2013-02', '2013-03']) {
     await b.put('flights', `${m}.parquet`, readFileSync(join(months, `${m}.parquet`)));
@@ -365,4 +360,11 @@ test('the months of the flights become versions with their counts', async () => 
   const opened = await b.data.openFile('flights', '1', '2013-01.parquet');
   for await (const chunk of opened.bytes) bytes.push(chunk);
   assert.ok(Buffer.concat(bytes).equals(readFileSync(join(months, '2013-01.parquet'))));
+});
+
+const options = { modules: [dataStore], operations: [applyDataset, removeDataset] };
+eachDatabase((database, open) => {
+  for (const { title, run } of scenarios) {
+    dbTest(`${database}: ${title}`, open, options, async (_, opened) => run(await benchOn(opened)));
+  }
 });

@@ -2,14 +2,15 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, test } from 'node:test';
+import { after } from 'node:test';
 import type { ErrorCode } from '@slipway/contract';
 import { ExpectationResult, SlipwayError, ValidationResult } from '@slipway/contract';
 import { createAnalytics, sqlText } from '../../platform/analytics/analytics.ts';
 import { createSystemClock } from '../../platform/clock.ts';
 import type { Db } from '../../platform/db/db.ts';
 import { operation } from '../../platform/db/db.ts';
-import { openTestDb } from '../../platform/db/testing.ts';
+import type { TestDb } from '../../platform/db/testing.ts';
+import { dbTest, eachDatabase } from '../../platform/db/testing.ts';
 import { createIds } from '../../platform/ids.ts';
 import type { LedgerTables } from '../../platform/ledger/store.ts';
 import type { Datasets, Quality } from './index.ts';
@@ -66,13 +67,11 @@ const spec = {
 };
 const digest = (c: string): string => `sha256:${c.repeat(64)}`;
 
-async function open(): Promise<{ db: Db; quality: Quality } & AsyncDisposable> {
-  const opened = await openTestDb({ modules: [qualityStore], operations: [applySuite, removeSuite] });
-  const { db } = opened;
-  await db.write(applySuite, { name: 's', digest: digest('a'), spec });
-  const quality = createQuality({ db, ids: createIds(clock), clock, analytics, datasets });
-  return { db, quality, [Symbol.asyncDispose]: () => opened.close() };
+interface Bench extends TestDb {
+  readonly quality: Quality;
 }
+const scenarios: { readonly title: string; readonly run: (b: Bench) => Promise<void> }[] = [];
+const scenario = (title: string, run: (b: Bench) => Promise<void>): void => void scenarios.push({ title, run });
 
 const refused =
   (code: ErrorCode, pattern: RegExp) =>
@@ -83,9 +82,7 @@ const refused =
     return true;
   };
 
-test('a validation is judged, kept and told of; warnings do not fail it', async () => {
-  await using bench = await open();
-  const { quality, db } = bench;
+scenario('a validation is judged, kept and told of; warnings do not fail it', async ({ quality, db, sealed }) => {
   const good = await quality.validate({ suite: 's', tables: { t: 'good' } }, { actor: 'token:ci' });
   assert.deepEqual([good.success, good.evaluated, good.failed, good.warnings], [true, 2, 0, 1]);
   const bad = await quality.validate({ suite: 's', tables: { t: 'bad' } }, { actor: 'owner' });
@@ -95,6 +92,7 @@ test('a validation is judged, kept and told of; warnings do not fail it', async 
   ValidationResult.parse(bad);
   for (const result of good.results) ExpectationResult.parse(result);
 
+  await sealed();
   const events = await db
     .read<LedgerTables>()
     .selectFrom('ledger_event')
@@ -127,28 +125,27 @@ test('a validation is judged, kept and told of; warnings do not fail it', async 
   );
 });
 
-test('a validation keeps the digest of the rules it was judged by, whatever is applied later', async () => {
-  await using bench = await open();
-  const { quality, db } = bench;
-  const first = await quality.validate({ suite: 's', tables: { t: 'bad' } }, { actor: 'owner' });
-  const looser = { tables: { t: { expectations: [{ type: 'expect_column_to_exist', column: 'n' }] } } };
-  await db.write(applySuite, { name: 's', digest: digest('b'), spec: looser });
-  const second = await quality.validate({ suite: 's', tables: { t: 'bad' } }, { actor: 'owner' });
-  assert.deepEqual([first.suiteDigest, second.suiteDigest, second.success], [digest('a'), digest('b'), true]);
-  const suite = await quality.getSuite('s');
-  assert.deepEqual([suite.digest, suite.expectationCount, suite.tables, suite.project], [digest('b'), 1, ['t'], 'p']);
-  await db.write(removeSuite, { name: 's' });
-  assert.deepEqual((await quality.listSuites({ limit: 10 })).items, []);
-  await assert.rejects(
-    quality.validate({ suite: 's', tables: { t: 'bad' } }, { actor: 'owner' }),
-    refused('not_found', /suite "s"/),
-  );
-  assert.equal((await quality.getValidation(first.id)).failed, 1);
-});
+scenario(
+  'a validation keeps the digest of the rules it was judged by, whatever is applied later',
+  async ({ quality, db }) => {
+    const first = await quality.validate({ suite: 's', tables: { t: 'bad' } }, { actor: 'owner' });
+    const looser = { tables: { t: { expectations: [{ type: 'expect_column_to_exist', column: 'n' }] } } };
+    await db.write(applySuite, { name: 's', digest: digest('b'), spec: looser });
+    const second = await quality.validate({ suite: 's', tables: { t: 'bad' } }, { actor: 'owner' });
+    assert.deepEqual([first.suiteDigest, second.suiteDigest, second.success], [digest('a'), digest('b'), true]);
+    const suite = await quality.getSuite('s');
+    assert.deepEqual([suite.digest, suite.expectationCount, suite.tables, suite.project], [digest('b'), 1, ['t'], 'p']);
+    await db.write(removeSuite, { name: 's' });
+    assert.deepEqual((await quality.listSuites({ limit: 10 })).items, []);
+    await assert.rejects(
+      quality.validate({ suite: 's', tables: { t: 'bad' } }, { actor: 'owner' }),
+      refused('not_found', /suite "s"/),
+    );
+    assert.equal((await quality.getValidation(first.id)).failed, 1);
+  },
+);
 
-test('what does not fit is refused, and nothing is recorded', async () => {
-  await using bench = await open();
-  const { quality, db } = bench;
+scenario('what does not fit is refused, and nothing is recorded', async ({ quality, db, sealed }) => {
   const run = (tables: Record<string, string>): Promise<unknown> =>
     quality.validate({ suite: 's', tables }, { actor: 'owner' });
   await assert.rejects(run({}), refused('suite_tables_wrong', /tables t, but the request names none/));
@@ -162,5 +159,17 @@ test('what does not fit is refused, and nothing is recorded', async () => {
     refused('resource_invalid', /suite "s" .* at tables\.t\.expectations\.0\.type/),
   );
   assert.throws(() => suiteKind.parse('s', undefined), refused('resource_invalid', /suite "s"/));
+  await sealed();
   assert.equal((await db.read<LedgerTables>().selectFrom('ledger_event').select('seq').execute()).length, 0);
+});
+
+const options = { modules: [qualityStore], operations: [applySuite, removeSuite] };
+eachDatabase((database, open) => {
+  for (const { title, run } of scenarios) {
+    dbTest(`${database}: ${title}`, open, options, async (_, opened) => {
+      const { db } = opened;
+      await db.write(applySuite, { name: 's', digest: digest('a'), spec });
+      await run({ ...opened, quality: createQuality({ db, ids: createIds(clock), clock, analytics, datasets }) });
+    });
+  }
 });
