@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { test } from 'node:test';
-import { openPipelines } from './testing.ts';
+import { onBoth } from './testing.ts';
 
 const three = (shout = 'text.toUpperCase()') => `
 import { artifact, parameter, pipeline, step } from 'slipway';
@@ -44,8 +43,7 @@ export default pipeline({ id: 'greet', params: { name: parameter(z.string().defa
 });
 `;
 
-test('three steps pass artifacts on, and a second run takes the results of the first and says why', async () => {
-  await using bench = await openPipelines();
+onBoth('three steps pass artifacts on, and a second run takes the results of the first and says why', async (bench) => {
   await bench.declare({ 'pipeline.ts': three(), 'words.ts': `export const greeting = 'hello';` });
   const server = bench.start();
   const first = await server.pipelines.start('greet', { params: { name: 'ada' }, actor: 'owner' });
@@ -95,40 +93,41 @@ test('three steps pass artifacts on, and a second run takes the results of the f
   assert.match(edited.steps[0]?.reason ?? '', /^ran: code changed/);
 });
 
-test('a failing step is told with its reason, what needs it is skipped, and a rerun keeps what succeeded', async () => {
-  await using bench = await openPipelines();
-  await bench.declare({
-    'pipeline.ts': three(`text.slice(0, 0)`).replace('length < 3', 'length < 300'),
-    'words.ts': `export const greeting = '';`,
-  });
-  const server = bench.start();
-  const run = await bench.ended(server, (await server.pipelines.start('greet', { params: {}, actor: 'owner' })).id);
-  assert.equal(run.state, 'failed');
-  assert.equal(run.problem, 'Step "check" failed: too short: 6');
-  assert.deepEqual(
-    run.steps.map((s) => s.state),
-    ['succeeded', 'succeeded', 'failed'],
-  );
-  const rerun = await bench.ended(server, (await server.pipelines.rerun(run.id, { actor: 'owner' })).id);
-  assert.deepEqual(
-    rerun.steps.map((s) => s.state),
-    ['reused', 'reused', 'failed'],
-  );
-  assert.equal(rerun.rerunOf, run.id);
-  const from = await bench.ended(server, (await server.pipelines.rerun(run.id, { from: 'loud', actor: 'owner' })).id);
-  assert.deepEqual(
-    from.steps.map((s) => [s.state, s.reason]),
-    [
-      ['reused', `kept from ${run.id}`],
-      ['succeeded', 'ran: asked to run again'],
-      ['failed', 'ran: asked to run again'],
-    ],
-  );
-  await assert.rejects(server.pipelines.rerun(run.id, { from: 'nowhere', actor: 'owner' }), { code: 'not_found' });
-});
+onBoth(
+  'a failing step is told with its reason, what needs it is skipped, and a rerun keeps what succeeded',
+  async (bench) => {
+    await bench.declare({
+      'pipeline.ts': three(`text.slice(0, 0)`).replace('length < 3', 'length < 300'),
+      'words.ts': `export const greeting = '';`,
+    });
+    const server = bench.start();
+    const run = await bench.ended(server, (await server.pipelines.start('greet', { params: {}, actor: 'owner' })).id);
+    assert.equal(run.state, 'failed');
+    assert.equal(run.problem, 'Step "check" failed: too short: 6');
+    assert.deepEqual(
+      run.steps.map((s) => s.state),
+      ['succeeded', 'succeeded', 'failed'],
+    );
+    const rerun = await bench.ended(server, (await server.pipelines.rerun(run.id, { actor: 'owner' })).id);
+    assert.deepEqual(
+      rerun.steps.map((s) => s.state),
+      ['reused', 'reused', 'failed'],
+    );
+    assert.equal(rerun.rerunOf, run.id);
+    const from = await bench.ended(server, (await server.pipelines.rerun(run.id, { from: 'loud', actor: 'owner' })).id);
+    assert.deepEqual(
+      from.steps.map((s) => [s.state, s.reason]),
+      [
+        ['reused', `kept from ${run.id}`],
+        ['succeeded', 'ran: asked to run again'],
+        ['failed', 'ran: asked to run again'],
+      ],
+    );
+    await assert.rejects(server.pipelines.rerun(run.id, { from: 'nowhere', actor: 'owner' }), { code: 'not_found' });
+  },
+);
 
-test('parameters are checked before anything starts', async () => {
-  await using bench = await openPipelines();
+onBoth('parameters are checked before anything starts', async (bench) => {
   await bench.declare({ 'pipeline.ts': three(), 'words.ts': `export const greeting = 'hello';` });
   const { pipelines } = bench.start({ isWorking: false });
   await assert.rejects(pipelines.start('greet', { params: { name: 3 }, actor: 'owner' }), {
@@ -175,8 +174,7 @@ export const chain = pipeline({ id: 'chain' }, (_, run) => {
 });
 `;
 
-test('programs run as steps: outputs by file, retries with their reason', async () => {
-  await using bench = await openPipelines();
+onBoth('programs run as steps: outputs by file, retries with their reason', async (bench) => {
   await bench.declare({ 'pipeline.ts': programs });
   const server = bench.start();
   const mark = join(bench.folder, 'mark');
@@ -188,8 +186,7 @@ test('programs run as steps: outputs by file, retries with their reason', async 
   assert.match(flaky?.attempts[0]?.problem ?? '', /exit code 3.*bad luck/s);
 });
 
-test('a step over its limit is stopped, also when it ignores SIGTERM', { timeout: 30_000 }, async () => {
-  await using bench = await openPipelines();
+onBoth('a step over its limit is stopped, also when it ignores SIGTERM', async (bench) => {
   await bench.declare({ 'pipeline.ts': programs });
   const server = bench.start();
   const run = await bench.ended(server, (await server.pipelines.start('late', { params: {}, actor: 'owner' })).id);
@@ -219,8 +216,7 @@ async function logged(path: string, lines: number): Promise<string[]> {
   }
 }
 
-test('cancelling stops the whole process group and leaves nothing live', { timeout: 30_000 }, async () => {
-  await using bench = await openPipelines();
+onBoth('cancelling stops the whole process group and leaves nothing live', async (bench) => {
   await bench.declare({ 'pipeline.ts': programs });
   const server = bench.start();
   const { id } = await server.pipelines.start('sleepy', { params: {}, actor: 'owner' });
@@ -236,8 +232,7 @@ test('cancelling stops the whole process group and leaves nothing live', { timeo
   await assert.rejects(server.pipelines.cancel(id, 'owner'), { code: 'pipeline_run_over' });
 });
 
-test('a chain of steps inside the server needs one commit each', async () => {
-  await using bench = await openPipelines();
+onBoth('a chain of steps inside the server needs one commit each', async (bench) => {
   await bench.declare({ 'pipeline.ts': programs });
   const server = bench.start();
   const run = await bench.ended(server, (await server.pipelines.start('chain', { params: {}, actor: 'owner' })).id);
@@ -250,11 +245,9 @@ test('a chain of steps inside the server needs one commit each', async () => {
   );
 });
 
-test(
+onBoth(
   'a server that dies while a step runs: the next one kills what is left and runs the step again',
-  { timeout: 40_000 },
-  async () => {
-    await using bench = await openPipelines();
+  async (bench) => {
     const file = join(bench.folder, 'go-on');
     await bench.declare({
       'pipeline.ts': `

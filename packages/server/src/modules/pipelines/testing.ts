@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import type { BundleFile, PipelineRunDetail } from '@slipway/contract';
 import { canonicalJson } from '@slipway/contract';
@@ -10,9 +11,11 @@ import { describe } from 'slipway';
 import type { PipelineDefinition } from 'slipway';
 import type { Clock } from '../../platform/clock.ts';
 import { createSystemClock } from '../../platform/clock.ts';
-import type { Db } from '../../platform/db/db.ts';
+import type { AnyOperation, Db } from '../../platform/db/db.ts';
 import { operation } from '../../platform/db/db.ts';
-import { openTestDb } from '../../platform/db/testing.ts';
+import { createSqliteDb } from '../../platform/db/sqlite.ts';
+import { eachDatabase, openTestDb, PostgresMissing } from '../../platform/db/testing.ts';
+import type { OpenTestDb } from '../../platform/db/testing.ts';
 import { createIds } from '../../platform/ids.ts';
 import { createJobs } from '../../platform/jobs/create-jobs.ts';
 import type { Jobs } from '../../platform/jobs/jobs.ts';
@@ -48,25 +51,35 @@ export interface PipelinesBench extends AsyncDisposable {
   ended(server: Server, run: string, limitMs?: number): Promise<PipelineRunDetail>;
 }
 
-export async function openPipelines(): Promise<PipelinesBench> {
+export interface BenchOptions {
+  /** Operations of the test itself. */
+  readonly operations?: readonly AnyOperation[];
+  readonly open?: OpenTestDb;
+  /** A folder that outlives this process: database, objects and all. It is not removed. */
+  readonly folder?: string;
+}
+
+export async function openPipelines(options: BenchOptions = {}): Promise<PipelinesBench> {
   const system = createSystemClock();
   let offset = 0;
   const clock: Clock = { ...system, now: () => system.now() + offset };
   const log = createLog({ level: 'error', now: clock.now });
-  const { db, close } = await openTestDb({
+  const openDb = options.folder === undefined ? (options.open ?? openTestDb) : openIn(options.folder);
+  const { db, close } = await openDb({
     modules: [jobsStore, pipelinesStore],
-    operations: [apply as never],
+    operations: [apply as never, ...(options.operations ?? [])],
     clock,
     log,
   });
-  const folder = mkdtempSync(join(tmpdir(), 'slipway-pipelines-'));
+  const folder = options.folder ?? mkdtempSync(join(tmpdir(), 'slipway-pipelines-'));
   const objects = await createFileObjects({ folder: join(folder, 'objects'), clock, log });
-  const manifests = new Map<string, BundleFile[]>();
+  // In files, so that a server in another process finds them.
+  const manifestFile = (digest: string): string => join(folder, `${digest.replace('sha256:', '')}.json`);
   const servers: { readonly jobs: Jobs; readonly pipelines: Pipelines }[] = [];
   let starts = 0;
 
   const start: PipelinesBench['start'] = ({ isWorking = true, slots = 2 } = {}) => {
-    const jobs = createJobs({ db, clock, log, owner: `test-${++starts}`, random: () => 0 });
+    const jobs = createJobs({ db, clock, log, owner: `test-${process.pid}-${++starts}`, random: () => 0 });
     const pipelines = createPipelines({
       db,
       clock,
@@ -85,7 +98,10 @@ export async function openPipelines(): Promise<PipelinesBench> {
           paths: [],
         }),
       },
-      bundles: { manifest: async (digest) => manifests.get(digest) ?? [], commit: async () => undefined },
+      bundles: {
+        manifest: async (digest) => JSON.parse(readFileSync(manifestFile(digest), 'utf8')) as BundleFile[],
+        commit: async () => undefined,
+      },
       tokens: { issueStepToken: () => ({ secret: 'none', revoke: () => undefined }) },
       tracking: { startRun: async () => ({ id: 'run_1', hex: '0'.repeat(32) }), endRun: async () => undefined },
       folder: join(folder, 'pipelines'),
@@ -109,7 +125,7 @@ export async function openPipelines(): Promise<PipelinesBench> {
         manifest.push({ path, digest, sizeBytes });
       }
       const bundle = `sha256:${createHash('sha256').update(canonicalJson(manifest)).digest('hex')}`;
-      manifests.set(bundle, manifest);
+      writeFileSync(manifestFile(bundle), JSON.stringify(manifest));
       const exported = (await import(pathToFileURL(join(project, 'pipeline.ts')).href)) as Record<
         string,
         PipelineDefinition
@@ -155,7 +171,42 @@ export async function openPipelines(): Promise<PipelinesBench> {
         pipelines.stop();
       }
       await close();
-      rmSync(folder, { recursive: true, force: true });
+      if (options.folder === undefined) rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+function openIn(folder: string): OpenTestDb {
+  return async (options) => {
+    const db = await createSqliteDb({
+      file: join(folder, 'slipway.db'),
+      modules: options.modules,
+      inline: { operations: options.operations ?? [] },
+      durability: 'none',
+      clock: options.clock ?? createSystemClock(),
+      log: options.log ?? createLog({ level: 'error', now: () => 0 }),
+    });
+    return { db, sealed: () => Promise.resolve(), close: async () => db[Symbol.asyncDispose]() };
+  };
+}
+
+/** One test per database, each on a fresh one; skipped with the reason where PostgreSQL cannot start. */
+export function onBoth(
+  name: string,
+  run: (bench: PipelinesBench) => Promise<void>,
+  options: { readonly timeoutMs?: number } = {},
+): void {
+  eachDatabase((dialect, open) => {
+    void test(`${name} (${dialect})`, { timeout: options.timeoutMs ?? 60_000 }, async (t) => {
+      let bench: PipelinesBench;
+      try {
+        bench = await openPipelines({ open });
+      } catch (error) {
+        if (!(error instanceof PostgresMissing) || process.env['CI'] === 'true') throw error;
+        return t.skip(error.message);
+      }
+      await using opened = bench;
+      await run(opened);
+    });
+  });
 }
