@@ -256,7 +256,10 @@ export const errorCatalogue = {
     422,
     'Policy "{policy}" needs {reference}, but event {seq} ({kind}) has no such value. It has: {available}.',
   ),
-  webhook_unreachable: later(502, 'The webhook {url} could not be told: {problem}. It is tried again for a short while.'),
+  webhook_unreachable: later(
+    502,
+    'The webhook {url} could not be told: {problem}. It is tried again for a short while.',
+  ),
   webhook_refused: caller(
     422,
     'The webhook {url} answered {status}, so the same message was not sent again. Check the address in the policy.',

@@ -16,3 +16,4 @@ export * from './duration.ts';
 export * from './monitoring.ts';
 export * from './automation.ts';
 export * from './serving.ts';
+export * from './features.ts';

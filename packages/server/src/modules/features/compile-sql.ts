@@ -57,7 +57,7 @@ function rawSql(column: string, type: ValueType): string {
   }
 }
 
-/** The canonical rows of a source: e, k, enter, gone, tie, pos, `k_<key>`, `c_<column>`. Used by replay as well. */
+/** The canonical rows of a source: e, k, enter, gone, id, tie, pos, `k_<key>`, `c_<column>`. Used by replay as well. */
 export function sourceRowsSql(plan: Plan, source: SourcePlan, relation: Relation): string {
   const sql = (value: Typed): string =>
     compileSql(value, { zone: plan.zone, nameOf: (ref) => (ref === '@event_time' ? 'e' : name(`r_${ref}`)) });
@@ -78,7 +78,7 @@ export function sourceRowsSql(plan: Plan, source: SourcePlan, relation: Relation
   // The position is that of the stream, so it is given before any row is left out; a row without versions may go early.
   const early = isVersioned ? 'true' : conditions.join(' AND ');
   return `
-    SELECT e, k, greatest(e, k) AS enter, gone, ${source.tie ? sql(source.tie) : 'CAST(NULL AS BIGINT)'} AS tie, pos
+    SELECT e, k, greatest(e, k) AS enter, gone, ${isVersioned ? 'id' : 'NULL'} AS id, ${source.tie ? sql(source.tie) : 'CAST(NULL AS BIGINT)'} AS tie, pos
       ${[...source.keys.map(named('k_')), ...source.columns.map(named('c_'))].map((column) => `, ${column}`).join('')}
     FROM (SELECT *, ${gone} AS gone FROM (
       SELECT *, ${position} AS pos FROM (

@@ -27,6 +27,8 @@ export interface CanonicalRow {
   readonly position: number;
   /** When the next version ends it; NaN when none does. */
   readonly goneAtUs: number;
+  /** Of a source with versions, so that a later push can end it. */
+  readonly versionKey: KeyValue | null;
   /** In the order of the source's keys, then of its columns. */
   readonly values: readonly (number | string | null)[];
 }
@@ -251,10 +253,7 @@ function createSourceEngine(plan: Plan, source: SourcePlan): SourceEngine {
     }
   };
 
-  const take = (
-    row: Omit<CanonicalRow, 'values'>,
-    present: { readonly versionKey: KeyValue | null; readonly isPresent: boolean },
-  ): void => {
+  const take = (row: Omit<CanonicalRow, 'values'>, isPresent: boolean): void => {
     const keys: (KeyValue | null)[] = [];
     rowEnv.numbers[rowEventTime] = row.eventTimeUs;
     rowEnv.numbers[rowKnownAt] = row.knownAtUs;
@@ -266,7 +265,7 @@ function createSourceEngine(plan: Plan, source: SourcePlan): SourceEngine {
       if (i < keyCount) keys.push(typeof value === 'number' && Number.isNaN(value) ? null : value);
     }
     for (let i = 0; i < recordFns.length; i++) record[i] = (recordFns[i] as NumberFn)(rowEnv);
-    state.push({ ...row, keys, ...present }, record);
+    state.push({ ...row, keys, isPresent }, record);
   };
 
   return {
@@ -299,14 +298,15 @@ function createSourceEngine(plan: Plan, source: SourcePlan): SourceEngine {
           tie: tie ? tie(rawEnv) : Number.NaN,
           position: position++,
           goneAtUs: Number.NaN,
+          versionKey: typeof version === 'number' && Number.isNaN(version) ? null : version,
         },
-        { versionKey: typeof version === 'number' && Number.isNaN(version) ? null : version, isPresent },
+        isPresent,
       );
       return known;
     },
     pushCanonical: (row) => {
       for (let i = 0; i < values.length; i++) values[i] = row.values[i] ?? null;
-      take(row, { versionKey: null, isPresent: true });
+      take(row, true);
       position = Math.max(position, row.position + 1);
     },
   };

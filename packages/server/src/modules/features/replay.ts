@@ -28,11 +28,14 @@ export async function* chunksOf(
   }
 }
 
-/** The rows of a source in the order in which the platform learnt of them. */
+/**
+ * The rows of a source in the order in which the platform learnt of them; with `untilUs`, those known by then that still
+ * matter after it.
+ */
 export function replayRowsSql(
   plan: Plan,
   source: SourcePlan,
-  options: { readonly relations: Relations; readonly spanSql?: string },
+  options: { readonly relations: Relations; readonly untilUs?: number; readonly retentionUs?: number },
 ): string {
   const number = (column: string): string => `CAST(${column} AS DOUBLE)`;
   const values = [
@@ -41,8 +44,14 @@ export function replayRowsSql(
   ].map(({ column, type }) =>
     type === 'string' ? column : type === 'bool' ? number(`CAST(${column} AS INTEGER)`) : number(column),
   );
-  return `SELECT ${['e', 'k', 'tie', 'pos', 'gone'].map(number).join(', ')}${values.map((value) => `, ${value}`).join('')}
-    FROM (${sourceRowsSql(plan, source, options.relations(source))}) ${options.spanSql ?? ''} ORDER BY k, pos`;
+  const { untilUs, retentionUs = Infinity } = options;
+  const alive = Number.isFinite(retentionUs) ? `AND e + ${retentionUs} > ${untilUs}` : '';
+  const cut = untilUs === undefined ? '' : `WHERE k <= ${untilUs} ${alive}`;
+  // A version that ends later than the rows' cut is ended by what is pushed then.
+  const gone = untilUs === undefined ? 'gone' : `CASE WHEN gone <= ${untilUs} THEN gone END`;
+  const id = source.versionKey?.type === 'int' ? number('id') : 'CAST(id AS VARCHAR)';
+  return `SELECT ${['e', 'k', 'tie', 'pos', gone].map(number).join(', ')}, ${id}${values.map((value) => `, ${value}`).join('')}
+    FROM (${sourceRowsSql(plan, source, options.relations(source))}) ${cut} ORDER BY k, pos`;
 }
 
 /** Feeds an engine with the rows of one source, forward only. */
@@ -51,6 +60,9 @@ export interface Feed {
   upTo(tUs: number): Promise<void> | undefined;
   readonly rows: () => number;
 }
+
+/** Columns before the keys: e, k, tie, position, gone, version. */
+const leading = 6;
 
 export function createFeed(
   engine: Engine,
@@ -67,14 +79,15 @@ export function createFeed(
     return typeof value === 'number' ? value : Number.NaN;
   };
   const take = (): void => {
-    const values = new Array<Cell>(columns.length - 5);
-    for (let v = 0; v < values.length; v++) values[v] = columns[v + 5]?.[next] ?? null;
+    const values = new Array<Cell>(columns.length - leading);
+    for (let v = 0; v < values.length; v++) values[v] = columns[v + leading]?.[next] ?? null;
     const row: CanonicalRow = {
       eventTimeUs: numberAt(0),
       knownAtUs: numberAt(1),
       tie: numberAt(2),
       position: numberAt(3),
       goneAtUs: numberAt(4),
+      versionKey: columns[5]?.[next] ?? null,
       values,
     };
     engine.pushCanonical(sourceIndex, row);
