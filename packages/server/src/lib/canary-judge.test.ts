@@ -74,6 +74,21 @@ test('in the shadow a broken candidate is stopped before it has answered anybody
   assert.equal(firing?.canaryRequests, 0);
 });
 
+test('a fault that begins with the traffic is seen although the shadow was healthy', () => {
+  const judge = createCanaryJudge();
+  const random = createRandom(8);
+  const feed = (stage: { readonly candidate: readonly number[]; readonly share: number }): void =>
+    rows.label.forEach((_, i) => {
+      const isCanary = random.float() < stage.share;
+      const scores = { candidateScore: stage.candidate[i] ?? NaN, incumbentScore: rows.challenger[i] ?? NaN };
+      judge.request({ share: stage.share, isCanary, isError: false, ...scores });
+    });
+  for (let round = 0; round < 4; round++) feed({ candidate: rows.challenger, share: 0 });
+  assert.equal(judge.firing(), undefined);
+  feed({ candidate: rows.broken, share: 0.1 });
+  assert.equal(judge.firing()?.guard, 'scores');
+});
+
 test('where scores cannot be seen, the labels of the pairs stop it', () => {
   const judge = createCanaryJudge();
   let firing: GuardFiring | undefined;
