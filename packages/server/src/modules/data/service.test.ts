@@ -49,7 +49,8 @@ const removeDataset = operation('test.remove-dataset', (trx, input: { name: stri
 );
 
 let benches = 0;
-async function benchOn({ db, sealed }: TestDb): Promise<Bench> {
+async function benchOn(opened: TestDb): Promise<Bench> {
+  const { db } = opened;
   const root = join(folder, `bench${benches++}`);
   const objects = await createFileObjects({ folder: join(root, 'objects'), clock, log: testLog() });
   const uploadFolder = join(root, 'uploads');
@@ -68,7 +69,7 @@ async function benchOn({ db, sealed }: TestDb): Promise<Bench> {
         })(),
       }),
     events: async () => {
-      await sealed();
+      await opened.sealed();
       const rows = await db
         .read<LedgerTables>()
         .selectFrom('ledger_event')

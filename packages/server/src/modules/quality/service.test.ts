@@ -7,7 +7,6 @@ import type { ErrorCode } from '@slipway/contract';
 import { ExpectationResult, SlipwayError, ValidationResult } from '@slipway/contract';
 import { createAnalytics, sqlText } from '../../platform/analytics/analytics.ts';
 import { createSystemClock } from '../../platform/clock.ts';
-import type { Db } from '../../platform/db/db.ts';
 import { operation } from '../../platform/db/db.ts';
 import type { TestDb } from '../../platform/db/testing.ts';
 import { dbTest, eachDatabase } from '../../platform/db/testing.ts';
@@ -82,7 +81,8 @@ const refused =
     return true;
   };
 
-scenario('a validation is judged, kept and told of; warnings do not fail it', async ({ quality, db, sealed }) => {
+scenario('a validation is judged, kept and told of; warnings do not fail it', async (bench) => {
+  const { quality, db } = bench;
   const good = await quality.validate({ suite: 's', tables: { t: 'good' } }, { actor: 'token:ci' });
   assert.deepEqual([good.success, good.evaluated, good.failed, good.warnings], [true, 2, 0, 1]);
   const bad = await quality.validate({ suite: 's', tables: { t: 'bad' } }, { actor: 'owner' });
@@ -92,7 +92,7 @@ scenario('a validation is judged, kept and told of; warnings do not fail it', as
   ValidationResult.parse(bad);
   for (const result of good.results) ExpectationResult.parse(result);
 
-  await sealed();
+  await bench.sealed();
   const events = await db
     .read<LedgerTables>()
     .selectFrom('ledger_event')
@@ -145,7 +145,8 @@ scenario(
   },
 );
 
-scenario('what does not fit is refused, and nothing is recorded', async ({ quality, db, sealed }) => {
+scenario('what does not fit is refused, and nothing is recorded', async (bench) => {
+  const { quality, db } = bench;
   const run = (tables: Record<string, string>): Promise<unknown> =>
     quality.validate({ suite: 's', tables }, { actor: 'owner' });
   await assert.rejects(run({}), refused('suite_tables_wrong', /tables t, but the request names none/));
@@ -159,7 +160,7 @@ scenario('what does not fit is refused, and nothing is recorded', async ({ quali
     refused('resource_invalid', /suite "s" .* at tables\.t\.expectations\.0\.type/),
   );
   assert.throws(() => suiteKind.parse('s', undefined), refused('resource_invalid', /suite "s"/));
-  await sealed();
+  await bench.sealed();
   assert.equal((await db.read<LedgerTables>().selectFrom('ledger_event').select('seq').execute()).length, 0);
 });
 
