@@ -1,5 +1,6 @@
 /** Every operation of Slipway's own API: the server must bind each, the client offers each, OpenAPI lists each. */
 import { dataRoutes } from './data.ts';
+import { featuresRoutes } from './features.ts';
 import { governanceRoutes } from './governance.ts';
 import { pipelinesRoutes } from './pipelines.ts';
 import { projectsRoutes } from './projects.ts';
@@ -16,6 +17,7 @@ export const allRoutes = {
   ...projectsRoutes,
   ...dataRoutes,
   ...qualityRoutes,
+  ...featuresRoutes,
   ...trackingRoutes,
   ...registryRoutes,
   ...pipelinesRoutes,

@@ -1,35 +1,31 @@
 /**
- * The composition root: the only file that builds things. Platform parts first, then the modules in the order of the graph
- * in layers.mjs, then the HTTP server over all their routes. Stopping runs the other way.
+ * The composition root: the only file that builds things, with its helpers in wiring/. Platform parts first, then the modules
+ * in the order of the graph in layers.mjs, then the HTTP server over all their routes. Stopping runs the other way.
  */
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { SlipwayError } from '@slipway/contract';
 import type { Config } from './config.ts';
 import { isLoopback } from './config.ts';
-import { createAnalytics } from './platform/analytics/analytics.ts';
-import { createAuth } from './platform/auth/auth.ts';
-import type { Clock } from './platform/clock.ts';
-import { createSystemClock } from './platform/clock.ts';
-import type { Db } from './platform/db/db.ts';
-import { createSqliteDb } from './platform/db/sqlite.ts';
 import type { Binding } from './platform/http/binding.ts';
 import { createHttpServer } from './platform/http/server.ts';
-import { createIds } from './platform/ids.ts';
-import { createLedger } from './platform/ledger/create-ledger.ts';
-import type { Log } from './platform/log.ts';
-import { createLog } from './platform/log.ts';
-import { createFileObjects } from './platform/objects/file-objects.ts';
-import { createMetrics } from './platform/telemetry/metrics.ts';
-import { createTraces } from './platform/telemetry/traces.ts';
+import { automationBinding } from './modules/automation/index.ts';
+import { dataBinding } from './modules/data/index.ts';
+import { featuresBinding } from './modules/features/index.ts';
 import { governanceBinding } from './modules/governance/index.ts';
-import { createData, dataBinding } from './modules/data/index.ts';
-import { createProjects, projectsBinding } from './modules/projects/index.ts';
-import { createQuality, qualityBinding } from './modules/quality/index.ts';
-import { createTracking, trackingBinding } from './modules/tracking/index.ts';
+import { monitoringBinding } from './modules/monitoring/index.ts';
+import { pipelinesBinding } from './modules/pipelines/index.ts';
+import { projectsBinding } from './modules/projects/index.ts';
+import { qualityBinding } from './modules/quality/index.ts';
+import { registryBinding } from './modules/registry/index.ts';
+import { servingBinding } from './modules/serving/index.ts';
 import { systemBinding } from './modules/system/index.ts';
-import { projectOperations, resourceKinds, stores } from './stores.ts';
+import { trackingBinding } from './modules/tracking/index.ts';
 import { version } from './version.ts';
+import { createExplainers } from './wiring/explainers.ts';
+import { createHomeSections } from './wiring/home-sections.ts';
+import type { Modules } from './wiring/modules.ts';
+import { createModules } from './wiring/modules.ts';
+import type { Basics, Platform } from './wiring/platform.ts';
+import { createBasics, createPlatform } from './wiring/platform.ts';
 
 export interface SlipwayServer {
   /** `http://127.0.0.1:7700` */
@@ -39,78 +35,26 @@ export interface SlipwayServer {
   stop(graceMs: number): Promise<void>;
 }
 
-/** What was opened and must be closed, newest first. */
-function createClosers(log: Log) {
-  const closers: { readonly name: string; readonly close: () => Promise<void> }[] = [];
-  return {
-    add: (name: string, close: () => Promise<void>): void => void closers.push({ name, close }),
-    closeAll: async (): Promise<void> => {
-      for (const closer of closers.reverse()) {
-        try {
-          await closer.close();
-        } catch (error) {
-          log.error('could not close', { part: closer.name, error });
-        }
-      }
-    },
-  };
-}
-
 export async function startServer(config: Config): Promise<SlipwayServer> {
-  const clock = createSystemClock();
-  const log = createLog({ level: config.logLevel, now: clock.now });
-  const closers = createClosers(log);
+  const basics = createBasics(config);
   try {
-    return await build(config, { clock, log, closers });
+    return await build(config, basics);
   } catch (error) {
-    await closers.closeAll();
+    await basics.closers.closeAll();
     throw error;
   }
 }
 
-interface Basics {
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly closers: ReturnType<typeof createClosers>;
-}
-
-async function build(config: Config, { clock, log, closers }: Basics): Promise<SlipwayServer> {
-  const startedAt = clock.now();
-  const ids = createIds(clock);
-  const metrics = createMetrics();
-  const traces = createTraces({ endpoint: config.otlpEndpoint, clock, log });
-  closers.add('traces', traces.stop);
-  mkdirSync(config.folder, { recursive: true });
-
-  const db = await openDb(config, { clock, log });
-  closers.add('database', async () => db[Symbol.asyncDispose]());
-  const objects = await createFileObjects({ folder: join(config.folder, 'objects'), clock });
-  const ledger = createLedger({ db, clock, log });
-  closers.add('ledger', ledger.stop);
-  const analytics = createAnalytics({
-    memoryLimit: config.analyticsMemory,
-    threads: config.analyticsThreads,
-    tempFolder: join(config.folder, 'tmp'),
-  });
-  closers.add('analytics', async () => analytics[Symbol.asyncDispose]());
-  const auth = createAuth({ db, clock, trustLoopback: isLoopback(config.host), allowedHosts: config.allowedHosts });
+async function build(config: Config, basics: Basics): Promise<SlipwayServer> {
+  const { closers } = basics;
+  const platform = await createPlatform(config, basics);
+  const { auth, clock, log, metrics, traces, ledger, jobs } = platform;
   if (!isLoopback(config.host) && !(await auth.hasTokens()))
     throw new SlipwayError('bind_refused', { host: config.host });
-
-  const projects = createProjects({ db, objects, kinds: resourceKinds, operations: projectOperations });
-
-  const data = createData({ db, ids, objects, analytics, uploadFolder: join(config.folder, 'objects', 'uploads') });
-  const quality = createQuality({ db, ids, clock, analytics, datasets: data });
-  const tracking = createTracking({ db, clock, ids, objects });
-
-  const bindings: Binding[] = [
-    systemBinding({ auth, objects, metrics, clock, version, dialect: db.dialect, startedAt, sections: async () => [] }),
-    projectsBinding(projects),
-    dataBinding(data),
-    qualityBinding(quality),
-    trackingBinding({ tracking, objects, clock }),
-    governanceBinding({ ledger, explainers: {} }),
-  ];
+  const startedAt = clock.now();
+  let url = '';
+  const modules = createModules(config, platform, { url: () => url, closers });
+  const bindings = bindModules(platform, modules, startedAt);
   const http = await createHttpServer({
     bindings,
     protocols: [],
@@ -121,23 +65,52 @@ async function build(config: Config, { clock, log, closers }: Basics): Promise<S
     metrics,
     traces,
   });
-  ledger.start();
+  await modules.features.start();
+  await modules.serving.start();
   const port = await http.listen(config.host, config.port);
+  url = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`;
+  ledger.start();
+  jobs.start();
+  modules.pipelines.sweeper.start();
+  void modules.automation
+    .resume()
+    .catch((error: unknown) => log.error('policies could not be taken up again', { error }));
   return {
-    url: `http://${config.host}:${port}`,
+    url,
     port,
     stop: async (graceMs) => {
       await http.close(graceMs);
+      await jobs.stop(graceMs);
+      await ledger.stop();
       await closers.closeAll();
     },
   };
 }
 
-async function openDb(config: Config, basics: { clock: Clock; log: Log }): Promise<Db> {
-  return createSqliteDb({
-    file: join(config.folder, 'slipway.db'),
-    modules: stores,
-    writerEntry: new URL('./writer.ts', import.meta.url),
-    ...basics,
-  });
+function bindModules(platform: Platform, modules: Modules, startedAt: number): Binding[] {
+  const { auth, objects, metrics, clock, ledger, db } = platform;
+  const { tracking, registry } = modules;
+  return [
+    systemBinding({
+      auth,
+      objects,
+      metrics,
+      clock,
+      version,
+      dialect: db.dialect,
+      startedAt,
+      sections: createHomeSections(modules),
+    }),
+    projectsBinding(modules.projects),
+    dataBinding(modules.data),
+    qualityBinding(modules.quality),
+    featuresBinding(modules.features),
+    trackingBinding({ tracking, objects, clock }),
+    registryBinding({ registry, objects }),
+    pipelinesBinding(modules.pipelines),
+    servingBinding(modules.serving),
+    monitoringBinding(modules.monitoring),
+    automationBinding(modules.automation),
+    governanceBinding({ ledger, explainers: createExplainers(platform, modules) }),
+  ];
 }

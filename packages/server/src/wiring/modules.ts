@@ -1,0 +1,132 @@
+/** Builds the modules in the order of the graph in layers.mjs, and hands each its ports. */
+import { join } from 'node:path';
+import { idToHex } from '@slipway/contract';
+import type { Config } from '../config.ts';
+import type { Automation } from '../modules/automation/index.ts';
+import { createAutomation, createWebhook } from '../modules/automation/index.ts';
+import type { Data } from '../modules/data/index.ts';
+import { createData } from '../modules/data/index.ts';
+import type { Features } from '../modules/features/index.ts';
+import { createFeatures } from '../modules/features/index.ts';
+import type { Monitoring } from '../modules/monitoring/index.ts';
+import { createMonitoring } from '../modules/monitoring/index.ts';
+import type { Pipelines } from '../modules/pipelines/index.ts';
+import { createPipelines } from '../modules/pipelines/index.ts';
+import type { Projects } from '../modules/projects/index.ts';
+import { createProjects } from '../modules/projects/index.ts';
+import type { Quality } from '../modules/quality/index.ts';
+import { createQuality } from '../modules/quality/index.ts';
+import type { Registry } from '../modules/registry/index.ts';
+import { createRegistry } from '../modules/registry/index.ts';
+import type { Serving } from '../modules/serving/index.ts';
+import { createServing } from '../modules/serving/index.ts';
+import type { Tracking } from '../modules/tracking/index.ts';
+import { createTracking } from '../modules/tracking/index.ts';
+import { projectOperations, resourceKinds, servingOperations } from '../stores.ts';
+import { version } from '../version.ts';
+import { createMonitoringPorts } from './monitoring-ports.ts';
+import type { Closers, Platform } from './platform.ts';
+
+export interface Modules {
+  readonly projects: Projects;
+  readonly data: Data;
+  readonly quality: Quality;
+  readonly features: Features;
+  readonly tracking: Tracking;
+  readonly registry: Registry;
+  readonly pipelines: Pipelines;
+  readonly serving: Serving;
+  readonly monitoring: Monitoring;
+  readonly automation: Automation;
+}
+
+/** Largest model file that is read into memory whole. */
+const modelLimitBytes = 512 * 1024 * 1024;
+
+export function createModules(
+  config: Config,
+  platform: Platform,
+  options: { readonly url: () => string; readonly closers: Closers },
+): Modules {
+  const { db, ids, clock, log, objects, analytics, ledger, jobs, auth } = platform;
+  const projects = createProjects({ db, objects, kinds: resourceKinds, operations: projectOperations });
+  const data = createData({ db, ids, objects, analytics, uploadFolder: join(config.folder, 'objects', 'uploads') });
+  const quality = createQuality({ db, ids, clock, analytics, datasets: data });
+  const features = createFeatures({
+    db,
+    clock,
+    log,
+    analytics,
+    datasets: data,
+    folder: join(config.folder, 'features'),
+  });
+  options.closers.add('features', () => features.stop());
+  const tracking = createTracking({ db, clock, ids, objects });
+  const registry = createRegistry({ db, ids, objects, tracking });
+  const pipelines = createPipelines({
+    db,
+    clock,
+    ids,
+    log,
+    jobs,
+    objects,
+    datasets: data,
+    bundles: {
+      manifest: (digest) => projects.bundle(digest),
+      commit: async (project) => (await projects.get(project)).source?.commit,
+    },
+    tokens: auth,
+    tracking: {
+      startRun: async ({ experiment, name, tags, actor }) => {
+        const { id: experimentId } = await tracking.ensureExperiment(experiment, actor);
+        const run = await tracking.createRun({ experimentId, name, tags, actor });
+        return { id: run.id, hex: idToHex('run', run.id) };
+      },
+      endRun: async ({ id, isSuccess, actor }) =>
+        void (await tracking.endRun(id, isSuccess ? 'finished' : 'failed', actor)),
+    },
+    folder: join(config.folder, 'pipelines'),
+    url: options.url,
+    runnerVersion: version,
+    slots: config.stepSlots,
+  });
+  options.closers.add('pipelines', () => pipelines.stop());
+  const serving = createServing({
+    db,
+    clock,
+    ids,
+    log,
+    ledger,
+    features,
+    registry: {
+      getVersion: (model, ref) => registry.getVersion(model, ref),
+      readFile: (digest) => objects.read(digest, modelLimitBytes),
+    },
+    operations: servingOperations,
+    folder: join(config.folder, 'predictions'),
+  });
+  options.closers.add('serving', () => serving.stop());
+  const monitoring = createMonitoring({
+    db,
+    clock,
+    ids,
+    log,
+    ledger,
+    ...createMonitoringPorts({ serving, registry, objects, analytics }),
+  });
+  const automation = createAutomation({
+    db,
+    clock,
+    log,
+    ledger,
+    runPipeline: async (order) => ({ run: (await pipelines.start(order.pipeline, order)).id }),
+    startRollout: async (order) => ({ rollout: (await serving.startRollout(order.endpoint, order, order.actor)).id }),
+    moveAlias: async ({ version: ref, ...move }) => {
+      const { number } = await registry.getVersion(move.model, ref);
+      await registry.moveAlias({ ...move, version: number });
+      return { version: number };
+    },
+    postWebhook: createWebhook(fetch),
+  });
+  return { projects, data, quality, features, tracking, registry, pipelines, serving, monitoring, automation };
+}
