@@ -3,10 +3,10 @@ import type { Log } from '../log.ts';
 import type { Committed } from './group-commit.ts';
 
 export interface Bells {
-  onCommit(listener: (seq: number) => void): () => void;
-  onWake(topic: string, listener: () => void): () => void;
-  ring(commit: Committed): void;
-  clear(): void;
+  readonly onCommit: (listener: (seq: number) => void) => () => void;
+  readonly onWake: (topic: string, listener: () => void) => () => void;
+  readonly ring: (commit: Committed) => void;
+  readonly clear: () => void;
 }
 
 export function createBells(log: Log): Bells {
@@ -31,8 +31,8 @@ export function createBells(log: Log): Bells {
       return () => void listeners.delete(listener);
     },
     ring: ({ seq, topics }) => {
-      if (seq !== undefined) for (const listener of [...commitListeners]) call(() => listener(seq));
-      for (const topic of topics) for (const listener of [...(wakeListeners.get(topic) ?? [])]) call(listener);
+      if (seq !== undefined) for (const listener of commitListeners) call(() => listener(seq));
+      for (const topic of topics) for (const listener of wakeListeners.get(topic) ?? []) call(listener);
     },
     clear: () => {
       commitListeners.clear();

@@ -12,7 +12,7 @@ import type { SqliteConnection } from './sqlite-connection.ts';
 function open(t: TestContext): {
   module: StoreModule;
   connection: SqliteConnection;
-  put(name: string, sql: string): void;
+  readonly put: (name: string, sql: string) => void;
 } {
   const folder = mkdtempSync(join(tmpdir(), 'slipway-migrate-'));
   const migrations = join(folder, 'migrations');

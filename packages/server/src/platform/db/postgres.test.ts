@@ -5,8 +5,8 @@ import { once } from 'node:events';
 import { after, test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import pg from 'pg';
-import { SlipwayError } from '@slipway/contract';
+import { Client } from 'pg';
+import type { SlipwayError } from '@slipway/contract';
 import { createSystemClock } from '../clock.ts';
 import { createLedger } from '../ledger/create-ledger.ts';
 import { createLog } from '../log.ts';
@@ -80,7 +80,7 @@ test('lost connections cost at most the writes in flight; the next ones work, an
   const url = await freshUrl(t);
   if (url === undefined) return;
   await using db = await open(url);
-  const admin = new pg.Client({ connectionString: url });
+  const admin = new Client({ connectionString: url });
   await admin.connect();
   let answered = 0;
   for (let round = 0; round < 4; round++) {
@@ -123,7 +123,7 @@ test('killed writers and sealers leave a valid chain, and lose no answered write
   const answered = new Set<string>();
   const launch = (name: string): ChildProcess => {
     const child = fork(path, [url, name], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
-    child.on('message', (message) => answered.add(String(message)));
+    child.on('message', (message) => typeof message === 'string' && answered.add(message));
     return child;
   };
   const children = [launch('a'), launch('b')];

@@ -60,7 +60,7 @@ export interface PostgresDbOptions {
 
 export interface PostgresDb extends Db {
   /** Seals everything that is committed now, instead of within some 20 ms. */
-  seal(): Promise<void>;
+  readonly seal: () => Promise<void>;
 }
 
 interface Session extends PostgresDbOptions {
@@ -167,10 +167,8 @@ function assemble(session: Session): PostgresDb {
   return {
     dialect: 'postgres',
     write: (op, input) => {
-      const running = write(op, input);
+      const running = write(op, input).finally(() => inFlight.delete(running));
       inFlight.add(running);
-      const done = (): void => void inFlight.delete(running);
-      running.then(done, done);
       return running;
     },
     read: <T>(): Kysely<T> => kysely as unknown as Kysely<T>,
@@ -287,9 +285,9 @@ async function insertPending(client: pg.PoolClient, events: readonly UnsealedEve
 }
 
 interface Sealer {
-  ring(): void;
-  seal(): Promise<void>;
-  stop(): Promise<void>;
+  readonly ring: () => void;
+  readonly seal: () => Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
 function createSealer(session: Session, tell: (commit: Committed) => void): Sealer {
@@ -340,8 +338,8 @@ function createSealer(session: Session, tell: (commit: Committed) => void): Seal
 }
 
 interface Announcer {
-  tell(commit: Committed): void;
-  stop(): Promise<void>;
+  readonly tell: (commit: Committed) => void;
+  readonly stop: () => Promise<void>;
 }
 
 /** Rings the bells of this process at once, and those of the others through the database. */

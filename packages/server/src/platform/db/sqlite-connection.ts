@@ -61,7 +61,9 @@ export function bind(value: unknown): null | number | bigint | string | Uint8Arr
       if (value instanceof Uint8Array) return value;
       if (value instanceof Date) throw new TypeError('A Date cannot be bound: instants are integer milliseconds');
       break;
-    default:
+    case 'undefined':
+    case 'function':
+    case 'symbol':
   }
   throw new TypeError(`A value of type ${typeof value} cannot be bound: serialise it, or use null for nothing`);
 }

@@ -29,8 +29,8 @@ export interface TestDbOptions {
 export interface TestDb {
   readonly db: Db;
   /** Resolves when every event of an answered write is in the ledger (at once on SQLite). */
-  sealed(): Promise<void>;
-  close(): Promise<void>;
+  readonly sealed: () => Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 export type OpenTestDb = (options: TestDbOptions) => Promise<TestDb>;

@@ -2,9 +2,9 @@
 import type { Clock } from '../clock.ts';
 
 export interface Wakeup {
-  ring(): void;
+  readonly ring: () => void;
   /** Resolves at the next ring, at once if it rang since the last wait, or after the delay. Never rejects. */
-  wait(delayMs: number): Promise<void>;
+  readonly wait: (delayMs: number) => Promise<void>;
 }
 
 export function createWakeup(clock: Clock): Wakeup {

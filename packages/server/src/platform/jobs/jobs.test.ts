@@ -43,13 +43,13 @@ const succeed = operation(
 interface Opened {
   readonly db: Db;
   /** Moves the wall clock on. */
-  shift(ms: number): void;
+  readonly shift: (ms: number) => void;
   readonly clock: Clock;
-  sealed(): Promise<void>;
+  readonly sealed: () => Promise<void>;
 }
 
 interface Bench extends Opened {
-  jobs(owner: string, kinds?: Readonly<Record<string, JobKind>>): Jobs;
+  readonly jobs: (owner: string, kinds?: Readonly<Record<string, JobKind>>) => Jobs;
 }
 
 async function withBench(opened: Opened, run: (bench: Bench) => Promise<void>): Promise<void> {

@@ -374,7 +374,7 @@ export interface SweepResult {
 }
 
 /** Expired leases, passed deadlines, overdue cancellations. */
-export const sweepJobs = operation('jobs.sweep', async (trx, _: Record<string, never>): Promise<SweepResult> => {
+export const sweepJobs = operation('jobs.sweep', async (trx): Promise<SweepResult> => {
   const late = await table(trx)
     .selectFrom('jobs_job')
     .selectAll()
@@ -543,7 +543,7 @@ export const removeSchedule = operation('jobs.remove-schedule', async (trx, inpu
 /** Queues a job for each tick that has come, and moves the schedules on in the same commit: no tick is lost or doubled. */
 export const runSchedules = operation(
   'jobs.run-schedules',
-  async (trx, _: Record<string, never>): Promise<{ readonly queued: number; readonly skipped: number }> => {
+  async (trx): Promise<{ readonly queued: number; readonly skipped: number }> => {
     let due = table(trx)
       .selectFrom('jobs_schedule')
       .selectAll()

@@ -15,7 +15,10 @@ export function canonicalJson(value: unknown): string {
       return JSON.stringify(value);
     case 'object':
       break;
-    default:
+    case 'bigint':
+    case 'function':
+    case 'symbol':
+    case 'undefined':
       assert.fail(`A value of type ${typeof value} cannot be written as JSON`);
   }
   if (value === null) return 'null';

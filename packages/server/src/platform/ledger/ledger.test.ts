@@ -36,7 +36,7 @@ async function until(condition: () => boolean, what: string): Promise<void> {
 interface Opened {
   readonly db: Db;
   readonly ledger: Ledger;
-  sealed(): Promise<void>;
+  readonly sealed: () => Promise<void>;
 }
 
 const sayN = async (opened: Opened, n: number, kind = 'run.finished'): Promise<void> => {
@@ -149,7 +149,7 @@ eachDatabase((name, openDb) => {
     ],
   ] as const) {
     ledgerTest(`verification finds ${what}`, async (opened) => {
-      const { db, ledger, sealed } = opened;
+      const { db, ledger } = opened;
       await sayN(opened, 6);
       for (const statement of change.split(';')) await db.write(tamper, { sql: statement });
       const verdict = await ledger.verify();
@@ -171,7 +171,7 @@ eachDatabase((name, openDb) => {
   });
 
   ledgerTest('an event that is not well formed fails its write', async (opened) => {
-    const { db, ledger, sealed } = opened;
+    const { db, ledger } = opened;
     for (const bad of [
       { kind: 'Run finished', subject: 'run:1', body: {} },
       { kind: 'run.finished', subject: '', body: {} },
@@ -186,7 +186,7 @@ eachDatabase((name, openDb) => {
   ledgerTest(
     'a consumer gets each event of its kinds once and in order, over a restart, and only its kinds',
     async (opened) => {
-      const { db, ledger, sealed } = opened;
+      const { db, ledger } = opened;
       await sayN(opened, 3);
       const seen: number[] = [];
       const handle = async (event: LedgerEvent): Promise<void> => void seen.push(event.seq);
@@ -208,7 +208,7 @@ eachDatabase((name, openDb) => {
   );
 
   ledgerTest('a handler that throws is called again from the same event and holds up nobody else', async (opened) => {
-    const { db, ledger, sealed } = opened;
+    const { ledger } = opened;
     const seen: number[] = [];
     const other: number[] = [];
     let failures = 0;
@@ -226,7 +226,7 @@ eachDatabase((name, openDb) => {
   });
 
   ledgerTest('followers get events as they come, from where they asked, until they leave', async (opened) => {
-    const { db, ledger, sealed } = opened;
+    const { ledger } = opened;
     ledger.start();
     await sayN(opened, 3);
     const leave = new AbortController();

@@ -29,7 +29,12 @@ const digestOf = (bytes: Uint8Array): string => `sha256:${createHash('sha256').u
 
 async function open(
   t: TestContext,
-): Promise<{ objects: Objects; folder: string; shift(ms: number): void; again(): Promise<Objects> }> {
+): Promise<{
+  objects: Objects;
+  folder: string;
+  readonly shift: (ms: number) => void;
+  readonly again: () => Promise<Objects>;
+}> {
   const folder = mkdtempSync(join(tmpdir(), 'slipway-objects-'));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   let offset = 0;

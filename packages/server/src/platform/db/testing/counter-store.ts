@@ -62,12 +62,12 @@ export const echoWide = operation('counter.wide', async (trx, input: Wide): Prom
   return trx.tables<CounterTables>().insertInto('wide').values(input).returningAll().executeTakeFirstOrThrow();
 });
 
-export const crashWriter = operation('counter.crash', async (trx, _: Record<string, never>): Promise<void> => {
+export const crashWriter = operation('counter.crash', async (trx): Promise<void> => {
   await sql`select 1`.execute(trx.tables());
   process.exit(7);
 });
 
-export const wakeTopic = operation('counter.wake', async (trx, _: Record<string, never>): Promise<void> => {
+export const wakeTopic = operation('counter.wake', async (trx): Promise<void> => {
   trx.wake('counting');
 });
 

@@ -8,24 +8,21 @@ import pg from 'pg';
 
 export interface TestPostgres {
   readonly url: string;
-  createDatabase(): Promise<{ readonly url: string; drop(): Promise<void> }>;
-  stop(): Promise<void>;
+  readonly createDatabase: () => Promise<{ readonly url: string; readonly drop: () => Promise<void> }>;
+  readonly stop: () => Promise<void>;
 }
 
 /** Settings for data that nobody keeps. */
 const serverFlags = [
-  ...['-c', 'fsync=off', '-c', 'synchronous_commit=off', '-c', 'full_page_writes=off', '-c', 'shared_buffers=32MB'],
-  ...[
-    '-c',
-    'max_connections=60',
-    '-c',
-    'listen_addresses=127.0.0.1',
-    '-c',
-    'unix_socket_directories=',
-    '-c',
-    'autovacuum=off',
-  ],
-];
+  'fsync=off',
+  'synchronous_commit=off',
+  'full_page_writes=off',
+  'shared_buffers=32MB',
+  'max_connections=60',
+  'listen_addresses=127.0.0.1',
+  'unix_socket_directories=',
+  'autovacuum=off',
+].flatMap((setting) => ['-c', setting]);
 
 export async function startTestPostgres(): Promise<TestPostgres> {
   const given = process.env['SLIPWAY_TEST_POSTGRES_URL'];
