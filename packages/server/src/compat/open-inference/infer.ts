@@ -1,0 +1,218 @@
+/**
+ * One inference request from bytes to bytes; the route and the hot path both come here, so that they cannot disagree.
+ *
+ * Inputs: one tensor per column, [rows] or [rows, 1]; or, for a model of numbers without a feature service, one tensor
+ * [rows, columns] under any name, columns in the model's order. `parameters.at` is the event time in milliseconds.
+ * Outputs: `score`, `prediction_id`, `model_version`, each [rows].
+ */
+import type { Instance, Prediction } from '@slipway/contract';
+import { instancesPerRequestMax, SlipwayError } from '@slipway/contract';
+import type { ForeignAnswer } from '../../platform/http/foreign.ts';
+import { refuse, show } from './errors.ts';
+import type { EndpointInputs } from './ports.ts';
+import { BinaryTail, encode, isObject, parseTensor } from './tensors.ts';
+import type { InputValue, Tensor } from './tensors.ts';
+
+const operation = 'infer';
+/** Tensors of one request: as many as a wide table has columns. */
+const TENSORS_MAX = 10_000;
+/** An id is also the routing key of its rows. */
+const ID_MAX = 200;
+
+/** Outputs that every endpoint has. */
+export const inferOutputs = [
+  { name: 'score', datatype: 'FP32', shape: [-1] },
+  { name: 'prediction_id', datatype: 'BYTES', shape: [-1] },
+  { name: 'model_version', datatype: 'INT64', shape: [-1] },
+] as const;
+
+type OutputName = (typeof inferOutputs)[number]['name'];
+
+export interface InferRequest {
+  readonly id: string | undefined;
+  readonly instances: readonly Instance[];
+  readonly outputs: readonly { readonly name: OutputName; readonly isBinary: boolean }[];
+}
+
+export interface InferBody {
+  readonly bytes: Uint8Array;
+  /** Length of the JSON part when binary tensors follow it (header Inference-Header-Content-Length). */
+  readonly jsonLength: number | undefined;
+}
+
+/** Throws `body_not_json`, `request_invalid` naming the place. */
+export function parseInfer(body: InferBody, inputs: EndpointInputs): InferRequest {
+  const { bytes, jsonLength } = body;
+  if (jsonLength !== undefined && !(jsonLength >= 2 && jsonLength <= bytes.length)) {
+    throw refuse(operation, `Inference-Header-Content-Length is ${jsonLength} for a body of ${bytes.length} bytes`);
+  }
+  const json = parseJson(jsonLength === undefined ? bytes : bytes.subarray(0, jsonLength));
+  if (!isObject(json)) throw refuse(operation, `the body is ${show(json)}; it must be an object`);
+  const { id, parameters, inputs: list } = json;
+  if (id !== undefined && (typeof id !== 'string' || id.length > ID_MAX)) {
+    throw refuse(operation, `id is ${show(id)}; it must be a text of at most ${ID_MAX} characters`);
+  }
+  if (parameters !== undefined && !isObject(parameters)) {
+    throw refuse(operation, `parameters is ${show(parameters)}; it must be an object`);
+  }
+  if (!Array.isArray(list) || list.length === 0 || list.length > TENSORS_MAX) {
+    throw refuse(operation, `inputs is ${show(list)}; it must be a list of 1 to ${TENSORS_MAX} tensors`);
+  }
+  const limits = {
+    tail: new BinaryTail(jsonLength === undefined ? new Uint8Array(0) : bytes.subarray(jsonLength)),
+    rowsMax: instancesPerRequestMax,
+  };
+  const tensors = list.map((tensor: unknown, i) => parseTensor(tensor, `inputs[${i}]`, limits));
+  if (limits.tail.left > 0) throw refuse(operation, `${limits.tail.left} bytes of binary data belong to no tensor`);
+  const at = eventTime(parameters?.['at']);
+  const rows = isWide(tensors, inputs) ? wideRows(tensors[0], inputs) : namedRows(tensors, inputs);
+  const routing = id === undefined || id === '' ? {} : { id };
+  const time = at === undefined ? {} : { at };
+  return {
+    id,
+    instances: rows.map((row) => ({ inputs: row, ...routing, ...time })),
+    outputs: parseOutputs(json['outputs'], parameters?.['binary_data_output'] === true),
+  };
+}
+
+function parseJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')) as unknown;
+  } catch (error) {
+    throw new SlipwayError('body_not_json', { problem: error instanceof Error ? error.message : 'unreadable' });
+  }
+}
+
+function eventTime(at: unknown): number | undefined {
+  if (at === undefined) return undefined;
+  if (typeof at === 'number' && Number.isSafeInteger(at) && at >= 0 && at <= 8.64e15) return at;
+  throw refuse(operation, `parameters.at is ${show(at)}; it must be milliseconds since 1970 UTC`);
+}
+
+function isWide(tensors: readonly Tensor[], inputs: EndpointInputs): boolean {
+  const [only] = tensors;
+  if (tensors.length !== 1 || only === undefined || inputs.usesFeatures) return false;
+  return only.width > 1 || (inputs.columns.length === 1 && inputs.columns[0]?.name !== only.name);
+}
+
+type Row = Record<string, InputValue>;
+
+function wideRows(tensor: Tensor | undefined, { columns }: EndpointInputs): Row[] {
+  if (tensor === undefined) return [];
+  if (tensor.width !== columns.length) {
+    const names = columns.map((column) => column.name).join(', ');
+    throw refuse(
+      operation,
+      `inputs[0] has ${tensor.width} columns; the model takes ${columns.length}: ${names.slice(0, 500)}`,
+    );
+  }
+  columns.forEach((column) => checkType(tensor, column.type, 'inputs[0]', column.name));
+  return Array.from({ length: tensor.rows }, (_, row) => {
+    const values: Row = {};
+    for (let k = 0; k < columns.length; k++) {
+      const name = columns[k]?.name;
+      if (name !== undefined) values[name] = tensor.data[row * tensor.width + k] ?? null;
+    }
+    return values;
+  });
+}
+
+function checkType(tensor: Tensor, type: 'number' | 'text', place: string, column: string): void {
+  if ((tensor.datatype === 'BYTES') === (type === 'text')) return;
+  const wanted = type === 'text' ? 'BYTES' : 'numbers';
+  throw refuse(operation, `${place} has datatype ${tensor.datatype}, but column "${column}" wants ${wanted}`);
+}
+
+function namedRows(tensors: readonly Tensor[], inputs: EndpointInputs): Row[] {
+  const columns = new Map(inputs.columns.map((column) => [column.name, column.type]));
+  const rowCount = tensors[0]?.rows ?? 0;
+  const seen = new Set<string>();
+  for (const [i, tensor] of tensors.entries()) {
+    const place = `inputs[${i}]`;
+    const type = columns.get(tensor.name);
+    if (seen.has(tensor.name)) throw refuse(operation, `${place}.name "${tensor.name}" comes twice`);
+    seen.add(tensor.name);
+    if (tensor.rows !== rowCount) {
+      throw refuse(operation, `${place} "${tensor.name}" has ${tensor.rows} rows, but inputs[0] has ${rowCount}`);
+    }
+    if (tensor.width !== 1) {
+      throw refuse(operation, `${place} "${tensor.name}" has ${tensor.width} columns; a tensor beside others has one`);
+    }
+    if (type !== undefined) checkType(tensor, type, place, tensor.name);
+    else if (!inputs.usesFeatures) {
+      const names = [...columns.keys()].join(', ');
+      throw refuse(operation, `${place}.name is "${tensor.name}"; the endpoint takes ${names.slice(0, 500)}`);
+    }
+  }
+  for (const name of columns.keys()) {
+    if (!seen.has(name)) throw refuse(operation, `no tensor is named "${name}"`);
+  }
+  return Array.from({ length: rowCount }, (_, row) => {
+    const values: Row = {};
+    for (const tensor of tensors) values[tensor.name] = tensor.data[row] ?? null;
+    return values;
+  });
+}
+
+function parseOutputs(list: unknown, isBinaryByDefault: boolean): InferRequest['outputs'] {
+  if (list === undefined) return inferOutputs.map(({ name }) => ({ name, isBinary: isBinaryByDefault }));
+  if (!Array.isArray(list) || list.length > TENSORS_MAX)
+    throw refuse(operation, `outputs is ${show(list)}; it must be a list`);
+  return list.map((wanted: unknown, i) => {
+    const name = isObject(wanted) ? wanted['name'] : undefined;
+    const output = inferOutputs.find((known) => known.name === name);
+    if (!isObject(wanted) || output === undefined) {
+      const known = inferOutputs.map((o) => o.name).join(', ');
+      throw refuse(operation, `outputs[${i}].name is ${show(name)}; the outputs are ${known}`);
+    }
+    const parameters = wanted['parameters'];
+    const binary = isObject(parameters) ? parameters['binary_data'] : undefined;
+    return { name: output.name, isBinary: typeof binary === 'boolean' ? binary : isBinaryByDefault };
+  });
+}
+
+const jsonHeaders = { 'content-type': 'application/json' };
+
+/** The answer to a request from the predictions of its rows. */
+export function answerInfer(
+  endpoint: string,
+  request: InferRequest,
+  predictions: readonly Prediction[],
+): ForeignAnswer {
+  const version = predictions[0]?.version;
+  const isOneVersion = predictions.every((prediction) => prediction.version === version);
+  const tails: Uint8Array[] = [];
+  const outputs = request.outputs.map(({ name, isBinary }) => {
+    const datatype = inferOutputs.find((output) => output.name === name)?.datatype ?? 'FP32';
+    const data = predictions.map((prediction) => outputValue(name, prediction));
+    const head = { name, datatype, shape: [predictions.length] };
+    if (!isBinary) return { ...head, data };
+    const bytes = encode(datatype, data);
+    tails.push(bytes);
+    return { ...head, parameters: { binary_data_size: bytes.length } };
+  });
+  const json = JSON.stringify({
+    model_name: endpoint,
+    ...(isOneVersion ? { model_version: String(version) } : {}),
+    ...(request.id === undefined ? {} : { id: request.id }),
+    outputs,
+  });
+  if (tails.length === 0) return { status: 200, headers: jsonHeaders, body: json };
+  const head = Buffer.from(json, 'utf8');
+  const headers = {
+    'content-type': 'application/octet-stream',
+    'inference-header-content-length': String(head.length),
+  };
+  return { status: 200, headers, body: Buffer.concat([head, ...tails]) };
+}
+
+function outputValue(name: OutputName, prediction: Prediction): number | string {
+  switch (name) {
+    case 'score':
+      return prediction.score;
+    case 'prediction_id':
+      return prediction.id;
+    case 'model_version':
+      return prediction.version;
+  }
+}

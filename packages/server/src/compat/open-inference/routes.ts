@@ -1,0 +1,154 @@
+/** Open Inference Protocol V2 (REST) under /v2, and MLflow's scoring protocol under /endpoints/{endpoint}. */
+import { SlipwayError } from '@slipway/contract';
+import type { ForeignAnswer, ForeignProtocol, ForeignRequest, ForeignRoute } from '../../platform/http/foreign.ts';
+import { inferError, inferNotFound } from './errors.ts';
+import { answerInfer, inferOutputs, parseInfer } from './infer.ts';
+import type { EndpointInputs, ScoringPort } from './ports.ts';
+import { parseInvocation, scoringError } from './scoring.ts';
+
+export const scoringBodyLimitBytes = 8 * 1024 * 1024;
+/** MLflow whose scoring server this speaks like; clients ask for it under /version. */
+const MLFLOW_VERSION = '3.17.2';
+
+export interface OpenInferenceDeps {
+  readonly scoring: ScoringPort;
+  readonly version: string;
+}
+
+const jsonHeaders = { 'content-type': 'application/json' };
+
+function answer(value: unknown): ForeignAnswer {
+  return { status: 200, headers: jsonHeaders, body: JSON.stringify(value) };
+}
+
+function endpointOf({ params }: ForeignRequest): string {
+  return params['endpoint'] ?? '';
+}
+
+/** Deployed inputs of an endpoint; throws `not_found` and `endpoint_not_deployed`. */
+export function mustInputs(scoring: ScoringPort, endpoint: string): EndpointInputs {
+  const inputs = scoring.inputs(endpoint);
+  if (inputs.versions.length === 0) throw new SlipwayError('endpoint_not_deployed', { endpoint });
+  return inputs;
+}
+
+export function openInferenceProtocol(deps: OpenInferenceDeps): ForeignProtocol {
+  return {
+    name: 'open-inference',
+    routes: [...inferenceRoutes(deps), ...scoringRoutes(deps)],
+    prefixes: [{ prefix: '/v2', notFound: inferNotFound }],
+  };
+}
+
+function inferenceRoutes({ scoring, version }: OpenInferenceDeps): ForeignRoute[] {
+  const get = (
+    path: string,
+    permission: ForeignRoute['permission'],
+    handle: (request: ForeignRequest) => Promise<ForeignAnswer>,
+  ): ForeignRoute => ({ method: 'GET', path, permission, bodyMode: 'none', handle, error: inferError });
+  return [
+    get('/v2', 'public', async () => answer({ name: 'slipway', version, extensions: ['binary_tensor_data'] })),
+    get('/v2/health/live', 'public', async () => answer({ live: true })),
+    get('/v2/health/ready', 'public', async () => answer({ ready: true })),
+    get('/v2/models/{endpoint}', 'serving.read', async (request) => {
+      const endpoint = endpointOf(request);
+      const inputs = mustInputs(scoring, endpoint);
+      return answer({
+        name: endpoint,
+        versions: inputs.versions.map(String),
+        platform: 'slipway_onnx',
+        inputs: describeInputs(inputs),
+        outputs: inferOutputs,
+      });
+    }),
+    get('/v2/models/{endpoint}/ready', 'serving.read', async (request) => {
+      mustInputs(scoring, endpointOf(request));
+      return answer({ name: endpointOf(request), ready: true });
+    }),
+    {
+      method: 'POST',
+      path: '/v2/models/{endpoint}/infer',
+      permission: 'serving.predict',
+      bodyMode: 'stream',
+      bodyLimitBytes: scoringBodyLimitBytes,
+      error: inferError,
+      handle: async (request) => {
+        const endpoint = endpointOf(request);
+        const chunks: Uint8Array[] = [];
+        for await (const chunk of request.stream) chunks.push(chunk);
+        const body = { bytes: Buffer.concat(chunks), jsonLength: readJsonLength(request.caller.headers) };
+        const parsed = parseInfer(body, mustInputs(scoring, endpoint));
+        const predictions = scoring.predict(endpoint, parsed.instances);
+        await scoring.settled(endpoint);
+        return answerInfer(endpoint, parsed, predictions);
+      },
+    },
+  ];
+}
+
+/** A model of numbers alone takes one tensor of all its columns; any other one tensor per column. */
+function describeInputs({ columns, usesFeatures }: EndpointInputs) {
+  if (!usesFeatures && columns.length > 1 && columns.every((column) => column.type === 'number')) {
+    const names = JSON.stringify(columns.map((column) => column.name));
+    return [{ name: 'features', datatype: 'FP32', shape: [-1, columns.length], parameters: { columns: names } }];
+  }
+  return columns.map(({ name, type }) => ({ name, datatype: type === 'text' ? 'BYTES' : 'FP32', shape: [-1] }));
+}
+
+/**
+ * Length of the JSON part when binary tensors follow it; undefined when the whole body is JSON. Throws
+ * `media_type_unsupported` when the body is declared to be neither.
+ */
+export function readJsonLength(headers: Readonly<Record<string, string | string[] | undefined>>): number | undefined {
+  const declared = headers['inference-header-content-length'];
+  if (typeof declared === 'string') {
+    if (!/^\d{1,10}$/.test(declared)) {
+      throw new SlipwayError('request_invalid', {
+        operation: 'infer',
+        problem: `Inference-Header-Content-Length is "${declared.slice(0, 40)}"; it must be a number of bytes`,
+      });
+    }
+    return Number(declared);
+  }
+  const contentType = String(headers['content-type'] ?? '');
+  if (contentType === 'application/json' || /^application\/(?:[\w.+-]+\+)?json\b/i.test(contentType)) return undefined;
+  throw new SlipwayError('media_type_unsupported', {
+    contentType: contentType.slice(0, 100),
+    operation: 'infer',
+    accepted: 'application/json, or application/octet-stream with Inference-Header-Content-Length',
+  });
+}
+
+function scoringRoutes({ scoring }: OpenInferenceDeps): ForeignRoute[] {
+  const text = (path: string, body: string): ForeignRoute => ({
+    method: 'GET',
+    path,
+    permission: 'serving.read',
+    bodyMode: 'none',
+    error: scoringError,
+    handle: async (request) => {
+      mustInputs(scoring, endpointOf(request));
+      return { status: 200, headers: { 'content-type': 'text/plain; charset=utf-8' }, body };
+    },
+  });
+  return [
+    text('/endpoints/{endpoint}/ping', '\n'),
+    text('/endpoints/{endpoint}/health', '\n'),
+    text('/endpoints/{endpoint}/version', MLFLOW_VERSION),
+    {
+      method: 'POST',
+      path: '/endpoints/{endpoint}/invocations',
+      permission: 'serving.predict',
+      bodyMode: 'json',
+      bodyLimitBytes: scoringBodyLimitBytes,
+      error: scoringError,
+      handle: async (request) => {
+        const endpoint = endpointOf(request);
+        const instances = parseInvocation(request.json, mustInputs(scoring, endpoint));
+        const predictions = scoring.predict(endpoint, instances);
+        await scoring.settled(endpoint);
+        return answer({ predictions: predictions.map((prediction) => prediction.score) });
+      },
+    },
+  ];
+}
