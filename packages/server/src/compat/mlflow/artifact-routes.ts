@@ -9,7 +9,7 @@ import type { Objects } from '../../platform/objects/objects.ts';
 import { invalidParameter, mlflowError, MlflowError } from './errors.ts';
 import type { ArtifactAddress } from './ids.ts';
 import { parseArtifactAddress } from './ids.ts';
-import { clientPrefixes } from './route.ts';
+import { clientPrefixes, refusing } from './route.ts';
 import type { WireObject } from './wire.ts';
 import { answer, listed, readFields } from './wire.ts';
 
@@ -76,6 +76,8 @@ export function childrenOf(files: readonly ModelFile[], path: string): readonly 
   }
   return [...children.values()];
 }
+
+const withRefusals = (route: ForeignRoute): ForeignRoute => ({ ...route, handle: refusing(route.handle) });
 
 export function artifactRoutes({ tracking, registry, objects }: ArtifactRouteDeps): ForeignRoute[] {
   const find = async ({ owner, path }: ArtifactAddress): Promise<ModelFile> => {
@@ -183,13 +185,13 @@ export function artifactRoutes({ tracking, registry, objects }: ArtifactRouteDep
       ),
     ];
   };
-  return clientPrefixes.flatMap(routesAt);
+  return clientPrefixes.flatMap(routesAt).map(withRefusals);
 }
 
 /** Downloads that the console links to, outside /api. */
 export function downloadRoutes({ tracking, registry, objects }: ArtifactRouteDeps): ForeignRoute[] {
   const common = { method: 'GET', bodyMode: 'none', error: mlflowError } as const;
-  return [
+  const routes: ForeignRoute[] = [
     {
       ...common,
       path: '/get-artifact',
@@ -215,4 +217,5 @@ export function downloadRoutes({ tracking, registry, objects }: ArtifactRouteDep
       },
     },
   ];
+  return routes.map(withRefusals);
 }

@@ -151,21 +151,35 @@ export const loggedModelFilter = reader(languages.run, loggedModelAttributes);
 
 const promptTag = 'mlflow.prompt.is_prompt';
 
-/** Prompts are registered models with a tag; they stay out of a search that does not ask for them. */
+const isPrompt: Comparison = {
+  kind: 'comparison',
+  entity: 'tag',
+  key: promptTag,
+  test: { op: '=', value: 'true' },
+  position: 0,
+};
+const isNoPrompt: Filter = { kind: 'not', part: isPrompt };
+
+/**
+ * Prompts are registered models with a tag; they stay out of a search that does not ask for them. The client says so
+ * itself with `!= 'true'`, which here, and nowhere else, includes what lacks the tag.
+ */
 export function withoutPrompts(filter: Filter | undefined): Filter {
-  const isPrompt: Comparison = {
-    kind: 'comparison',
-    entity: 'tag',
-    key: promptTag,
-    test: { op: '=', value: 'true' },
-    position: 0,
-  };
-  const notPrompt: Filter = { kind: 'not', part: isPrompt };
-  if (filter === undefined) return notPrompt;
-  return asksForPrompts(filter) ? filter : { kind: 'and', parts: [filter, notPrompt] };
+  if (filter === undefined) return isNoPrompt;
+  const replaced = replacePrompts(filter);
+  return mentionsPrompts(filter) ? replaced : { kind: 'and', parts: [replaced, isNoPrompt] };
 }
 
-function asksForPrompts(filter: Filter): boolean {
-  if (filter.kind === 'comparison') return filter.entity === 'tag' && filter.key === promptTag;
-  return filter.kind === 'not' ? asksForPrompts(filter.part) : filter.parts.some(asksForPrompts);
+const isPromptTag = (filter: Filter): filter is Comparison =>
+  filter.kind === 'comparison' && filter.entity === 'tag' && filter.key === promptTag;
+
+function replacePrompts(filter: Filter): Filter {
+  if (filter.kind === 'comparison') return isPromptTag(filter) && filter.test.op === '!=' ? isNoPrompt : filter;
+  if (filter.kind === 'not') return { kind: 'not', part: replacePrompts(filter.part) };
+  return { kind: filter.kind, parts: filter.parts.map(replacePrompts) };
+}
+
+function mentionsPrompts(filter: Filter): boolean {
+  if (filter.kind === 'comparison') return isPromptTag(filter);
+  return filter.kind === 'not' ? mentionsPrompts(filter.part) : filter.parts.some(mentionsPrompts);
 }

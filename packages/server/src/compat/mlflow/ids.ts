@@ -41,7 +41,7 @@ export interface ArtifactAddress {
 }
 
 const address =
-  /^(?:.*?\/)?(?:models\/m-([0-9a-f]{32})|versions\/([0-9a-f]{32})|([0-9a-f]{32}))\/artifacts(?:\/(.*))?$/i;
+  /^(?:.*?\/)??(?:models\/m-([0-9a-f]{32})|versions\/([0-9a-f]{32})|([0-9a-f]{32}))\/artifacts(?:\/(.*))?$/i;
 
 /** The first run, model or version in the path counts. Undefined when there is none. */
 export function parseArtifactAddress(path: string): ArtifactAddress | undefined {

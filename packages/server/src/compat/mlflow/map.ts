@@ -77,7 +77,6 @@ export const wireLoggedModel = (model: LoggedModel): WireObject => ({
     last_updated_timestamp_ms: model.updatedAt,
     artifact_uri: modelArtifactUri(model.experimentId, model.id, model.artifactLocation),
     status: loggedModelStatus[model.status],
-    creator_id: model.user,
     model_type: model.modelType,
     source_run_id: model.runId === undefined ? undefined : runIdToWire(model.runId),
     tags: keyValues(model.tags),

@@ -2,6 +2,7 @@
 import type { ModelVersion, RegisteredModel } from '@slipway/contract';
 import { SlipwayError } from '@slipway/contract';
 import type { Registry, Stage, VersionFiles } from '../../modules/registry/index.ts';
+import type { Tracking } from '../../modules/tracking/index.ts';
 import { invalidParameter, MlflowError } from './errors.ts';
 import { modelFilter, modelOrder, versionFilter, versionOrder, withoutPrompts } from './filters.ts';
 import { modelIdFromWire, parseArtifactAddress, runIdFromWire, versionArtifactUri } from './ids.ts';
@@ -81,11 +82,12 @@ async function orNoVersion<T>(model: string, version: string | number, work: Pro
 
 interface Parts {
   readonly registry: Registry;
+  readonly tracking: Tracking;
   readonly latestOf: (model: string, stages?: readonly Stage[]) => Promise<ModelVersion[]>;
   readonly modelAnswer: (model: RegisteredModel) => Promise<WireObject>;
 }
 
-export function registryEndpoints(registry: Registry): Endpoint[] {
+export function registryEndpoints({ registry, tracking }: Pick<Parts, 'registry' | 'tracking'>): Endpoint[] {
   const latestOf: Parts['latestOf'] = async (model, stages = stageNames) => {
     const { items } = await registry.searchVersions({
       model,
@@ -97,6 +99,7 @@ export function registryEndpoints(registry: Registry): Endpoint[] {
   };
   const parts: Parts = {
     registry,
+    tracking,
     latestOf,
     modelAnswer: async (model) => ({ registered_model: wireModel(model, await latestOf(model.name)) }),
   };
@@ -244,7 +247,7 @@ function aliasEndpoints({ registry }: Parts): Endpoint[] {
   ];
 }
 
-function versionEndpoints({ registry }: Parts): Endpoint[] {
+function versionEndpoints({ registry, tracking }: Parts): Endpoint[] {
   const at = '/mlflow/model-versions';
   const read = 'registry.read';
   const write = 'registry.write';
@@ -276,12 +279,17 @@ function versionEndpoints({ registry }: Parts): Endpoint[] {
         const loggedModelId =
           (modelId === undefined || modelId === '' ? undefined : modelIdOf(modelId)) ??
           modelIdFromWire(source.replace(/^models:\/*/i, ''));
+        const named = runId === undefined || runId === '' ? undefined : runIdFromWire(runId);
+        const loggedIn =
+          named === undefined && loggedModelId !== undefined
+            ? (await tracking.getLoggedModel(loggedModelId)).runId
+            : undefined;
         const version = await registry.createVersion({
           model: fields.text('name'),
           createModel: false,
           files: isPrompt(tags) ? { from: 'nothing' } : filesOf(source, modelId === '' ? undefined : modelId),
           description: fields.findText('description'),
-          runId: runId === undefined || runId === '' ? undefined : runIdFromWire(runId),
+          runId: named ?? loggedIn,
           loggedModelId,
           source,
           tags,

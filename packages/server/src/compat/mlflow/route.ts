@@ -1,7 +1,7 @@
 /** How an MLflow endpoint becomes routes: every one exists for the client under /api and for its console under /ajax-api. */
 import type { Permission } from '@slipway/contract';
 import type { ForeignAnswer, ForeignRequest, ForeignRoute } from '../../platform/http/foreign.ts';
-import { mlflowError } from './errors.ts';
+import { mlflowError, MlflowError } from './errors.ts';
 import type { Fields, WireObject } from './wire.ts';
 import { answer, readFields } from './wire.ts';
 
@@ -25,6 +25,18 @@ export interface Endpoint {
   readonly handle: (call: Call) => Promise<WireObject>;
 }
 
+/** A refusal in MLflow's own words is an answer, not a failure of the server: only what is thrown past here is logged. */
+export function refusing(handle: (request: ForeignRequest) => Promise<ForeignAnswer>): ForeignRoute['handle'] {
+  return async (request) => {
+    try {
+      return await handle(request);
+    } catch (error) {
+      if (error instanceof MlflowError) return mlflowError(error);
+      throw error;
+    }
+  };
+}
+
 export function jsonRoutes(endpoints: readonly Endpoint[]): ForeignRoute[] {
   return endpoints.flatMap((endpoint) =>
     clientPrefixes.map((prefix) => ({
@@ -34,8 +46,9 @@ export function jsonRoutes(endpoints: readonly Endpoint[]): ForeignRoute[] {
       bodyMode: endpoint.method === 'GET' ? ('none' as const) : ('json' as const),
       bodyLimitBytes: jsonLimitBytes,
       error: mlflowError,
-      handle: async (request: ForeignRequest): Promise<ForeignAnswer> =>
+      handle: refusing(async (request) =>
         answer(await endpoint.handle({ fields: readFields(request), actor: request.caller.actor, request })),
+      ),
     })),
   );
 }

@@ -44,7 +44,7 @@ export function mlflowRoutes(deps: MlflowDeps): ForeignRoute[] {
       serverInfo,
       ...trackingEndpoints(deps.tracking),
       ...loggedModelEndpoints(deps.tracking),
-      ...registryEndpoints(deps.registry),
+      ...registryEndpoints(deps),
     ]),
     ...artifactRoutes(deps),
     ...downloadRoutes(deps),
