@@ -80,7 +80,7 @@ const job = (subject: string, more: Partial<NewJob> = {}): NewJob => ({
 });
 
 async function until(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  const deadline = system.now() + 5000;
+  const deadline = system.now() + 15_000;
   while (!(await condition())) {
     assert(system.now() < deadline, `waited in vain until ${what}`);
     await system.sleep(2);

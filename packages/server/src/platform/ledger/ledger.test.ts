@@ -26,7 +26,7 @@ const tamper = operation('test.tamper', async (trx, input: { sql: string }): Pro
 });
 
 async function until(condition: () => boolean, what: string): Promise<void> {
-  const deadline = clock.now() + 5000;
+  const deadline = clock.now() + 15_000;
   while (!condition()) {
     assert(clock.now() < deadline, `waited in vain until ${what}`);
     await clock.sleep(2);
