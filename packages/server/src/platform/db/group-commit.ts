@@ -45,7 +45,14 @@ export interface GroupCommitDeps {
   readonly monotonic: () => number;
   /** Called after each commit that appended events or named topics. */
   readonly onCommitted: (commit: Committed) => void;
+  readonly fault?: CommitFault | undefined;
 }
+
+/**
+ * Fault injection: called right before and right after each commit. Throwing before it is a crash that loses the group, and
+ * after it one that loses only the answers.
+ */
+export type CommitFault = (point: 'before-commit' | 'after-commit') => void;
 
 export interface GroupCommit {
   add(request: WriteRequest): void;
@@ -76,7 +83,14 @@ export function createGroupCommit(deps: GroupCommitDeps): GroupCommit {
     while (queue.length > 0) {
       const waiting = queue;
       queue = [];
-      const taken = await runGroup({ connection, operations, kysely, monotonic: deps.monotonic, waiting });
+      const taken = await runGroup({
+        connection,
+        operations,
+        kysely,
+        monotonic: deps.monotonic,
+        waiting,
+        fault: deps.fault,
+      });
       if (taken.count < waiting.length) queue = [...waiting.slice(taken.count), ...queue];
       for (const [index, outcome] of taken.outcomes.entries()) waiting[index]?.answer(outcome);
       if (taken.seq !== undefined || taken.topics.length > 0) deps.onCommitted(taken);
@@ -106,6 +120,7 @@ interface GroupInput {
   readonly kysely: Kysely<unknown>;
   readonly monotonic: () => number;
   readonly waiting: readonly WriteRequest[];
+  readonly fault: CommitFault | undefined;
 }
 
 interface GroupResult extends Committed {
@@ -134,13 +149,29 @@ async function runGroup(input: GroupInput): Promise<GroupResult> {
       if (turn.isOver()) break;
     }
     const seq = sealSqlite(connection, effects.events);
+    input.fault?.('before-commit');
     connection.exec('commit');
+    if (!isAnswered(input.fault)) {
+      const error = new SlipwayError('write_outcome_unknown');
+      const unknown = outcomes.map((): Outcome => ({ ok: false, error }));
+      return { count: outcomes.length, outcomes: unknown, seq: undefined, topics: [] };
+    }
     return { count: outcomes.length, outcomes, seq, topics: [...effects.topics] };
   } catch (error) {
     if (connection.isInTransaction()) connection.exec('rollback');
     return lost([...outcomes, { ok: false, error }], Math.max(1, outcomes.length));
   } finally {
     turn.stop();
+  }
+}
+
+/** False when the injected fault is a crash between the commit and the answers. */
+function isAnswered(fault: CommitFault | undefined): boolean {
+  try {
+    fault?.('after-commit');
+    return true;
+  } catch {
+    return false;
   }
 }
 
@@ -254,9 +285,4 @@ export function sealSqlite(connection: SqliteConnection, events: readonly Unseal
     [seq, chain],
   );
   return seq;
-}
-
-/** What a write answers when the database is being closed. */
-export function closingError(): SlipwayError {
-  return new SlipwayError('shutting_down');
 }

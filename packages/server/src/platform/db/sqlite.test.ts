@@ -157,6 +157,36 @@ for (const mode of ['inline', 'threads'] as const) {
   });
 }
 
+test('injected crashes: before the commit nothing was made, after it everything but the answer', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'slipway-sqlite-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  let crashAt: string | undefined;
+  const fault = (point: string): void => {
+    if (point !== crashAt) return;
+    crashAt = undefined;
+    throw new Error('injected');
+  };
+  const db = await createSqliteDb({
+    file: join(folder, 'a.db'),
+    modules: [counterStore],
+    inline: { fault },
+    durability: 'none',
+    clock,
+    log,
+  });
+  crashAt = 'before-commit';
+  await assert.rejects(db.write(putCounter, { name: 'lost', value: 1 }), /injected/);
+  crashAt = 'after-commit';
+  await assert.rejects(db.write(putCounter, { name: 'unanswered', value: 1 }), { code: 'write_outcome_unknown' });
+  await db.write(putCounter, { name: 'after', value: 1 });
+  assert.deepEqual(
+    (await counters(db)).map((c) => c.name),
+    ['after', 'unanswered'],
+  );
+  await assertChain(db, 2);
+  await db[Symbol.asyncDispose]();
+});
+
 test('reads cannot write', async (t) => {
   const { db } = await open(t, 'inline');
   await assert.rejects(

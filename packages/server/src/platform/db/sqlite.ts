@@ -14,6 +14,7 @@ import type { AnyOperation, Db, Operation, StoreModule } from './db.ts';
 import { createBells } from './bells.ts';
 import type { Bells } from './bells.ts';
 import { createGroupCommit } from './group-commit.ts';
+import type { CommitFault } from './group-commit.ts';
 import { migrateSqlite } from './migrate.ts';
 import { createReaderPool } from './reader-pool.ts';
 import type { ReaderPool } from './reader-pool.ts';
@@ -34,6 +35,8 @@ export interface SqliteDbOptions {
   readonly inline?: {
     /** Operations beside those of the modules. */
     readonly operations?: readonly AnyOperation[];
+    /** Injects crashes around commits. */
+    readonly fault?: CommitFault;
   };
   /** Reader threads at most; they start when first needed. */
   readonly readers?: number;
@@ -120,6 +123,7 @@ function inlineWriter(connection: SqliteConnection, options: SqliteDbOptions, be
     operations: [...modules.flatMap((module) => module.operations), ...(options.inline?.operations ?? [])],
     monotonic: () => options.clock.monotonic(),
     onCommitted: bells.ring,
+    fault: options.inline?.fault,
   });
   let isClosed = false;
   return {
