@@ -50,10 +50,11 @@ export async function planFlights(connection: DuckDBConnection, months: number):
   const schemas = new Map<string, { readonly name: string; readonly type: string }[]>();
   for (const table of ['flights', 'weather']) {
     const described = await connection.runAndReadAll(`DESCRIBE SELECT * FROM ${tableSql(table, months)}`);
-    const rows = described.getRowObjectsJS();
+    // DESCRIBE answers with text columns.
+    const rows = described.getRowObjectsJS() as { readonly column_name: string; readonly column_type: string }[];
     schemas.set(
       table,
-      rows.map((row) => ({ name: String(row['column_name']), type: String(row['column_type']) })),
+      rows.map((row) => ({ name: row.column_name, type: row.column_type })),
     );
   }
   const definition = parseDefinitionText(await readFile(join(folder, 'features.yaml'), 'utf8'));

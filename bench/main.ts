@@ -7,11 +7,14 @@ import { availableParallelism, cpus } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { BenchEntry } from './entry.ts';
+import { logBatch } from './log-batch.ts';
 import { onlineRead } from './online-read.ts';
 import { entryText, mergeSections } from './report.ts';
+import { start } from './start.ts';
+import { step } from './step.ts';
 import { train } from './train.ts';
 
-const entries: readonly BenchEntry[] = [train, onlineRead];
+const entries: readonly BenchEntry[] = [start, step, logBatch, onlineRead, train];
 const root = join(import.meta.dirname, '..');
 const reportPath = join(root, 'docs', 'generated', 'bench.md');
 

@@ -48,7 +48,7 @@ export async function rotate(
   return results;
 }
 
-/** A Python with the packages, in a folder of its own below the cache; made on first use. Throws where it cannot be. */
+/** A Python with exactly these packages (`name==version`), in a folder below the cache; made on first use. Throws where it cannot be. */
 export async function pythonWith(
   environment: string,
   requirements: readonly string[],
@@ -56,8 +56,10 @@ export async function pythonWith(
 ): Promise<string> {
   const folder = join(cacheFolder, environment);
   const python = join(folder, 'bin', 'python');
-  const isComplete = async (): Promise<boolean> =>
-    execFileAsync(python, ['-m', 'pip', 'show', '--quiet', ...requirements.map((r) => r.split('==')[0] ?? r)]).then(
+  const check =
+    'import sys, importlib.metadata as m; [sys.exit(1) for r in sys.argv[1:] if m.version(r.split("==")[0]) != r.split("==")[1]]';
+  const isComplete = (): Promise<boolean> =>
+    execFileAsync(python, ['-c', check, ...requirements]).then(
       () => true,
       () => false,
     );

@@ -1,0 +1,81 @@
+/** From nothing to a server that answers, and what it holds while nothing happens. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { BenchContext, BenchEntry, BenchResult, Subject } from './entry.ts';
+import { treeCpuS, treeRssMb } from './process-tree.ts';
+import type { RunningServer } from './servers.ts';
+import { mlflowVersion, startMlflow, startSlipway } from './servers.ts';
+
+/** Time for start-up work to settle before memory is read. */
+const idleMs = 3000;
+const readyMsMax = 1000;
+const idleMbMax = 150;
+
+interface Figures {
+  readonly readyMs: number[];
+  readonly cpuMs: number[];
+  readonly rssMb: number[];
+}
+
+async function measure(start: () => Promise<RunningServer>, figures: Figures): Promise<void> {
+  await using server = await start();
+  const response = await fetch(server.url);
+  if (!response.ok) throw new Error(`${server.url} answered ${response.status}`);
+  figures.readyMs.push(server.readyMs);
+  figures.cpuMs.push((await treeCpuS(server.pid)) * 1000);
+  await sleep(idleMs);
+  figures.rssMb.push(await treeRssMb(server.pid));
+}
+
+async function run({ rounds, cacheFolder, say }: BenchContext): Promise<BenchResult> {
+  const starts: Record<string, () => Promise<RunningServer>> = {
+    Slipway: startSlipway,
+    [`mlflow server ${mlflowVersion}`]: () => startMlflow(cacheFolder),
+  };
+  const notRun: { peer: string; reason: string }[] = [];
+  const figures = new Map<string, Figures>();
+  for (const [name, start] of Object.entries(starts)) {
+    say(`${name}: a first start that fills caches`);
+    try {
+      await measure(start, { readyMs: [], cpuMs: [], rssMb: [] });
+      figures.set(name, { readyMs: [], cpuMs: [], rssMb: [] });
+    } catch (error) {
+      if (start === startSlipway) throw error;
+      notRun.push({ peer: name, reason: error instanceof Error ? error.message : String(error) });
+    }
+  }
+  for (let round = 0; round < rounds; round++) {
+    for (const [name, samples] of figures) {
+      say(`round ${round + 1} of ${rounds}: ${name}`);
+      await measure(starts[name] ?? startSlipway, samples);
+    }
+  }
+  const subjects = (key: keyof Figures): Subject[] =>
+    [...figures].map(([name, samples]) => ({ name, samples: samples[key] }));
+  return {
+    tables: [
+      {
+        title: 'Process start to ready',
+        unit: 'milliseconds of wall time (less is better)',
+        subjects: subjects('readyMs'),
+        goals: [{ atMost: readyMsMax }],
+      },
+      { title: 'The same', unit: 'CPU milliseconds of the process tree', subjects: subjects('cpuMs'), goals: [] },
+      {
+        title: `Idle, ${idleMs / 1000} s after the first answer`,
+        unit: 'resident MB of the process tree (less is better)',
+        subjects: subjects('rssMb'),
+        goals: [{ atMost: idleMbMax }],
+      },
+    ],
+    notRun,
+    notes: [
+      'Every sample starts on an empty folder; caches of compiled code are warm from one start before. Slipway runs from its sources, MLflow with its default workers on SQLite.',
+    ],
+  };
+}
+
+export const start: BenchEntry = {
+  name: 'start',
+  question: 'How long until a server answers, and what does it hold?',
+  run,
+};
