@@ -42,7 +42,8 @@ export function createMonitoringPorts({ serving, registry, objects, analytics }:
     readReference: async (model, version) => {
       const digest = (await registry.getVersion(model, version)).lineage.trainingSetDigest;
       if (digest === undefined || (await objects.find(digest)) === undefined) return undefined;
-      return readReference(analytics, await objects.path(digest));
+      const reference = await readReference(analytics, await objects.path(digest));
+      return { ...reference, score: await serving.scoreRows(model, version, reference.features) };
     },
   };
 }

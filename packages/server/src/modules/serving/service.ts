@@ -3,6 +3,7 @@
  * that cannot be served is refused while the old one goes on; after a restart every deployed version is loaded again.
  */
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type {
   Deployment,
   Endpoint,
@@ -101,6 +102,12 @@ export interface Serving {
     range: { from: number; to: number },
   ): Promise<readonly (LoggedPrediction & { readonly label: number })[]>;
   findNextPrediction(name: string, at: number): Promise<number | undefined>;
+  /** Scores rows that are complete in these columns (training rows): for references, off the prediction log. */
+  scoreRows(
+    model: string,
+    version: number,
+    columns: readonly { readonly name: string; readonly values: Float64Array }[],
+  ): Promise<Float64Array | undefined>;
   startRollout(
     name: string,
     request: { candidate: Candidate; plan?: RolloutPlan | undefined },
@@ -120,6 +127,8 @@ const defaultPlan = RolloutPlanSchema.parse({
 });
 const judgeActor = 'system:rollout-judge';
 const sweepEveryMs = 30_000;
+/** Rows scored between two turns of the event loop: about 2 ms. */
+const rowsPerTurn = 1000;
 
 export function createServing(deps: ServingDeps): Serving {
   const { db, clock, ids, log } = deps;
@@ -313,9 +322,17 @@ export function createServing(deps: ServingDeps): Serving {
 
   /** Takes a running rollout up where the log and the labels say it stood. */
   const resume = async (runtime: EndpointRuntime, rollout: Rollout): Promise<void> => {
-    const judge = createRolloutRuntime(rollout, clock.now);
+    // The judge sees every request under the share that it was served with: the stage is that of its instant.
+    const advancedAt = rollout.decisions.filter((d) => d.verdict === 'advanced').map((d) => d.at);
+    const judge = createRolloutRuntime({ ...rollout, stage: 0 }, clock.now);
     const seen: string[] = [];
+    let stage = 0;
     for await (const record of runtime.log.readServedSince(rollout.startedAt)) {
+      const stageThen = advancedAt.filter((at) => at <= record.servedAt).length;
+      if (stageThen !== stage) {
+        stage = stageThen;
+        judge.update({ ...rollout, stage });
+      }
       judge.request(pairOf(record));
       seen.push(record.id);
     }
@@ -543,6 +560,26 @@ export function createServing(deps: ServingDeps): Serving {
       for await (const record of mustRuntime(name).log.readEventTime(at, Number.MAX_SAFE_INTEGER))
         first = Math.min(first ?? Infinity, record.at);
       return first;
+    },
+    scoreRows: async (model, version, columns) => {
+      const found = await deps.registry.getVersion(model, String(version));
+      if (found.onnx === undefined) return undefined;
+      const scorer = createScorer({
+        model,
+        version,
+        bytes: await deps.registry.readFile(found.onnx.digest),
+        signatureNames: signatureNames(found.signature),
+        featureNames: columns.map((c) => c.name),
+      });
+      const sources = scorer.columns.map((column) => columns.find((c) => c.name === column.name)?.values);
+      if (sources.some((source) => source === undefined)) return undefined;
+      const scores = new Float64Array(columns[0]?.values.length ?? 0);
+      for (let row = 0; row < scores.length; row++) {
+        sources.forEach((source, i) => scorer.setNumber(i, source?.[row] ?? Number.NaN));
+        scores[row] = scorer.score();
+        if (row % rowsPerTurn === rowsPerTurn - 1) await nextTurn();
+      }
+      return scores;
     },
     startRollout: (name, request, actor) =>
       inOrder(name, async () => {
