@@ -295,6 +295,15 @@ scenario('references select files; what is not there is named', async (b) => {
   );
 });
 
+scenario('files with equal bytes are stored once and stay two files', async (b) => {
+  const bytes = await parquet('SELECT 1 AS n');
+  for (const name of ['a', 'b', 'c']) await b.put('d', `${name}.parquet`, bytes);
+  const { paths, relation, rowCount } = await b.data.resolve('d');
+  const rows = await analytics.rows<{ filename: string }>(`SELECT filename FROM ${relation}`);
+  assert.deepEqual(rows.map((r) => r.filename).sort(), [...paths].sort());
+  assert.deepEqual([new Set(paths).size, rowCount, b.stored().objects], [3, 3, 1]);
+});
+
 scenario('the profile has the figures that plain SQL gives', async (b) => {
   const rows = `SELECT i::INTEGER AS n, CASE WHEN i % 3 = 0 THEN 'odd ''one' WHEN i % 3 = 1 THEN 'b' END AS s,
     i % 2 = 0 AS f, TIMESTAMP '2013-01-01' + to_hours(i::INTEGER) AS t, CASE WHEN i < 2 THEN 'nan'::DOUBLE ELSE i END AS x,

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import { mkdir, readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type {
   ColumnSchema,
@@ -42,7 +42,7 @@ export interface PageRequest {
 
 /** A version, or a selection of its files, with what an engine needs to read it. */
 export interface ResolvedDataset extends DatasetVersion {
-  /** Local paths, in the order of `files`. The names end in no extension: use `relation`, or read by the file's name. */
+  /** Local paths, in the order of `files`, each different. The names end in no extension: use `relation`, or read by the file's name. */
   readonly paths: readonly string[];
   /** An SQL relation with the columns of `schema`, `filename` (one of `paths`) and `file_row_number`. */
   readonly relation: string;
@@ -103,6 +103,16 @@ const versionOf = (dataset: string, stored: StoredVersion): DatasetVersion => ({
   files: [...stored.files],
   schema: [...stored.schema],
 });
+
+/** Files with equal bytes are one object: each later one is given another spelling of its path, so that `filename` tells them apart. */
+function distinctPaths(paths: readonly string[]): string[] {
+  const seen = new Map<string, number>();
+  return paths.map((path) => {
+    const times = seen.get(path) ?? 0;
+    seen.set(path, times + 1);
+    return times === 0 ? path : `${dirname(path)}/${'./'.repeat(times)}${basename(path)}`;
+  });
+}
 
 const noFile = (dataset: string, number: number, file: string): SlipwayError =>
   new SlipwayError('not_found', {
@@ -217,7 +227,7 @@ export function createData(deps: DataDeps): Data {
         [pattern, ...(patterns ?? [])].filter((p) => p !== undefined).join(', '),
       );
     }
-    const paths = await Promise.all(files.map((f) => objects.path(f.digest)));
+    const paths = distinctPaths(await Promise.all(files.map((f) => objects.path(f.digest))));
     const named = files.map((f, i) => ({ name: f.name, path: paths[i] ?? '' }));
     const rowCount = files.reduce((sum, f) => sum + f.rowCount, 0);
     const sizeBytes = files.reduce((sum, f) => sum + f.sizeBytes, 0);

@@ -546,15 +546,28 @@ export function scanSql(relation: string, checks: readonly Check[], perFile: boo
   return `SELECT ${columns.join(',\n  ')}\nFROM ${inner(relation, checks)}${perFile ? '\nGROUP BY filename' : ''}`;
 }
 
+/** A check whose failing rows are wanted, from these files only (all, when undefined). */
+export interface SampleWish {
+  readonly check: Check;
+  readonly paths: readonly string[] | undefined;
+}
+
 /** One SELECT that brings the first failing rows (or groups) of these checks, in the order of `paths` and of the rows in each file. */
-export function sampleSql(relation: string, checks: readonly Check[], paths: readonly string[], limit: number): string {
-  const place = `(list_position([${paths.map(sqlText).join(', ')}], filename), file_row_number)`;
-  const columns = checks.map((check, i) => {
+export function sampleSql(
+  relation: string,
+  wishes: readonly SampleWish[],
+  options: { readonly paths: readonly string[]; readonly limit: number },
+): string {
+  const list = (paths: readonly string[]): string => paths.map(sqlText).join(', ');
+  const place = `(list_position([${list(options.paths)}], filename), file_row_number)`;
+  const columns = wishes.map(({ check, paths }, i) => {
     if (check.kind !== 'rows' && check.kind !== 'groups') return `NULL AS c${i}`;
     const fields = check.shown.map((s) => `${sqlName(s.name)} := ${s.sql}`);
-    if (paths.length > 1) fields.push(`__file := filename`);
+    if (options.paths.length > 1) fields.push(`__file := filename`);
     const failing = check.kind === 'rows' ? check.unexpected : and(check.elements, check.unexpected);
-    return `arg_min(struct_pack(${fields.join(', ')}), ${place}, ${limit}) FILTER (WHERE ${failing}) AS c${i}`;
+    const here = paths === undefined ? 'TRUE' : `filename IN (${list(paths)})`;
+    return `arg_min(struct_pack(${fields.join(', ')}), ${place}, ${options.limit}) FILTER (WHERE ${and(failing, here)}) AS c${i}`;
   });
+  const checks = wishes.map((w) => w.check);
   return `SELECT ${columns.join(',\n  ')}\nFROM ${inner(relation, checks)}`;
 }

@@ -121,7 +121,7 @@ export function outcomeOf(check: Check, rows: readonly CheckRow[], files: readon
     sentence: '',
     ...(perFile && !success ? { failedFiles: parts.filter((p) => !p.success).map(fileOutcome) } : {}),
   };
-  return { ...result, sentence: sentenceOf(check, result) };
+  return { ...result, sentence: sentenceOf(check, result, parts) };
 }
 
 function emptyRow(check: Check): CheckRow {
@@ -171,7 +171,7 @@ export function problemOutcome(rule: Rule, problem: string): ExpectationResult {
 
 function list(values: readonly (string | number | boolean)[]): string {
   const shown = values.slice(0, 8).map(String).join(', ');
-  return values.length > 8 ? `${shown}, … (${values.length} values)` : shown;
+  return values.length > 8 ? `${shown}, … (${values.length} in all)` : shown;
 }
 
 /** Kept as digits that a reader can compare: at most six significant ones. */
@@ -263,22 +263,25 @@ function ruleText(spec: Expectation): string {
   }
 }
 
-function sentenceOf(check: Check, result: Result): string {
-  const where = result.failedFiles === undefined ? '' : ` (in ${result.failedFiles.map((f) => f.file).join(', ')})`;
+/** Counts of the failing files alone, when there are several: rows that other files may have are not what failed. */
+function sentenceOf(check: Check, result: Result, parts: readonly Part[]): string {
   const expected = `${result.table}: ${result.bound}`;
   if (result.success) return `${expected}: holds.`;
-  const { unexpectedCount, elementCount, missingCount } = result;
+  const failing = result.failedFiles === undefined ? parts : parts.filter((p) => !p.success);
+  const where = result.failedFiles === undefined ? '' : ` (in ${list(failing.map((p) => p.file ?? ''))})`;
+  const sum = (pick: (p: Part) => number): number => failing.reduce((total, p) => total + pick(p), 0);
+  const unexpected = sum((p) => p.unexpectedCount);
+  const of = sum((p) => p.elementCount - p.missingCount);
   switch (check.kind) {
     case 'rows': {
-      const rows = unexpectedCount === 1 ? 'row does' : 'rows do';
-      const of = (elementCount - missingCount).toLocaleString('en-US');
+      const rows = unexpected === 1 ? 'row does' : 'rows do';
       const repeated =
-        check.observed === undefined ? '' : ` (${short(result.observed ?? null)} of them repeat an earlier row)`;
-      return `${expected}: ${unexpectedCount.toLocaleString('en-US')} of ${of} ${rows} not hold${repeated}${where}.`;
+        check.observed === undefined ? '' : `; ${short(sum((p) => int(p.observed)))} of them repeat an earlier row`;
+      return `${expected}: ${short(unexpected)} of ${short(of)} ${rows} not hold${where}${repeated}.`;
     }
     case 'groups': {
-      const groups = unexpectedCount === 1 ? 'group does' : 'groups do';
-      return `${expected}: ${unexpectedCount.toLocaleString('en-US')} of ${elementCount.toLocaleString('en-US')} ${groups} not hold, the worst is ${short(result.observed ?? null)}${where}.`;
+      const groups = unexpected === 1 ? 'group does' : 'groups do';
+      return `${expected}: ${short(unexpected)} of ${short(of)} ${groups} not hold, the worst is ${short(result.observed ?? null)}${where}.`;
     }
     case 'aggregate':
     case 'contains':

@@ -268,6 +268,14 @@ test('per file: each file is judged on its own, windows do not look across, an e
   );
   assert.equal(perFile[1]?.observed, 55.5);
   assert.deepEqual(perFile[3]?.samples[0], { file: table.files[1]?.name, n: 99 });
+  // The first file has a row above 11 as well, within its tolerance: it is neither shown nor counted in the sentence.
+  const tolerant = await source('n', '(12), (1), (1)', '(99), (98), (1)');
+  const [tolerated] = await check(tolerant, [{ ...rules[3], column: 'n' }], { each: 'file' });
+  assert.equal(
+    tolerated?.sentence,
+    `t: n is at most 11 for at least 50 %: 2 of 3 rows do not hold (in ${tolerant.files[1]?.name}).`,
+  );
+  assert.deepEqual([tolerated?.unexpectedCount, tolerated?.samples.map((r) => r['n'])], [3, [99, 98]]);
   const whole = await check(table, rules, { computed });
   assert.deepEqual(
     whole.map((r) => r.success),

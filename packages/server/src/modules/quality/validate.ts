@@ -5,7 +5,7 @@
  */
 import type { ColumnSchema, ExpectationResult } from '@slipway/contract';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import type { Check, CompileContext } from './compile.ts';
+import type { Check, CompileContext, SampleWish } from './compile.ts';
 import { compileTable, sampleSql, scanSql } from './compile.ts';
 import type { CheckRow } from './outcome.ts';
 import { outcomeOf, problemOutcome } from './outcome.ts';
@@ -108,15 +108,15 @@ function databaseProblem(cause: unknown): string {
 async function samplesOf(
   connection: DuckDBConnection,
   source: TableSource,
-  failing: readonly Check[],
+  failing: readonly SampleWish[],
 ): Promise<Map<Check, Record<string, unknown>[]>> {
-  const checks = failing.filter((c) => c.kind === 'rows' || c.kind === 'groups');
+  const wishes = failing.filter(({ check }) => check.kind === 'rows' || check.kind === 'groups');
   const samples = new Map<Check, Record<string, unknown>[]>();
-  if (checks.length === 0) return samples;
+  if (wishes.length === 0) return samples;
   const paths = source.files.map((f) => f.path);
-  const [row] = await query(connection, sampleSql(source.relation, checks, paths, sampleLimit));
+  const [row] = await query(connection, sampleSql(source.relation, wishes, { paths, limit: sampleLimit }));
   const names = new Map(source.files.map((f) => [f.path, f.name]));
-  checks.forEach((check, i) => {
+  wishes.forEach(({ check }, i) => {
     const list = row?.[`c${i}`];
     if (!Array.isArray(list)) return;
     samples.set(
@@ -160,7 +160,12 @@ async function validateTable(
       return [check.rule, { check, result: outcomeOf(check, named, files) }] as const;
     }),
   );
-  const failing = [...results.values()].filter((r) => !r.result.success).map((r) => r.check);
+  const failing = [...results.values()]
+    .filter(({ result }) => !result.success)
+    .map(({ check, result }): SampleWish => {
+      const failed = result.failedFiles?.map((f) => f.file);
+      return { check, paths: failed && source.files.filter((f) => failed.includes(f.name)).map((f) => f.path) };
+    });
   const samples = await samplesOf(connection, source, failing);
   return table.rules.map((rule) => {
     const done = results.get(rule);
