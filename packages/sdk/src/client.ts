@@ -128,15 +128,15 @@ export function createClientOf<const T extends RouteTable>(table: T, options: Cl
 
 function wireOf(base: string, route: Route, request: RawRequest): Wire {
   const path = route.path.replace(/\{(\w+)(\+?)\}/g, (_, name: string, rest: string) => {
-    const value = String(request.params?.[name] ?? '');
+    const value = textOf(request.params?.[name] ?? '');
     return rest === '+' ? value.split('/').map(encodeURIComponent).join('/') : encodeURIComponent(value);
   });
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(request.query ?? {})) {
-    if (value !== undefined) query.set(name, typeof value === 'string' ? value : String(value));
+    if (value !== undefined) query.set(name, textOf(value));
   }
   const response = typeof route.response === 'string' ? route.response : 'json';
-  const url = `${base}${path}${query.size > 0 ? `?${query}` : ''}`;
+  const url = `${base}${path}${query.size > 0 ? `?${query.toString()}` : ''}`;
   const common = { method: route.method, url, response } as const;
   if (route.body === 'bytes') {
     const body = request.body as AsyncIterable<Uint8Array> | Uint8Array;
@@ -147,6 +147,11 @@ function wireOf(base: string, route: Route, request: RawRequest): Wire {
   }
   if (request.body === undefined) return { ...common, body: undefined, contentType: undefined, isRepeatable: true };
   return { ...common, body: JSON.stringify(request.body), contentType: 'application/json', isRepeatable: true };
+}
+
+/** Path and query values are text, numbers and booleans. */
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 async function send(options: ClientOptions, wire: Wire, how: CallOptions): Promise<unknown> {
@@ -233,7 +238,8 @@ async function fetchWire(options: ClientOptions, wire: Wire, signal: AbortSignal
     return await (options.fetch ?? fetch)(wire.url, init);
   } catch (error) {
     if (signal.aborted) throw error;
-    const cause = (error as { cause?: { code?: string } }).cause?.code ?? 'unknown';
+    const { cause: why } = error as { cause?: { code?: string; message?: string } };
+    const cause = why?.code ?? why?.message ?? 'unknown';
     throw new SlipwayError('server_unreachable', { url: new URL(wire.url).origin, cause }, { cause: error });
   }
 }

@@ -2,9 +2,9 @@
 export { createClient, type Client } from './api.ts';
 export { createClientOf, type CallOptions, type ClientOf, type ClientOptions } from './client.ts';
 export type { Artifact, Port, Ports, ValueOf, ValuesOf } from './ports.ts';
-export { artifact, list, parameter } from './ports.ts';
+export { artifact, datasetRef, list, parameter } from './ports.ts';
 export type { StepDefinition } from './step.ts';
-export { noopStep, pythonStep, shellStep, step } from './step.ts';
+export { noopStep, pythonStep, shellStep, step, stepFailed } from './step.ts';
 export type { Added, Builder, PipelineDefinition, Ref } from './pipeline.ts';
 export { pipeline } from './pipeline.ts';
 export { describe, projectCode } from './describe.ts';

@@ -27,6 +27,13 @@ export interface ListPort<K extends ArtifactKind = ArtifactKind> {
 export type Port = ParameterPort | ArtifactPort | ListPort;
 export type Ports = Readonly<Record<string, Port>>;
 
+/** The pinned reference of a dataset artifact: `flights@3`. */
+export function datasetRef(dataset: ArtifactRef): string {
+  const ref = dataset.meta?.['ref'];
+  if (typeof ref !== 'string') throw new TypeError(`artifact "${dataset.name}" is not a dataset`);
+  return ref;
+}
+
 /** A small value, checked by its schema when the pipeline is described and when a run starts. */
 export function parameter<T, In>(schema: z.ZodType<T, In>): ParameterPort<T, In> {
   return { port: 'parameter', schema };

@@ -1,5 +1,6 @@
 /** Steps: a typed function with its ports, its cache rule, its retries and its time limit. A step is an exported value, not a registration. */
 import type { RetryPolicy, StepKind } from '@slipway/contract';
+import { SlipwayError } from '@slipway/contract';
 import type { StepContext } from './context.ts';
 import type { Ports, ValuesOf } from './ports.ts';
 
@@ -39,7 +40,7 @@ interface StepOptions<I extends Ports, O extends Ports> {
 
 export interface FunctionStepOptions<I extends Ports, O extends Ports> extends StepOptions<I, O> {
   readonly code?: string;
-  run(context: StepContext, inputs: ValuesOf<I>): Promise<ValuesOf<O>>;
+  readonly run: (context: StepContext, inputs: ValuesOf<I>) => Promise<ValuesOf<O>>;
 }
 
 export interface CommandStepOptions<I extends Ports, O extends Ports> extends StepOptions<I, O> {
@@ -108,6 +109,11 @@ export function pythonStep<const I extends Ports = Record<never, never>, const O
 export function noopStep(id: string): StepDefinition<Record<never, never>, Record<never, never>> {
   const options = { id, inputs: {}, outputs: {}, cache: 'never' as const };
   return { ...common(options), kind: 'noop', code: undefined, argv: undefined, run: async () => ({}) };
+}
+
+/** A failure that another attempt would meet again: the step is not retried, whatever its policy says. */
+export function stepFailed(stepId: string, problem: string): SlipwayError {
+  return new SlipwayError('step_failed', { step: stepId, problem }, { message: problem });
 }
 
 function notCallable(id: string): () => Promise<never> {

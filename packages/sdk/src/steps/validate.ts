@@ -1,9 +1,8 @@
 import type { ValidationResult } from '@slipway/contract';
-import { SlipwayError } from '@slipway/contract';
 import type { ArtifactPort } from '../ports.ts';
-import { artifact } from '../ports.ts';
+import { artifact, datasetRef } from '../ports.ts';
 import type { StepDefinition } from '../step.ts';
-import { step } from '../step.ts';
+import { step, stepFailed } from '../step.ts';
 
 const failuresShown = 20;
 const rowsShown = 3;
@@ -36,13 +35,13 @@ export function validate<const T extends string>(
     // The suite is not an input: it may change while the data does not.
     cache: 'never',
     run: async (ctx, given) => {
-      const tables = Object.fromEntries(options.tables.map((table) => [table, String(given[table].meta?.['ref'])]));
+      const tables = Object.fromEntries(options.tables.map((table) => [table, datasetRef(given[table])]));
       const result = await ctx.client.validations.create(
         { body: { suite: options.suite, tables } },
         { timeoutMs: 600_000, signal: ctx.signal },
       );
       ctx.log(`${result.evaluated} expectations on ${Object.values(tables).join(', ')}: ${result.failed} failed`);
-      if (!result.success) throw new SlipwayError('step_failed', { step: ctx.step, problem: explain(result) });
+      if (!result.success) throw stepFailed(ctx.step, explain(result));
       const meta = {
         validation: result.id,
         evaluated: result.evaluated,

@@ -1,7 +1,9 @@
 /** The program, its arguments and its environment for one attempt of a step. */
-import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { GraphNode } from '@slipway/contract';
 import { SlipwayError } from '@slipway/contract';
+import { datasetRef } from 'slipway';
+import { entryFile } from '../../platform/entry.ts';
 import type { InputValue } from './cache-key.ts';
 import { programOutputPath } from './step-outputs.ts';
 import type { StepTask } from './step-task.ts';
@@ -29,7 +31,7 @@ export function commandOf(node: GraphNode, context: CommandContext): Command {
   const env = environment(context);
   const { folder } = context;
   if (node.kind === 'function') {
-    const runner = join(import.meta.dirname, 'step-runner.ts');
+    const runner = fileURLToPath(entryFile(import.meta.url, './step-runner'));
     return {
       argv: [process.execPath, '--no-warnings', runner, folder],
       cwd: folder,
@@ -91,5 +93,5 @@ function textOf(value: InputValue, task: StepTask): string {
   if ('list' in value) return value.list.map((item) => textOf(item, task)).join(',');
   if ('value' in value) return typeof value.value === 'string' ? value.value : JSON.stringify(value.value);
   if (value.artifact.kind !== 'dataset') return task.files[value.artifact.digest] ?? '';
-  return (task.datasets[String(value.artifact.meta?.['ref'])]?.paths ?? []).join(',');
+  return (task.datasets[datasetRef(value.artifact)]?.paths ?? []).join(',');
 }

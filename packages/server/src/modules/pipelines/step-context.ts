@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { copyFileSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Artifact, Client, StepContext } from 'slipway';
-import { createClient } from 'slipway';
+import { createClient, datasetRef } from 'slipway';
 import { createStatistics } from './step-statistics.ts';
 import { scoreColumns } from './step-score.ts';
 import { createStepFeatures } from './step-features.ts';
@@ -22,7 +22,7 @@ export interface StepContextOptions {
 export function createStepContext(options: StepContextOptions): {
   readonly context: StepContext;
   /** Ends the tracking run, if the step made one, and answers its id. */
-  close(isSuccess: boolean): Promise<string | undefined>;
+  readonly close: (isSuccess: boolean) => Promise<string | undefined>;
 } {
   const { task, folder } = options;
   const artifacts = join(folder, artifactsFolder);
@@ -46,7 +46,7 @@ export function createStepContext(options: StepContextOptions): {
     return { kind, name, digest: `sha256:${hex}`, sizeBytes: bytes.length, ...(meta === undefined ? {} : { meta }) };
   };
   const dataset: StepContext['dataset'] = (artifact) => {
-    const found = task.datasets[String(artifact.meta?.['ref'])];
+    const found = task.datasets[datasetRef(artifact)];
     if (!found) throw new Error(`dataset "${artifact.name}" is not an input of step "${task.step}"`);
     return found;
   };

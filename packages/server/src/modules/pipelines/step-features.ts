@@ -11,15 +11,12 @@ export function createStepFeatures(from: {
     buildTrainingSet: async (request) => {
       // The one module that runs in steps too: its engine must be the one that serves. Loaded by steps that need it.
       const { buildTrainingSet } = await import('../features/index.ts');
-      const found = await from.client.request({
-        method: 'GET',
-        path: `/api/feature-sets/${encodeURIComponent(request.set)}`,
-      });
+      const { definition } = await from.client.featureSets.get({ params: { set: request.set } });
       const tables = Object.entries(request.tables).map(
         ([name, artifact]) => [name, from.dataset(artifact).paths] as const,
       );
       return buildTrainingSet({
-        definition: definitionOf(found),
+        definition,
         service: request.service,
         tables: Object.fromEntries(tables),
         outFile: request.outFile,
@@ -29,8 +26,4 @@ export function createStepFeatures(from: {
       });
     },
   };
-}
-
-function definitionOf(answer: unknown): unknown {
-  return typeof answer === 'object' && answer !== null && 'definition' in answer ? answer.definition : undefined;
 }

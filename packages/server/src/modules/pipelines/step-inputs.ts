@@ -1,6 +1,8 @@
 /** The values of a step's inputs when it starts: parameters, earlier outputs, pinned dataset versions, and where their bytes lie. */
 import assert from 'node:assert/strict';
 import type { ArtifactRef, GraphNode, GraphSource, PinnedDataset, StepOutput } from '@slipway/contract';
+import { datasetRef } from 'slipway';
+import { z } from 'zod';
 import type { Objects } from '../../platform/objects/objects.ts';
 import type { InputValue } from './cache-key.ts';
 import type { DatasetPort } from './ports.ts';
@@ -25,7 +27,7 @@ export function inputValues(node: GraphNode, values: RunValues): Record<string, 
 function valueOf(source: GraphSource, values: RunValues): StepOutput {
   if ('value' in source) return { value: source.value };
   // An optional parameter that was not given is null.
-  if ('parameter' in source) return { value: (values.params[source.parameter] ?? null) as StepOutput & never };
+  if ('parameter' in source) return { value: z.json().parse(values.params[source.parameter] ?? null) };
   if ('dataset' in source) {
     const pinned = values.datasets.find((d) => d.ref === source.dataset);
     assert(pinned, `dataset ${source.dataset} was pinned when the run started`);
@@ -70,7 +72,7 @@ export async function locate(
       files[artifact.digest] ??= await from.objects.path(artifact.digest);
       continue;
     }
-    const ref = String(artifact.meta?.['ref']);
+    const ref = datasetRef(artifact);
     const found = await from.datasets.resolve(ref);
     datasets[ref] ??= { dataset: found.dataset, version: found.number, digest: found.digest, paths: [...found.paths] };
   }

@@ -4,7 +4,7 @@
  * Execution is at least once, the outcome is recorded exactly once: every write carries the job's fence. A job run that
  * finds an attempt of a dead server takes its finished result if there is one, and otherwise kills what is left of it.
  */
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { GraphNode, PipelineGraph, StepOutput } from '@slipway/contract';
 import {
@@ -71,7 +71,7 @@ const logTailBytes = 2_000;
 
 export interface StepJob {
   run(context: JobContext): Promise<void>;
-  attemptFolder(run: string, step: string, attempt: number): string;
+  readonly attemptFolder: (run: string, step: string, attempt: number) => string;
 }
 
 export function createStepJob(deps: StepJobDeps): StepJob {
@@ -153,7 +153,7 @@ async function advance(deps: StepJobDeps, work: Work): Promise<string | undefine
     return (await deps.db.write(finishStep, { ...claim, ...done })).next;
   }
   const inputs = inputValues(node, await runValues(deps, work));
-  const { code, hit, reason, parts } = await decideCache(deps, work, inputs);
+  const { hit, reason, parts } = await decideCache(deps, work, inputs);
   if (hit !== undefined) {
     const done = {
       state: 'reused',
@@ -165,7 +165,7 @@ async function advance(deps: StepJobDeps, work: Work): Promise<string | undefine
     return (await deps.db.write(finishStep, { ...claim, ...done })).next;
   }
   const attempt = step.attempt + 1;
-  const outcome = await runAttempt(deps, { ...work, attempt, inputs, code, reason, parts });
+  const outcome = await runAttempt(deps, { ...work, attempt, inputs, reason, parts });
   return outcome === undefined ? undefined : record(deps, work, outcome);
 }
 
@@ -210,7 +210,6 @@ async function runValues(deps: StepJobDeps, work: Work): Promise<Parameters<type
 }
 
 interface CacheDecision {
-  readonly code: string;
   readonly parts: KeyParts;
   readonly hit: Record<string, StepOutput> | undefined;
   readonly reason: string;
@@ -226,7 +225,7 @@ async function decideCache(
   const isProject = node.code === 'project';
   const code = isProject ? await deps.bundles.codeDigest(run.bundle, run.file) : node.code;
   const parts = keyPartsOf(node, { digest: code, version: deps.runnerVersion }, inputs);
-  const ran = (reason: string): CacheDecision => ({ code, parts, hit: undefined, reason });
+  const ran = (reason: string): CacheDecision => ({ parts, hit: undefined, reason });
   if (node.cache === 'never') return ran('ran: it is never reused');
   if (step.failures > 0)
     return ran(`ran: attempt ${step.attempt + 1}, because ${step.problem ?? 'the last one failed'}`);
@@ -239,7 +238,7 @@ async function decideCache(
     .executeTakeFirst();
   if (row !== undefined) {
     const outputs = outputsSchema.parse(JSON.parse(row.outputs));
-    if (await isStored(deps, outputs)) return { code, parts, hit: outputs, reason: reusedReason(parts, row.run) };
+    if (await isStored(deps, outputs)) return { parts, hit: outputs, reason: reusedReason(parts, row.run) };
   }
   const last = await tables
     .selectFrom('pipelines_cache')
@@ -263,7 +262,6 @@ async function isStored(deps: StepJobDeps, outputs: Readonly<Record<string, Step
 interface Attempt extends Work {
   readonly attempt: number;
   readonly inputs: Readonly<Record<string, InputValue>>;
-  readonly code: string;
   readonly reason: string;
   readonly parts: KeyParts;
 }
@@ -282,7 +280,7 @@ async function runAttempt(deps: StepJobDeps, work: Attempt): Promise<Outcome | u
     file: join(project, run.file),
     inputs: z.record(z.string(), InputSchema).parse(work.inputs),
     ...(await locate(work.inputs, deps)),
-    codeDigest: work.code,
+    codeDigest: run.bundle,
     ...(run.commit_id === null ? {} : { commit: run.commit_id }),
     url: deps.url(),
   };
@@ -341,7 +339,9 @@ async function record(deps: StepJobDeps, work: Work, outcome: Outcome): Promise<
     const folder = attemptFolder(deps, claim.run, claim.step, outcome.attempt);
     try {
       const outputs = await outputsOf(deps, node, outcome, folder);
-      return await succeed(deps, work, outputs, trackingRun);
+      const next = await succeed(deps, work, outputs, trackingRun);
+      await tidy(folder);
+      return next;
     } catch (error) {
       if (!(error instanceof SlipwayError) || error.code !== 'step_output_invalid') throw error;
       await deps.db.write(failStep, { ...claim, problem: error.message, retryInMs: undefined, trackingRun });
@@ -353,6 +353,13 @@ async function record(deps: StepJobDeps, work: Work, outcome: Outcome): Promise<
   const retryInMs = failure.isRetryable && !isLast ? delayMs : undefined;
   await deps.db.write(failStep, { ...claim, problem: failure.problem, retryInMs, trackingRun });
   return undefined;
+}
+
+/** After success only what people read stays: the rest is in the object store. */
+async function tidy(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    if (name !== logFile) await rm(join(folder, name), { recursive: true, force: true });
+  }
 }
 
 async function succeed(

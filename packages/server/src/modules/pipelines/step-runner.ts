@@ -5,20 +5,16 @@
  * own copies, wherever the project lies), runs the step, and leaves a result file. Exit code 0 says that there is one.
  */
 import { readFileSync } from 'node:fs';
-import { registerHooks } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { SlipwayError } from '@slipway/contract';
 import type { PipelineDefinition, StepDefinition } from 'slipway';
+import { resolveOwnImports } from '../../platform/own-imports.ts';
 import { createStepContext } from './step-context.ts';
 import { StepTask, taskFile, writeResult } from './step-task.ts';
 import type { StepResult } from './step-task.ts';
 
-const ownNames = /^(?:slipway|zod|@slipway\/[a-z]+)(?:\/.*)?$/;
-registerHooks({
-  resolve: (specifier, context, next) =>
-    ownNames.test(specifier) ? next(specifier, { ...context, parentURL: import.meta.url }) : next(specifier, context),
-});
+resolveOwnImports();
 
 const folder = process.argv[2];
 if (folder === undefined) throw new Error('usage: step-runner.ts <attempt folder>');
@@ -42,8 +38,9 @@ try {
   await context.run.flush();
   result = { outputs: outputsOf(definition, outputs) };
 } catch (error) {
-  context.log(error instanceof Error ? (error.stack ?? error.message) : String(error));
   const message = error instanceof Error ? error.message : String(error);
+  // A refusal says all there is to say; anything else needs the place where it came from.
+  context.log(error instanceof Error && !(error instanceof SlipwayError) ? (error.stack ?? message) : message);
   const isRetryable = error instanceof SlipwayError ? error.retryable : true;
   result = {
     error: { message, ...(error instanceof Error && error.stack ? { stack: error.stack } : {}), isRetryable },

@@ -63,14 +63,15 @@ export async function openPipelines(options: BenchOptions = {}): Promise<Pipelin
   const system = createSystemClock();
   let offset = 0;
   const clock: Clock = { ...system, now: () => system.now() + offset };
-  const log = createLog({ level: 'error', now: clock.now });
+  const log = createLog({ level: 'error', now: () => clock.now() });
   const openDb = options.folder === undefined ? (options.open ?? openTestDb) : openIn(options.folder);
-  const { db, close } = await openDb({
+  const opened = await openDb({
     modules: [jobsStore, pipelinesStore],
     operations: [apply as never, ...(options.operations ?? [])],
     clock,
     log,
   });
+  const { db } = opened;
   const folder = options.folder ?? mkdtempSync(join(tmpdir(), 'slipway-pipelines-'));
   const objects = await createFileObjects({ folder: join(folder, 'objects'), clock, log });
   // In files, so that a server in another process finds them.
@@ -170,7 +171,7 @@ export async function openPipelines(options: BenchOptions = {}): Promise<Pipelin
         await jobs.stop(0);
         pipelines.stop();
       }
-      await close();
+      await opened.close();
       if (options.folder === undefined) rmSync(folder, { recursive: true, force: true });
     },
   };
