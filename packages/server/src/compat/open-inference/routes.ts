@@ -95,6 +95,8 @@ function describeInputs({ columns, usesFeatures }: EndpointInputs) {
   return columns.map(({ name, type }) => ({ name, datatype: type === 'text' ? 'BYTES' : 'FP32', shape: [-1] }));
 }
 
+const jsonType = /^application\/(?:[\w.+-]+\+)?json\b/i;
+
 /**
  * Length of the JSON part when binary tensors follow it; undefined when the whole body is JSON. Throws
  * `media_type_unsupported` when the body is declared to be neither.
@@ -110,10 +112,11 @@ export function readJsonLength(headers: Readonly<Record<string, string | string[
     }
     return Number(declared);
   }
-  const contentType = String(headers['content-type'] ?? '');
-  if (contentType === 'application/json' || /^application\/(?:[\w.+-]+\+)?json\b/i.test(contentType)) return undefined;
+  // tritonclient sends a pure JSON body without a type
+  const contentType = headers['content-type'] ?? 'application/json';
+  if (contentType === 'application/json' || jsonType.test(String(contentType))) return undefined;
   throw new SlipwayError('media_type_unsupported', {
-    contentType: contentType.slice(0, 100),
+    contentType: String(contentType).slice(0, 100),
     operation: 'infer',
     accepted: 'application/json, or application/octet-stream with Inference-Header-Content-Length',
   });
