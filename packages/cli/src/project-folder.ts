@@ -9,12 +9,14 @@ import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import type { BundleFile, ProjectManifest, ResourceDeclaration, SourceCommit } from '@slipway/contract';
 import { Name, SlipwayError } from '@slipway/contract';
+import { resolveOwnImports } from '@slipway/server/own-imports';
 import type { PipelineDefinition } from 'slipway';
 import { collectBundle, describe } from 'slipway';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
 
 const run = promisify(execFile);
+resolveOwnImports();
 
 const declarations = z.record(Name, z.json());
 

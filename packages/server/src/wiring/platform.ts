@@ -13,6 +13,7 @@ import { createSystemClock } from '../platform/clock.ts';
 import type { Db } from '../platform/db/db.ts';
 import { createPostgresDb } from '../platform/db/postgres.ts';
 import { createSqliteDb } from '../platform/db/sqlite.ts';
+import { entryFile } from '../platform/entry.ts';
 import type { Ids } from '../platform/ids.ts';
 import { createIds } from '../platform/ids.ts';
 import { createJobs } from '../platform/jobs/create-jobs.ts';
@@ -100,6 +101,6 @@ export async function createPlatform(config: Config, { clock, log, closers }: Ba
 async function openDb(config: Config, basics: { clock: Clock; log: Log }): Promise<Db> {
   if (config.databaseUrl !== undefined)
     return createPostgresDb({ url: config.databaseUrl, modules: stores, ...basics });
-  const writerEntry = new URL('../writer.ts', import.meta.url);
+  const writerEntry = entryFile(import.meta.url, '../writer');
   return createSqliteDb({ file: join(config.folder, 'slipway.db'), modules: stores, writerEntry, ...basics });
 }

@@ -19,6 +19,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { isPackaged } from '../entry.ts';
 import type { Dialect, StoreModule } from './db.ts';
 import type { SqliteConnection } from './sqlite-connection.ts';
 
@@ -62,9 +63,10 @@ export function listMigrations(modules: readonly StoreModule[], dialect: Dialect
   for (const module of modules) {
     if (seen.has(module.name)) throw new Error(`Two store modules are named "${module.name}"`);
     seen.add(module.name);
-    if (!existsSync(module.migrations)) throw new Error(`The module ${module.name} has no folder ${module.migrations}`);
+    const folder = isPackaged ? join(module.migrations, module.name) : module.migrations;
+    if (!existsSync(folder)) throw new Error(`The module ${module.name} has no folder ${folder}`);
     const numbers = new Set<string>();
-    for (const file of readdirSync(module.migrations).sort()) {
+    for (const file of readdirSync(folder).sort()) {
       if (!file.endsWith('.sql')) continue;
       const parts = /^(\d{4})-[a-z0-9-]+(?:\.(sqlite|postgres))?\.sql$/.exec(file);
       const number = parts?.[1];
@@ -72,7 +74,7 @@ export function listMigrations(modules: readonly StoreModule[], dialect: Dialect
       if (parts?.[2] !== undefined && parts[2] !== dialect) continue;
       if (numbers.has(number)) throw new Error(`Two migrations of ${module.name} have the number ${number}`);
       numbers.add(number);
-      const text = readFileSync(join(module.migrations, file), 'utf8');
+      const text = readFileSync(join(folder, file), 'utf8');
       migrations.push({
         module: module.name,
         name: file.replace(/(\.(sqlite|postgres))?\.sql$/, ''),

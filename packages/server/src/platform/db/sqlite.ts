@@ -8,6 +8,7 @@ import { dirname } from 'node:path';
 import type { Compilable, Kysely } from 'kysely';
 import { SlipwayError } from '@slipway/contract';
 import type { Clock } from '../clock.ts';
+import { entryFile } from '../entry.ts';
 import { ledgerStore } from '../ledger/store.ts';
 import type { Log } from '../log.ts';
 import type { AnyOperation, Db, Operation, StoreModule } from './db.ts';
@@ -105,7 +106,7 @@ export async function createSqliteDb(options: SqliteDbOptions): Promise<SqliteDb
       : createReaderPool({
           file,
           size: options.readers ?? 1,
-          entry: options.readerEntry ?? new URL('./reader.ts', import.meta.url),
+          entry: options.readerEntry ?? entryFile(import.meta.url, './reader'),
           log,
         });
   return assemble({ writer, reading, pool, bells });
