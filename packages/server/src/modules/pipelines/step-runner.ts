@@ -7,7 +7,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { SlipwayError } from '@slipway/contract';
+import type { SlipwayError } from '@slipway/contract';
 import type { PipelineDefinition, StepDefinition } from 'slipway';
 import { resolveOwnImports } from '../../platform/own-imports.ts';
 import { createStepContext } from './step-context.ts';
@@ -40,16 +40,20 @@ try {
 } catch (error) {
   const message = error instanceof Error ? error.message : String(error);
   // A refusal says all there is to say; anything else needs the place where it came from.
-  context.log(error instanceof Error && !(error instanceof SlipwayError) ? (error.stack ?? message) : message);
-  const isRetryable = error instanceof SlipwayError ? error.retryable : true;
-  result = {
-    error: { message, ...(error instanceof Error && error.stack ? { stack: error.stack } : {}), isRetryable },
-  };
+  const refusal = isRefusal(error) ? error : undefined;
+  context.log(error instanceof Error && refusal === undefined ? (error.stack ?? message) : message);
+  const stack = error instanceof Error && error.stack !== undefined ? { stack: error.stack } : {};
+  result = { error: { message, ...stack, isRetryable: refusal?.retryable ?? true } };
 }
 const trackingRun = await close(!('error' in result));
 await writeResult(folder, trackingRun === undefined ? result : { ...result, trackingRun });
 // Whatever the step left open must not keep its process alive.
 process.exit('error' in result ? 1 : 0);
+
+/** By its shape: the project's code may carry another copy of the class. */
+function isRefusal(error: unknown): error is SlipwayError {
+  return error instanceof Error && error.name === 'SlipwayError' && 'retryable' in error;
+}
 
 async function loadStep(wanted: StepTask): Promise<StepDefinition> {
   const exported = (await import(pathToFileURL(wanted.file).href)) as Record<string, unknown>;
