@@ -8,7 +8,7 @@
  * Sums: per lookup, one union of +x rows at `enter`, -x rows at `leave` and probes at `_t`, and one running sum per key over
  * it: the interval rule written out. Ties need no care, since a probe sorts after every row of its instant. Last: rows that
  * become the newest of their key when they enter, joined as of `_t`; with versions, a join over the interval.
- * Cost: about one sort of (events × (1 + windows) + probes) per lookup; events are first cut to the spine's keys and times,
+ * Cost of the running form: about one sort of (events × (1 + windows) + probes) per lookup; events are first cut to the spine's keys and times,
  * so a small spine reads little. Memory: the sort, under DuckDB's limit. Source: field measurements in docs/guides/features.
  */
 import { own } from './definition.ts';
@@ -97,7 +97,14 @@ function rowNameOf(source: SourcePlan): (ref: string) => string {
   return (ref) => (ref === '@event_time' ? 'e' : ref === '@known_at' ? 'k' : name((keys.has(ref) ? 'k_' : 'c_') + ref));
 }
 
+/**
+ * How sums and lasts are found. `running`: one sort of everything, for a spine of about as many rows as the events. `direct`:
+ * a join of each row with the events that count at its instant, for a spine of at most some thousand rows.
+ */
+export type JoinForm = 'running' | 'direct';
+
 interface LookupParts {
+  readonly form: JoinForm;
   readonly plan: Plan;
   readonly lookup: LookupPlan;
   readonly source: SourcePlan;
@@ -109,7 +116,7 @@ interface LookupParts {
 export function compileService(
   plan: Plan,
   service: ServicePlan,
-  options: { readonly relations: Relations; readonly spine: string },
+  options: { readonly relations: Relations; readonly spine: string; readonly form?: JoinForm },
 ): string {
   const used = [...new Set(service.features.flatMap(({ value }) => [...referencesOf(value)]))].filter((ref) =>
     ref.startsWith('#'),
@@ -127,7 +134,14 @@ export function compileService(
     for (const lookup of own) {
       const group = source.groups[lookup.group];
       if (!group) continue;
-      const parts = { plan, lookup, source, group, terms: terms.filter((term) => term.lookup === lookup.index) };
+      const parts = {
+        form: options.form ?? 'running',
+        plan,
+        lookup,
+        source,
+        group,
+        terms: terms.filter((term) => term.lookup === lookup.index),
+      };
       ctes.push(probesSql(parts), ...sumCtes(parts), ...lastCtes(parts));
     }
   }
@@ -190,6 +204,23 @@ function sumCtes(parts: LookupParts): string[] {
   });
   const leave = (widthUs: number): string => `least(e + ${widthUs}, gone)`;
   const at = (make: (cell: number) => string): string => cells.map((cell) => `${make(cell)} AS c${cell}`).join(', ');
+  const events = `e${i} AS MATERIALIZED (SELECT ${keys}, e, enter, gone, ${measured.join(', ')} FROM ${from})`;
+  if (parts.form === 'direct') {
+    const widest = Math.max(...windows.map(({ widthUs }) => widthUs));
+    const columns = windows.flatMap(({ widthUs, cells: own }) =>
+      own.map(({ cell, measure }) => {
+        const counts =
+          widthUs === widest ? `r.m${measure}` : `CASE WHEN q._t < r.e + ${widthUs} THEN r.m${measure} ELSE 0 END`;
+        return `CAST(sum(${counts}) AS BIGINT) AS c${cell}`;
+      }),
+    );
+    const match = group.keys.map((_, k) => `q.q${k} = r.q${k}`).join(' AND ');
+    return [
+      events,
+      `sum${i} AS (SELECT q._row, ${columns.join(', ')} FROM p${i} q JOIN e${i} r
+        ON ${match} AND r.enter <= q._t AND q._t < least(r.e + ${widest}, r.gone) GROUP BY q._row)`,
+    ];
+  }
   const entering = at((cell) => {
     const window = windows.find((candidate) => candidate.cells.some((entry) => entry.cell === cell));
     const entry = window?.cells.find((candidate) => candidate.cell === cell);
@@ -203,7 +234,7 @@ function sumCtes(parts: LookupParts): string[] {
     return `SELECT ${keys}, ${leave(window.widthUs)} AS ts, 0 AS probe, NULL AS _row, ${columns} FROM e${i} WHERE ${leave(window.widthUs)} > enter`;
   });
   return [
-    `e${i} AS MATERIALIZED (SELECT ${keys}, e, enter, gone, ${measured.join(', ')} FROM ${from})`,
+    events,
     `u${i} AS (SELECT ${keys}, enter AS ts, 0 AS probe, NULL AS _row, ${entering} FROM e${i}
       UNION ALL ${leaving.join('\nUNION ALL ')}
       UNION ALL SELECT ${keys}, _t, 1, _row, ${at(() => 'CAST(0 AS BIGINT)')} FROM p${i})`,
@@ -224,16 +255,17 @@ function lastCtes(parts: LookupParts): string[] {
     const values = last.values.map((value, v) => `${rowSql(value)} AS v${v}`).join(', ');
     const names = last.values.map((_, v) => `r.v${v}`).join(', ');
     const where = last.where ? `WHERE ${rowSql(last.where)}` : '';
-    const ranked = `r${id} AS (SELECT ${keys}, e, enter, gone, ${values},
-      row_number() OVER (PARTITION BY ${keys} ORDER BY e, tie NULLS FIRST, pos) AS rank FROM ${from} ${where})`;
-    if (source.versionKey) {
+    if (parts.form === 'direct' || source.versionKey) {
+      const within = Number.isFinite(last.keepUs) ? `AND q._t <= r.e + ${last.keepUs}` : '';
       return [
-        ranked,
+        `r${id} AS (SELECT ${keys}, e, enter, gone, tie, pos, ${values} FROM ${from} ${where})`,
         `last${id} AS (SELECT q._row, q._t - r.e AS age, ${names} FROM p${lookup.index} q JOIN r${id} r
-          ON ${match} AND q._t >= r.enter AND (r.gone IS NULL OR q._t < r.gone)
-          QUALIFY row_number() OVER (PARTITION BY q._row ORDER BY r.rank DESC) = 1)`,
+          ON ${match} AND r.enter <= q._t AND (r.gone IS NULL OR q._t < r.gone) ${within}
+          QUALIFY row_number() OVER (PARTITION BY q._row ORDER BY r.e DESC, r.tie DESC NULLS LAST, r.pos DESC) = 1)`,
       ];
     }
+    const ranked = `r${id} AS (SELECT ${keys}, e, enter, gone, ${values},
+      row_number() OVER (PARTITION BY ${keys} ORDER BY e, tie NULLS FIRST, pos) AS rank FROM ${from} ${where})`;
     return [
       ranked,
       `n${id} AS (SELECT * FROM r${id} QUALIFY rank = max(rank) OVER (PARTITION BY ${keys} ORDER BY enter RANGE UNBOUNDED PRECEDING))`,

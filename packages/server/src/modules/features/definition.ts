@@ -7,7 +7,8 @@
  * later, in `plan.ts`, when the columns of the tables are known.
  */
 import { createHash } from 'node:crypto';
-import { canonicalJson, SlipwayError } from '@slipway/contract';
+import type { SlipwayError } from '@slipway/contract';
+import { canonicalJson } from '@slipway/contract';
 import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
 import { parseDuration, parseExpression, printExpression } from './expression.ts';

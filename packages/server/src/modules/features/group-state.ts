@@ -50,15 +50,20 @@ export function createGroupState(group: GroupPlan): GroupState {
   return state;
 }
 
-/** The composite key: unambiguous because every part but the last carries its length. */
+const longPart = 0xffff;
+
+/** The composite key: unambiguous because it begins with the length of every part but the last, one character each. */
 export function joinKey(parts: readonly KeyValue[]): KeyValue {
   if (parts.length === 1) return parts[0] as KeyValue;
+  let lengths = '';
   let key = '';
-  for (let i = 0; i < parts.length - 1; i++) {
+  for (let i = 0; i < parts.length; i++) {
     const part = String(parts[i]);
-    key += `${part.length}:${part}`;
+    key += part;
+    if (i === parts.length - 1) break;
+    lengths += part.length < longPart ? String.fromCharCode(part.length) : `\uffff${part.length}:`;
   }
-  return key + String(parts[parts.length - 1]);
+  return lengths + key;
 }
 
 /** The slot of a key for one more retained row. */

@@ -350,5 +350,9 @@ async function writeWhole(path: string, bytes: Buffer): Promise<void> {
     throw error;
   }
   const folder = await open(join(path, '..'), 'r');
-  await folder.sync().finally(() => folder.close());
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
 }

@@ -220,11 +220,14 @@ function spineOf({ reads }: Outcome): string {
 /** The newest version known at t of each event, by plain filters; then what a window holds. */
 function bruteCount(
   outcome: Outcome,
-  which: 'plain' | 'versioned',
-  t: number,
-  request: Step & { kind: 'read' },
-  widthUs: number,
+  ask: {
+    readonly which: 'plain' | 'versioned';
+    readonly t: number;
+    readonly request: Step & { kind: 'read' };
+    readonly widthUs: number;
+  },
 ): { n: number; total: number } {
+  const { which, t, request, widthUs } = ask;
   const known = outcome.log[which].filter(({ knownUs }) => knownUs <= t);
   const current =
     which === 'plain'
@@ -257,10 +260,12 @@ test('online, compiled and replayed give the same bits on any stream, and counts
       assert.ok(service);
       const compiled = await bySql(connection, { plan, service, relations, spine });
       assert.deepEqual(differences(outcome.values, compiled, names), { count: 0, first: '' });
+      const direct = await bySql(connection, { plan, service, relations, spine, form: 'direct' });
+      assert.deepEqual(differences(outcome.values, direct, names), { count: 0, first: '' });
       const replayed = await replay({
         engine: createEngine(plan),
         service,
-        connect: analytics.connect,
+        connect: () => analytics.connect(),
         relations,
         spine,
         rowCount: outcome.reads.length,
@@ -272,12 +277,12 @@ test('online, compiled and replayed give the same bits on any stream, and counts
           ['plain', ''],
           ['versioned', 'v_'],
         ] as const) {
-          const short = bruteCount(outcome, which, t, request, 10e6);
+          const short = bruteCount(outcome, { which, t, request, widthUs: 10e6 });
           // A plain row that is corrected by a slow rule still counts from its known instant, which the log holds.
           assert.equal(at(`${prefix}n`), short.n, `${prefix}n at read ${r}`);
           assert.equal(
             at(`${prefix}total`),
-            bruteCount(outcome, which, t, request, 60e6).total,
+            bruteCount(outcome, { which, t, request, widthUs: 60e6 }).total,
             `${prefix}total at read ${r}`,
           );
         }

@@ -253,8 +253,21 @@ function createSourceEngine(plan: Plan, source: SourcePlan): SourceEngine {
     }
   };
 
+  // One object for all rows: the state copies what it keeps.
+  const keys: (KeyValue | null)[] = [];
+  const pending = {
+    eventTimeUs: 0,
+    knownAtUs: 0,
+    tie: 0,
+    position: 0,
+    goneAtUs: 0,
+    keys,
+    versionKey: null as KeyValue | null,
+    isPresent: true,
+  };
+
   const take = (row: Omit<CanonicalRow, 'values'>, isPresent: boolean): void => {
-    const keys: (KeyValue | null)[] = [];
+    keys.length = 0;
     rowEnv.numbers[rowEventTime] = row.eventTimeUs;
     rowEnv.numbers[rowKnownAt] = row.knownAtUs;
     for (let i = 0; i < values.length; i++) {
@@ -265,7 +278,14 @@ function createSourceEngine(plan: Plan, source: SourcePlan): SourceEngine {
       if (i < keyCount) keys.push(typeof value === 'number' && Number.isNaN(value) ? null : value);
     }
     for (let i = 0; i < recordFns.length; i++) record[i] = (recordFns[i] as NumberFn)(rowEnv);
-    state.push({ ...row, keys, isPresent }, record);
+    pending.eventTimeUs = row.eventTimeUs;
+    pending.knownAtUs = row.knownAtUs;
+    pending.tie = row.tie;
+    pending.position = row.position;
+    pending.goneAtUs = row.goneAtUs;
+    pending.versionKey = row.versionKey;
+    pending.isPresent = isPresent;
+    state.push(pending, record);
   };
 
   return {
@@ -413,7 +433,7 @@ function createTerm(term: TermPlan, plan: Plan, states: readonly SourceState[]):
   const { sum, count, scale, smooth, type } = term;
   const { cellCount } = group;
   const cell = (slot: number, index: number): number =>
-    slot < 0 ? 0 : ((state.data.groups[lookup.group]?.cells as Float64Array)[slot * cellCount + index] as number);
+    slot < 0 ? 0 : (state.data.groups[lookup.group]?.cells[slot * cellCount + index] as number);
   if (type === 'int') return (slot) => cell(slot, sum);
   if (count === undefined) return (slot) => cell(slot, sum) / scale;
   if (smooth) {

@@ -1,6 +1,6 @@
 /** Comparing vectors of the two ways: by the compiled statement and by the engine. Equal means equal bits; NaN is null. */
 import type { DuckDBConnection } from '@duckdb/node-api';
-import type { Relations } from './compile-sql.ts';
+import type { JoinForm, Relations } from './compile-sql.ts';
 import { compileService } from './compile-sql.ts';
 import type { Plan, ServicePlan } from './plan.ts';
 
@@ -10,14 +10,17 @@ export interface CompiledInput {
   readonly relations: Relations;
   /** See compile-sql.ts. */
   readonly spine: string;
+  readonly form?: JoinForm;
 }
 
 /** Vectors by the compiled statement, row-major in the order of `_row`. */
 export async function bySql(
   connection: DuckDBConnection,
-  { plan, service, relations, spine }: CompiledInput,
+  { plan, service, form = 'running', relations, spine }: CompiledInput,
 ): Promise<Float64Array> {
-  const columns = (await connection.runAndReadAll(compileService(plan, service, { relations, spine }))).getColumns();
+  const columns = (
+    await connection.runAndReadAll(compileService(plan, service, { relations, spine, form }))
+  ).getColumns();
   const width = service.features.length;
   const rowCount = columns[0]?.length ?? 0;
   const values = new Float64Array(rowCount * width);

@@ -74,13 +74,14 @@ export function createFeed(
   let next = 0;
   let isDone = false;
   let rows = 0;
+  const values: Cell[] = [];
   const numberAt = (column: number): number => {
     const value = columns[column]?.[next];
     return typeof value === 'number' ? value : Number.NaN;
   };
   const take = (): void => {
-    const values = new Array<Cell>(columns.length - leading);
-    for (let v = 0; v < values.length; v++) values[v] = columns[v + leading]?.[next] ?? null;
+    values.length = 0;
+    for (let v = leading; v < columns.length; v++) values.push(columns[v]?.[next] ?? null);
     const row: CanonicalRow = {
       eventTimeUs: numberAt(0),
       knownAtUs: numberAt(1),

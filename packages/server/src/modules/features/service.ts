@@ -42,9 +42,7 @@ export interface FeatureReader {
 
 export interface Datasets {
   /** Throws `not_found`. */
-  resolve(
-    ref: string,
-  ): Promise<{
+  resolve(ref: string): Promise<{
     readonly dataset: string;
     readonly number: number;
     readonly schema: readonly TableColumn[];
@@ -138,8 +136,8 @@ export function createFeatures(deps: FeaturesDeps): Features {
   const stateDeps = (set: string): OnlineStateDeps => ({
     folder: join(deps.folder, set),
     log,
-    now: clock.now,
-    connect: analytics.connect,
+    now: () => clock.now(),
+    connect: () => analytics.connect(),
     resolve,
   });
 
@@ -327,7 +325,13 @@ export function createFeatures(deps: FeaturesDeps): Features {
         sql: sources.get(table)?.sql ?? '',
         isLog: false,
       });
-      const again = await bySql(connection, { plan, service, relations, spine: spineSql(plan, service, predictions) });
+      const again = await bySql(connection, {
+        plan,
+        service,
+        relations,
+        form: 'direct',
+        spine: spineSql(plan, service, predictions),
+      });
       const { rows, cells, different, examples } = compareBits(
         served,
         again,

@@ -142,7 +142,7 @@ export class SourceState {
     return this.#width;
   }
 
-  /** Takes a row. `record` is copied. Its effective known_at must be later than the last `advance`. */
+  /** Takes a row. `row` and `record` are copied. Its effective known_at must be later than the last `advance`. */
   push(row: SourceRow, record: Float64Array): void {
     const { data } = this;
     data.rows++;

@@ -122,7 +122,7 @@ async function build(input: TrainingSetInput, connection: DuckDBConnection): Pro
   });
   const engine = createEngine(plan);
   const spine = 'training_spine';
-  const { values } = await replay({ engine, service, connect: analytics.connect, relations, spine, rowCount });
+  const { values } = await replay({ engine, service, connect: () => analytics.connect(), relations, spine, rowCount });
   const names = service.features.map(({ name }) => name);
   await writeVectors(connection, values, names);
   const labelled = await writeFile(connection, { service, extra: rows.extra, names, outFile: input.outFile });
@@ -130,7 +130,7 @@ async function build(input: TrainingSetInput, connection: DuckDBConnection): Pro
   const again =
     sample.length === 0
       ? new Float64Array(0)
-      : await bySql(connection, { plan, service, relations, spine: 'training_sample' });
+      : await bySql(connection, { plan, service, relations, spine: 'training_sample', form: 'direct' });
   const width = names.length;
   const first = new Float64Array(sample.length * width);
   sample.forEach((row, i) => first.set(values.subarray((row - 1) * width, row * width), i * width));
@@ -210,10 +210,10 @@ async function writeVectors(
       Array.from({ length: count }, (_, i) => BigInt(from + i + 1)),
     );
     for (let f = 0; f < width; f++) {
-      const column = new Array<number | null>(count);
+      const column: (number | null)[] = [];
       for (let i = 0; i < count; i++) {
         const value = values[(from + i) * width + f] as number;
-        column[i] = Number.isNaN(value) ? null : value;
+        column.push(Number.isNaN(value) ? null : value);
       }
       chunk.setColumnValues(f + 1, column);
     }

@@ -4,7 +4,7 @@
  * Every integer node carries its possible range, so that only results that could leave ±(2^53 - 1) are guarded. Constants
  * are folded once here, so that SQL and JavaScript see the same literal.
  */
-import { SlipwayError } from '@slipway/contract';
+import type { SlipwayError } from '@slipway/contract';
 import type { Expression } from './expression.ts';
 import { printExpression } from './expression.ts';
 import type { Env, NumberFn, OperationName, TextFn } from './operations.ts';
