@@ -1,5 +1,5 @@
 /** Suites as applied, and validations: resolve the tables, scan, judge, keep the result. */
-import type { Suite, ValidationRequest, ValidationResult, ValidationSummary } from '@slipway/contract';
+import type { Suite, ValidatedTable, ValidationRequest, ValidationResult, ValidationSummary } from '@slipway/contract';
 import { idToHex, SlipwayError } from '@slipway/contract';
 import type { Analytics } from '../../platform/analytics/analytics.ts';
 import type { Clock } from '../../platform/clock.ts';
@@ -9,6 +9,7 @@ import { decodePageToken, encodePageToken, fingerprintOf } from '../../lib/page-
 import type { Datasets, SelectedDataset } from './ports.ts';
 import type { QualityTables, StoredSuite } from './store.ts';
 import { findValidation, listSuites, listValidations, recordValidation } from './store.ts';
+import type { ParsedSuite } from './suite.ts';
 import { parseSuite } from './suite.ts';
 import type { TableSource } from './validate.ts';
 import { validate } from './validate.ts';
@@ -58,66 +59,77 @@ const sourceOf = (selected: SelectedDataset): TableSource => ({
   files: selected.files.map((f, i) => ({ name: f.name, path: selected.paths[i] ?? '' })),
 });
 
+async function mustFindSuite(db: Db, name: string): Promise<StoredSuite> {
+  const [found] = await listSuites(db.read<QualityTables>(), { name, limit: 1 });
+  if (found) return found;
+  const remedy = 'Declare it under `suites:` in slipway.yaml and apply.';
+  throw new SlipwayError('not_found', { noun: 'expectation suite', name, remedy });
+}
+
+/** A dataset for each table of the suite. Throws `suite_tables_wrong` when the request names others. */
+async function selectTables(
+  datasets: Datasets,
+  suite: ParsedSuite,
+  request: ValidationRequest,
+): Promise<{ table: string; dataset: SelectedDataset }[]> {
+  const expected = suite.tables.map((t) => t.table);
+  const found = Object.keys(request.tables);
+  if (expected.length !== found.length || expected.some((t) => !found.includes(t))) {
+    throw new SlipwayError('suite_tables_wrong', {
+      suite: request.suite,
+      expected: expected.join(', '),
+      found: found.join(', ') || 'none',
+    });
+  }
+  return Promise.all(
+    expected.map(async (table) => {
+      const dataset = await datasets.resolve(request.tables[table] ?? '', { files: request.files });
+      return { table, dataset };
+    }),
+  );
+}
+
+const judgedTable = ({ table, dataset }: { table: string; dataset: SelectedDataset }): ValidatedTable => ({
+  table,
+  dataset: dataset.dataset,
+  versionId: dataset.id,
+  version: dataset.number,
+  digest: dataset.digest,
+  files: dataset.files.map((f) => f.name),
+  rowCount: dataset.rowCount,
+});
+
+async function runValidation(
+  deps: QualityDeps,
+  request: ValidationRequest,
+  caller: { actor: string; signal?: AbortSignal | undefined },
+): Promise<ValidationResult> {
+  const { db, ids, clock, analytics } = deps;
+  const startedAt = clock.monotonic();
+  const stored = await mustFindSuite(db, request.suite);
+  const suite = parseSuite(stored.spec);
+  const selected = await selectTables(deps.datasets, suite, request);
+  const tables = new Map(selected.map(({ table, dataset }) => [table, sourceOf(dataset)]));
+  const results = await validate({ suite, tables, connect: () => analytics.connect(), signal: caller.signal });
+  const failed = results.filter((r) => !r.success && r.severity === 'error').length;
+  return db.write(recordValidation, {
+    id: ids.next('validation'),
+    suite: stored.name,
+    suiteDigest: stored.digest,
+    success: failed === 0,
+    evaluated: results.length,
+    failed,
+    warnings: results.filter((r) => !r.success && r.severity === 'warning').length,
+    datasetVersions: selected.map(judgedTable),
+    elapsedMs: clock.monotonic() - startedAt,
+    createdBy: caller.actor,
+    results,
+  });
+}
+
 export function createQuality(deps: QualityDeps): Quality {
-  const { db, ids, clock, analytics, datasets } = deps;
+  const { db } = deps;
   const tables = () => db.read<QualityTables>();
-
-  const mustFindSuite = async (name: string): Promise<StoredSuite> => {
-    const [found] = await listSuites(tables(), { name, limit: 1 });
-    if (found) return found;
-    const remedy = 'Declare it under `suites:` in slipway.yaml and apply.';
-    throw new SlipwayError('not_found', { noun: 'expectation suite', name, remedy });
-  };
-
-  const run = async (request: ValidationRequest, caller: { actor: string; signal?: AbortSignal | undefined }) => {
-    const startedAt = clock.monotonic();
-    const stored = await mustFindSuite(request.suite);
-    const suite = parseSuite(stored.spec);
-    const expected = suite.tables.map((t) => t.table);
-    const found = Object.keys(request.tables);
-    if (expected.length !== found.length || expected.some((t) => !found.includes(t))) {
-      throw new SlipwayError('suite_tables_wrong', {
-        suite: request.suite,
-        expected: expected.join(', '),
-        found: found.join(', ') || 'none',
-      });
-    }
-    const selected = await Promise.all(
-      expected.map(async (table) => {
-        const dataset = await datasets.resolve(request.tables[table] ?? '', { files: request.files });
-        return { table, dataset };
-      }),
-    );
-    const sources = new Map(selected.map(({ table, dataset }) => [table, sourceOf(dataset)]));
-    const results = await validate({
-      suite,
-      tables: sources,
-      connect: () => analytics.connect(),
-      signal: caller.signal,
-    });
-    const failed = results.filter((r) => !r.success && r.severity === 'error').length;
-    return db.write(recordValidation, {
-      id: ids.next('validation'),
-      suite: stored.name,
-      suiteDigest: stored.digest,
-      success: failed === 0,
-      evaluated: results.length,
-      failed,
-      warnings: results.filter((r) => !r.success && r.severity === 'warning').length,
-      datasetVersions: selected.map(({ table, dataset }) => ({
-        table,
-        dataset: dataset.dataset,
-        versionId: dataset.id,
-        version: dataset.number,
-        digest: dataset.digest,
-        files: dataset.files.map((f) => f.name),
-        rowCount: dataset.rowCount,
-      })),
-      elapsedMs: clock.monotonic() - startedAt,
-      createdBy: caller.actor,
-      results,
-    });
-  };
 
   return {
     listSuites: async ({ limit, pageToken }) => {
@@ -131,8 +143,8 @@ export function createQuality(deps: QualityDeps): Quality {
       const next = found.length > limit ? items.at(-1) : undefined;
       return { items, ...(next === undefined ? {} : { nextPageToken: encodePageToken(fingerprint, [next.name]) }) };
     },
-    getSuite: async (name) => suiteOf(await mustFindSuite(name)),
-    validate: run,
+    getSuite: async (name) => suiteOf(await mustFindSuite(db, name)),
+    validate: (request, caller) => runValidation(deps, request, caller),
     listValidations: async ({ limit, pageToken, suite }) => {
       const fingerprint = fingerprintOf(['validations.list', suite ?? null]);
       const before = pageToken === undefined ? undefined : decodePageToken(pageToken, fingerprint, 1)[0];
