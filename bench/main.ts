@@ -9,12 +9,13 @@ import { parseArgs } from 'node:util';
 import type { BenchEntry } from './entry.ts';
 import { logBatch } from './log-batch.ts';
 import { onlineRead } from './online-read.ts';
+import { predict } from './predict.ts';
 import { entryText, mergeSections } from './report.ts';
 import { start } from './start.ts';
 import { step } from './step.ts';
 import { train } from './train.ts';
 
-const entries: readonly BenchEntry[] = [start, step, logBatch, onlineRead, train];
+const entries: readonly BenchEntry[] = [start, predict, step, logBatch, onlineRead, train];
 const root = join(import.meta.dirname, '..');
 const reportPath = join(root, 'docs', 'generated', 'bench.md');
 
