@@ -3,7 +3,6 @@
  * Inside it, `run(step, inputs)` adds a node and returns references to its outputs; the inputs are references or plain
  * values, checked by the compiler. A reference exists only after its node, so a cycle cannot be written.
  */
-import type { ArtifactKind } from '@slipway/contract';
 import type { Artifact, ArtifactPort, ListPort, ParameterPort, Port, Ports, ValueOf } from './ports.ts';
 import type { StepDefinition } from './step.ts';
 
@@ -151,5 +150,3 @@ function createBuilder(pipelineId: string, nodes: BuiltNode[]): Builder {
   };
   return Object.assign(add, { map, dataset: (ref: string) => refTo<Artifact<'dataset'>>({ dataset: ref }) }) as Builder;
 }
-
-export type { ArtifactKind };

@@ -69,7 +69,7 @@ export interface Pipelines extends PipelineService {
       }
     | undefined
   >;
-  /** Kills what still runs. Call it after `jobs.stop`: the steps run again, or are found finished, after the next start. */
+  /** Kills what still runs, without an outcome: the steps run again, or are found finished, after the next start. */
   stop(): void;
   /** Live objects: what garbage collection must keep. */
   isReferenced(digest: string): Promise<boolean>;
@@ -82,7 +82,7 @@ export function createPipelines(deps: PipelinesDeps): Pipelines {
   const { db, clock, log, objects, jobs } = deps;
   const manifest = (digest: string): ReturnType<BundlePort['manifest']> => deps.bundles.manifest(digest);
   const bundles = createBundles({ folder: join(deps.folder, 'bundles'), objects, manifest });
-  const live = new Set<number>();
+  const live = { groups: new Set<number>(), isStopping: false };
   const stepJob = createStepJob({ ...deps, bundles, graceMs, live });
   const { attemptFolder } = stepJob;
   const tables = db.read<PipelinesTables>();
@@ -110,7 +110,8 @@ export function createPipelines(deps: PipelinesDeps): Pipelines {
     attemptFolder,
     stop: () => {
       sweeper.stop();
-      for (const pid of live) killGroup(pid, 'SIGKILL');
+      live.isStopping = true;
+      for (const pid of live.groups) killGroup(pid, 'SIGKILL');
     },
     findStep: async (run, step) => {
       const row = await tables

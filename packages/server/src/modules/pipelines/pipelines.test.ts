@@ -279,3 +279,29 @@ export default pipeline({ id: 'long' }, (_, run) => {
     assert(pid !== undefined && !isAlive(pid), 'the first process is gone');
   },
 );
+
+onBoth(
+  'a server that stops gives its steps back: they run again after the next start, and nothing has failed',
+  async (bench) => {
+    const file = join(bench.folder, 'go-on');
+    await bench.declare({
+      'pipeline.ts': `
+import { pipeline, shellStep } from 'slipway';
+export default pipeline({ id: 'long' }, (_, run) => {
+  run(shellStep({ id: 'long', cache: 'never', argv: ['/bin/sh', '-c', 'echo $$; test -e ${file} || sleep 60'] }), {});
+});`,
+    });
+    const first = bench.start();
+    const { id } = await first.pipelines.start('long', { params: {}, actor: 'owner' });
+    const [pid] = (await logged(join(first.pipelines.attemptFolder(id, 'long', 1), 'log.txt'), 1)).map(Number);
+    first.pipelines.stop();
+    await first.jobs.stop(1000);
+    assert(pid !== undefined && !isAlive(pid));
+    assert.equal((await first.pipelines.getRun(id)).steps[0]?.state, 'running');
+    writeFileSync(file, '');
+    const next = bench.start();
+    bench.shift(60_000);
+    const run = await bench.ended(next, id);
+    assert.equal(run.state, 'succeeded', JSON.stringify(run.steps, null, 1));
+  },
+);

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import type { Db } from '../../platform/db/db.ts';
 import type { Ids } from '../../platform/ids.ts';
 import type { Jobs } from '../../platform/jobs/jobs.ts';
-import { digestOf, datasetRefs, parseParams, stepsBefore, withDependents } from './graph.ts';
+import { datasetRefs, parseParams, stepsBefore, withDependents } from './graph.ts';
 import type { BundlePort, DatasetPort } from './ports.ts';
 import { findProgress, pipelineOf, runOf, stepOf } from './read.ts';
 import type { PipelinesTables, RunRow, StepRow } from './rows.ts';
@@ -255,5 +255,3 @@ function pageOf<Row, T>(
   const more = rows.length > limit && last !== undefined ? { nextPageToken: key(last) } : {};
   return { items: items.map(shape), ...more };
 }
-
-export { digestOf };

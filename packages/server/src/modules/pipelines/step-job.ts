@@ -52,8 +52,8 @@ export interface StepJobDeps {
   readonly runnerVersion: string;
   /** From SIGTERM to SIGKILL, milliseconds. */
   readonly graceMs: number;
-  /** Process groups that are alive. */
-  readonly live: Set<number>;
+  /** Process groups that are alive, and whether the server is ending them because it stops. */
+  readonly live: { readonly groups: Set<number>; isStopping: boolean };
 }
 
 interface Work {
@@ -114,6 +114,7 @@ export function createStepJob(deps: StepJobDeps): StepJob {
     attemptFolder: (run, step, attempt) => attemptFolder(deps, run, step, attempt),
     run: async (context) => {
       const payload = payloadSchema.parse(context.payload);
+      if (deps.live.isStopping) throw new SlipwayError('shutting_down');
       let next: string | undefined = payload.step;
       while (next !== undefined) {
         const claim: Claim = { run: payload.run, step: next, jobId: context.jobId, fence: context.fence };
@@ -303,7 +304,7 @@ async function runAttempt(deps: StepJobDeps, work: Attempt): Promise<Outcome | u
       logFile: join(folder, logFile),
       timeoutMs: node.timeoutMs,
       graceMs: deps.graceMs,
-      live: deps.live,
+      live: deps.live.groups,
       signal: work.signal,
       admit: async ({ pid, started }) => {
         const begin = { pid, pidStarted: started, timeoutMs: node.timeoutMs, reason: work.reason, parts: work.parts };
@@ -402,7 +403,8 @@ interface Failure {
 async function failureOf(deps: StepJobDeps, work: Work, outcome: Outcome): Promise<Failure | undefined> {
   const { end, result } = outcome;
   const { node } = work;
-  if (end.end === 'aborted' || end.end === 'refused') {
+  const isEndedByStop = end.end === 'signal' && deps.live.isStopping;
+  if (end.end === 'aborted' || end.end === 'refused' || isEndedByStop) {
     const state = await stateOf(deps, work.claim);
     // Not cancelled by anybody: the server stops or the lease is lost, and the next job run begins again.
     if (state !== 'cancelling') throw new SlipwayError('shutting_down');
