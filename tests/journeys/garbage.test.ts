@@ -109,7 +109,7 @@ function requestFor(route: Route, random: () => number): { readonly path: string
   const query =
     route.query === undefined
       ? ''
-      : `?${new URLSearchParams(Object.entries((near(jsonSchema(route.query), random) ?? {}) as object).map(([k, v]) => [k, String(v).slice(0, 500)]))}`;
+      : `?${new URLSearchParams(Object.entries((near(jsonSchema(route.query), random) ?? {}) as object).map(([k, v]): [string, string] => [k, String(v).slice(0, 500)]))}`;
   const init: RequestInit = { method: route.method };
   if (route.body === 'bytes') init.body = Buffer.from('not a file of any kind');
   else if (route.body !== undefined) {

@@ -79,10 +79,16 @@ async function build(config: Config, basics: Basics): Promise<SlipwayServer> {
     url,
     port,
     stop: async (graceMs) => {
-      await http.close(graceMs);
-      await jobs.stop(graceMs);
-      await ledger.stop();
-      await closers.closeAll();
+      // Background timers do not keep the process alive; until everything is closed, this one does.
+      const hold = setInterval(() => undefined, 60_000);
+      try {
+        await http.close(graceMs);
+        await jobs.stop(graceMs);
+        await ledger.stop();
+        await closers.closeAll();
+      } finally {
+        clearInterval(hold);
+      }
     },
   };
 }

@@ -11,8 +11,8 @@ import { drawReason } from '../commands/why.ts';
 import { paint } from '../output.ts';
 import type { Narrator } from './narrator.ts';
 import { createNarrator } from './narrator.ts';
-import type { Flight, History, ReplayState, ReplayStats } from './replay.ts';
-import { createReplayState, readHistory } from './replay.ts';
+import type { Feed, Flight, History, ReplayState, ReplayStats } from './replay.ts';
+import { createReplayState, feedsOf, readHistory } from './replay.ts';
 import type { Scene } from './stages.ts';
 import {
   addMonths,
@@ -104,23 +104,24 @@ async function play(scene: Scene, folder: string): Promise<void> {
   await trainStages(scene);
   await narrator.stage('deploy', (live) => deployStage(scene, april, live));
 
-  const history = await readHistory(join(scene.project, 'data'), [1, 2, 3, 4, 5, 6]);
+  const history = await readHistory(join(scene.project, 'data'), [1, 2, 3, 4, 5, 6], { at: april, day: '2013-04-01' });
+  const past: Past = { history, feeds: feedsOf(history) };
   const state = createReplayState(april - 24 * hourMs);
-  const aprilStats = await serveApril(scene, history, state);
-  const decayed = await watchDecay(scene, history, state);
-  const promoted = await rollOut(scene, history, state, decayed);
-  await confirmInJune(scene, history, state, promoted);
-  await harm(scene, history, state);
+  const aprilStats = await serveApril(scene, past, state);
+  const decayed = await watchDecay(scene, past, state);
+  const promoted = await rollOut(scene, past, state, decayed);
+  await confirmInJune(scene, past, state, promoted);
+  await harm(scene, past, state);
   await explain(scene, folder, aprilStats);
 }
 
-async function serveApril(scene: Scene, history: History, state: ReplayState): Promise<ReplayStats> {
+async function serveApril(scene: Scene, past: Past, state: ReplayState): Promise<ReplayStats> {
   const { narrator } = scene;
   let stats: ReplayStats | undefined;
   await narrator.stage('serve', async (live) => {
     stats = await replayMonth(
       scene,
-      { history, state, from: april, to: lastWeekEnd + 25 * hourMs, wants: everyNth(5, 2) },
+      { ...past, state, from: april, to: lastWeekEnd + 25 * hourMs, wants: everyNth(5, 2) },
       live,
     );
     return { sentence: replaySentence('April, one flight in five', stats), figures: replayFigures(stats) };
@@ -133,6 +134,12 @@ async function serveApril(scene: Scene, history: History, state: ReplayState): P
   return stats;
 }
 
+/** What is replayed, and in which order each source learns it. */
+interface Past {
+  readonly history: History;
+  readonly feeds: readonly Feed[];
+}
+
 interface Decayed {
   readonly run: string;
   readonly rollout: string | undefined;
@@ -140,7 +147,7 @@ interface Decayed {
 }
 
 /** Labels come in; the monitor finds the decay; a policy retrains. The rest of April goes on being served meanwhile. */
-async function watchDecay(scene: Scene, history: History, state: ReplayState): Promise<Decayed> {
+async function watchDecay(scene: Scene, past: Past, state: ReplayState): Promise<Decayed> {
   const { narrator } = scene;
   await narrator.stage('monitor', async () => {
     await deliverLabels(scene, state, lastWeekEnd + 24 * hourMs);
@@ -155,7 +162,7 @@ async function watchDecay(scene: Scene, history: History, state: ReplayState): P
   await narrator.stage('serve', async (live) => {
     const stats = await replayMonth(
       scene,
-      { history, state, from: lastWeekEnd + 25 * hourMs, to: may, wants: () => false },
+      { ...past, state, from: lastWeekEnd + 25 * hourMs, to: may, wants: () => false },
       live,
     );
     return {
@@ -172,7 +179,7 @@ interface Promoted {
   readonly isPromoted: boolean;
 }
 
-async function rollOut(scene: Scene, history: History, state: ReplayState, decayed: Decayed): Promise<Promoted> {
+async function rollOut(scene: Scene, past: Past, state: ReplayState, decayed: Decayed): Promise<Promoted> {
   const { client, narrator } = scene;
   const id = decayed.rollout;
   if (id === undefined) {
@@ -180,7 +187,7 @@ async function rollOut(scene: Scene, history: History, state: ReplayState, decay
     return { champion: 1, challenger: 1, isPromoted: false };
   }
   return narrator.stage('rollout', async (live) => {
-    const stats = await replayMonth(scene, { history, state, from: may, to: june, wants: everyNth(6, 2) }, live);
+    const stats = await replayMonth(scene, { ...past, state, from: may, to: june, wants: everyNth(6, 2) }, live);
     await addMonths(scene, [5], live);
     await deliverLabels(scene, state, june);
     const rollout = await settledRollout(client, id, 5000);
@@ -206,9 +213,9 @@ async function rollOut(scene: Scene, history: History, state: ReplayState, decay
   });
 }
 
-async function confirmInJune(scene: Scene, history: History, state: ReplayState, promoted: Promoted): Promise<void> {
+async function confirmInJune(scene: Scene, past: Past, state: ReplayState, promoted: Promoted): Promise<void> {
   await scene.narrator.stage<Readonly<Record<string, unknown>>>('confirm', async (live) => {
-    const stats = await replayMonth(scene, { history, state, from: june, to: midJune, wants: everyNth(5, 0) }, live);
+    const stats = await replayMonth(scene, { ...past, state, from: june, to: midJune, wants: everyNth(5, 0) }, live);
     await deliverLabels(scene, state, midJune);
     if (promoted.champion === promoted.challenger)
       return {
@@ -231,7 +238,7 @@ async function confirmInJune(scene: Scene, history: History, state: ReplayState,
 }
 
 /** A version that is fine offline, and is served features in another unit: it must stop by itself. */
-async function harm(scene: Scene, history: History, state: ReplayState): Promise<void> {
+async function harm(scene: Scene, past: Past, state: ReplayState): Promise<void> {
   const { client, narrator } = scene;
   const version = await narrator.stage('harmful', async (live) => {
     const started = await client.pipelines.run({
@@ -262,7 +269,7 @@ async function harm(scene: Scene, history: History, state: ReplayState): Promise
     const stats = await replayMonth(
       scene,
       {
-        history,
+        ...past,
         state,
         from: midJune,
         to: july,

@@ -32,6 +32,8 @@ export interface Flight {
 type WeatherRow = Readonly<Record<string, string | number | null>> & { readonly time_hour: number };
 
 export interface History {
+  /** The feature state holds what was known up to this instant of the flights before this local day (`2013-04-01`). */
+  readonly filledUntil: { readonly at: number; readonly day: string };
   /** By scheduled departure. */
   readonly flights: readonly Flight[];
   readonly weather: readonly WeatherRow[];
@@ -41,7 +43,11 @@ const hourMs = 3_600_000;
 /** Predictions are asked for this long before the scheduled departure. */
 export const leadMs: number = 2 * hourMs;
 
-export async function readHistory(dataFolder: string, months: readonly number[]): Promise<History> {
+export async function readHistory(
+  dataFolder: string,
+  months: readonly number[],
+  filledUntil: History['filledUntil'],
+): Promise<History> {
   const analytics = createAnalytics({ memoryLimit: '1GB', threads: 2, tempFolder: '/tmp' });
   const files = (table: string): string =>
     `read_parquet([${months.map((m) => sqlText(join(dataFolder, table, `2013-${String(m).padStart(2, '0')}.parquet`))).join(', ')}])`;
@@ -53,7 +59,7 @@ export async function readHistory(dataFolder: string, months: readonly number[])
       from ${files('flights')} order by id`);
     const weather = await analytics.rows<WeatherRow>(`
       select origin, epoch_ms(time_hour)::double as time_hour, temp, humid, wind_speed, wind_gust, wind_dir, precip, pressure, visib from ${files('weather')} order by time_hour, origin`);
-    return { flights, weather };
+    return { flights, weather, filledUntil };
   } finally {
     await analytics[Symbol.asyncDispose]();
   }
@@ -61,7 +67,7 @@ export async function readHistory(dataFolder: string, months: readonly number[])
 
 type Row = Readonly<Record<string, string | number | null>>;
 
-interface Feed {
+export interface Feed {
   readonly source: string;
   /** Sorted by instant. */
   readonly rows: readonly { readonly at: number; readonly row: Row }[];
@@ -76,36 +82,44 @@ const legOf = (f: Flight): Row => ({
   sched_dep_utc: f.schedAt,
 });
 
-function feedsOf({ flights, weather }: History): Feed[] {
+/**
+ * What each source learns, and when. Of the months that the feature state was filled from, only what came later than that is
+ * sent: a flight of March that lands in April is news, its departure is not.
+ */
+export function feedsOf({ flights, weather, filledUntil }: History): Feed[] {
+  const isNews = (at: number, flightId?: string): boolean => at > filledUntil.at || (flightId ?? '') >= filledUntil.day;
+  const isNewDay = (f: Flight): boolean => f.flightId >= filledUntil.day;
+  const later = <T>(
+    items: readonly T[],
+    of: (item: T) => { at: number; row: Row } | undefined,
+    isNew: (item: T) => boolean,
+  ) =>
+    items.flatMap((item) => {
+      const event = of(item);
+      return event !== undefined && (event.at > filledUntil.at || isNew(item)) ? [event] : [];
+    });
   const feed = (source: string, rows: { at: number; row: Row }[]): Feed => ({
     source,
     rows: rows.sort((a, b) => a.at - b.at),
   });
+  const published = (f: Flight) => ({
+    at: f.schedAt - 24 * hourMs,
+    row: { origin: f.origin, time_hour: f.hourAt, sched_dep_utc: f.schedAt },
+  });
+  const departed = (f: Flight) =>
+    f.depAt === null
+      ? undefined
+      : { at: f.depAt, row: { ...legOf(f), dep_utc: f.depAt, dep_delay: f.depDelay, sched_block: f.block } };
+  const arrived = (f: Flight) =>
+    f.arrAt === null ? undefined : { at: f.arrAt, row: { ...legOf(f), arr_utc: f.arrAt, arr_delay: f.arrDelay } };
+  const observed = (w: WeatherRow) => ({ at: w.time_hour + hourMs, row: w });
   return [
-    feed(
-      'timetable',
-      flights.map((f) => ({
-        at: f.schedAt - 24 * hourMs,
-        row: { origin: f.origin, time_hour: f.hourAt, sched_dep_utc: f.schedAt },
-      })),
-    ),
-    feed(
-      'departures',
-      flights.flatMap((f) =>
-        f.depAt === null
-          ? []
-          : [{ at: f.depAt, row: { ...legOf(f), dep_utc: f.depAt, dep_delay: f.depDelay, sched_block: f.block } }],
-      ),
-    ),
-    feed(
-      'arrivals',
-      flights.flatMap((f) =>
-        f.arrAt === null ? [] : [{ at: f.arrAt, row: { ...legOf(f), arr_utc: f.arrAt, arr_delay: f.arrDelay } }],
-      ),
-    ),
+    feed('timetable', later(flights, published, isNewDay)),
+    feed('departures', later(flights, departed, isNewDay)),
+    feed('arrivals', later(flights, arrived, isNewDay)),
     feed(
       'weather',
-      weather.map((w) => ({ at: w.time_hour + hourMs, row: w })),
+      later(weather, observed, () => false),
     ),
   ];
 }
@@ -134,6 +148,7 @@ export interface ReplayOptions {
   readonly endpoint: string;
   readonly featureSet: string;
   readonly history: History;
+  readonly feeds: readonly Feed[];
   /** Requests are made for t in [from, to). */
   readonly from: number;
   readonly to: number;
@@ -154,7 +169,7 @@ export function createReplayState(sentUntil: number): ReplayState {
 }
 
 export async function replay(options: ReplayOptions, state: ReplayState): Promise<ReplayStats> {
-  const feeds = feedsOf(options.history);
+  const feeds = options.feeds;
   const byId = [...options.history.flights].filter(
     (f) => f.schedAt - leadMs >= options.from && f.schedAt - leadMs < options.to && options.wants(f),
   );

@@ -7,7 +7,7 @@ import { applyFolder } from '../commands/project.ts';
 import { count, seconds, shortDigest } from '../output.ts';
 import { readProjectFolder } from '../project-folder.ts';
 import type { Narrator, Told } from './narrator.ts';
-import type { Flight, History, ReplayState, ReplayStats } from './replay.ts';
+import type { Feed, Flight, History, ReplayState, ReplayStats } from './replay.ts';
 import { replay, sendLabels } from './replay.ts';
 import { followRun, stepSeconds, waitForRollout, waitForRun } from './waiting.ts';
 
@@ -162,7 +162,11 @@ export async function trainStages(scene: Scene): Promise<PipelineRunDetail> {
   });
   await narrator.stage('features', async (live) => {
     const run = await until('split-by-time', live);
-    const rows = artifactMeta(run, 'labelled-flights', 'rows') as unknown as RowsFacts;
+    // What the ready-made step says of its own outputs.
+    const rows = {
+      ...artifactMeta(run, 'labelled-flights', 'rows'),
+      ...artifactMeta(run, 'labelled-flights', 'report'),
+    } as unknown as RowsFacts;
     const { parity } = rows;
     return {
       sentence: `${count(rows.rowCount, 'row')} x ${rows.features.length} features as of two hours before departure; ${count(parity.cells, 'cell')} computed a second time by the other way: ${parity.different} differ (${stepSeconds(run, 'labelled-flights')})`,
@@ -223,6 +227,7 @@ export async function deployStage(scene: Scene, until: number, live: Live) {
 
 export interface MonthOptions {
   readonly history: History;
+  readonly feeds: readonly Feed[];
   readonly state: ReplayState;
   readonly from: number;
   readonly to: number;

@@ -28,6 +28,9 @@ export const inferOutputs = [
 
 type OutputName = (typeof inferOutputs)[number]['name'];
 
+const allJson = inferOutputs.map(({ name }) => ({ name, isBinary: false }));
+const allBinary = inferOutputs.map(({ name }) => ({ name, isBinary: true }));
+
 export interface InferRequest {
   readonly id: string | undefined;
   readonly instances: readonly Instance[];
@@ -66,11 +69,10 @@ export function parseInfer(body: InferBody, inputs: EndpointInputs): InferReques
   if (limits.tail.left > 0) throw refuse(operation, `${limits.tail.left} bytes of binary data belong to no tensor`);
   const at = eventTime(parameters?.['at']);
   const rows = isWide(tensors, inputs) ? wideRows(tensors[0], inputs) : namedRows(tensors, inputs);
-  const routing = id === undefined || id === '' ? {} : { id };
-  const time = at === undefined ? {} : { at };
+  const routingId = id === '' ? undefined : id;
   return {
     id,
-    instances: rows.map((row) => ({ inputs: row, ...routing, ...time })),
+    instances: rows.map((row) => ({ id: routingId, at, inputs: row })),
     outputs: parseOutputs(json['outputs'], parameters?.['binary_data_output'] === true),
   };
 }
@@ -106,15 +108,15 @@ function wideRows(tensor: Tensor | undefined, { columns }: EndpointInputs): Row[
       `inputs[0] has ${tensor.width} columns; the model takes ${columns.length}: ${names.slice(0, 500)}`,
     );
   }
-  columns.forEach((column) => checkType(tensor, column.type, 'inputs[0]', column.name));
-  return Array.from({ length: tensor.rows }, (_, row) => {
+  for (const column of columns) checkType(tensor, column.type, 'inputs[0]', column.name);
+  const rows: Row[] = [];
+  for (let row = 0; row < tensor.rows; row++) {
     const values: Row = {};
-    for (let k = 0; k < columns.length; k++) {
-      const name = columns[k]?.name;
-      if (name !== undefined) values[name] = tensor.data[row * tensor.width + k] ?? null;
-    }
-    return values;
-  });
+    let at = row * tensor.width;
+    for (const column of columns) values[column.name] = tensor.data[at++] ?? null;
+    rows.push(values);
+  }
+  return rows;
 }
 
 function checkType(tensor: Tensor, type: 'number' | 'text', place: string, column: string): void {
@@ -155,7 +157,7 @@ function namedRows(tensors: readonly Tensor[], inputs: EndpointInputs): Row[] {
 }
 
 function parseOutputs(list: unknown, isBinaryByDefault: boolean): InferRequest['outputs'] {
-  if (list === undefined) return inferOutputs.map(({ name }) => ({ name, isBinary: isBinaryByDefault }));
+  if (list === undefined) return isBinaryByDefault ? allBinary : allJson;
   if (!Array.isArray(list) || list.length > TENSORS_MAX)
     throw refuse(operation, `outputs is ${show(list)}; it must be a list`);
   return list.map((wanted: unknown, i) => {

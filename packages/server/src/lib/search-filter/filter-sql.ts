@@ -16,9 +16,13 @@ export function inList(
   column: RawBuilder<unknown>,
   values: readonly string[] | readonly number[],
 ): RawBuilder<boolean> {
-  if (dialect === 'sqlite') return sql`${column} in (select value from json_each(${JSON.stringify(values)}))`;
-  const type = sql.raw(typeof values[0] === 'number' ? 'bigint[]' : 'text[]');
-  return sql`${column} = any(${[...values]}::${type})`;
+  const json = JSON.stringify(values);
+  if (dialect === 'sqlite') return sql`${column} in (select value from json_each(${json}))`;
+  // The type of an empty list is not known, and nothing is in it.
+  if (values.length === 0) return sql`false`;
+  const type = sql.raw(typeof values[0] === 'number' ? 'bigint' : 'text');
+  // An array is computed once and looked up by index; a plain subquery may become a scan with a hash.
+  return sql`${column} = any(array(select value::${type} from json_array_elements_text(${json}::json)))`;
 }
 
 /** What a comparison's refusal is reported with. */
@@ -48,7 +52,10 @@ export function numberCondition(source: FilterSource, comparison: Comparison, co
   const { test, key } = comparison;
   if (!('value' in test) || typeof test.value !== 'number' || test.op === 'like' || test.op === 'ilike')
     return refuse(source, comparison, `"${key}" is a number: compare it with =, !=, <, <=, > or >= and a bare number`);
-  return compared(column, test.op, test.value);
+  // PostgreSQL would read 0.5 as the type of the column, which may be an integer.
+  return source.dialect === 'postgres'
+    ? sql`${column} ${operators[test.op]} ${test.value}::float8`
+    : compared(column, test.op, test.value);
 }
 
 /** GLOB is SQLite's case-sensitive LIKE. */

@@ -23,7 +23,7 @@ import { bySql, compareBits } from './parity.ts';
 import type { Plan, ServicePlan, TableColumn } from './plan.ts';
 import { createPlan } from './plan.ts';
 import type { FeaturesTables, StoredSet } from './store.ts';
-import { listSets, recordBackfill } from './store.ts';
+import { listDigests, listSets, recordBackfill } from './store.ts';
 import { sqlType } from './compile-sql.ts';
 import { parseNumber, parseText, valueRules } from './values.ts';
 import { createZone } from './zone.ts';
@@ -109,7 +109,7 @@ export interface Features {
 /** One declared set in this process. */
 interface Runtime {
   readonly stored: StoredSet;
-  readonly digests: ReadonlyMap<string, string>;
+  readonly services: ReadonlyMap<string, { readonly digest: string; readonly names: readonly string[] }>;
   status: 'empty' | 'filling' | 'ready' | 'failed';
   problem: string | undefined;
   state: OnlineState | undefined;
@@ -143,13 +143,13 @@ export function createFeatures(deps: FeaturesDeps): Features {
 
   const load = async (stored: StoredSet): Promise<Runtime> => {
     const zone = createZone(stored.definition.time.zone);
-    const digests = new Map(
-      Object.keys(stored.definition.services).map((name) => [
-        name,
-        serviceDigest(stored.definition, name, zone.digest),
-      ]),
+    const services = new Map(
+      Object.entries(stored.definition.services).map(([name, { features }]) => {
+        const names = features.map((path) => path.slice(path.indexOf('.') + 1));
+        return [name, { digest: serviceDigest(stored.definition, name, zone.digest), names }];
+      }),
     );
-    const runtime: Runtime = { stored, digests, status: 'empty', problem: undefined, state: undefined };
+    const runtime: Runtime = { stored, services, status: 'empty', problem: undefined, state: undefined };
     try {
       await removeOldGenerations(join(deps.folder, stored.name));
       runtime.state = await openOnlineState(stored.definition, stateDeps(stored.name));
@@ -164,16 +164,18 @@ export function createFeatures(deps: FeaturesDeps): Features {
 
   const refreshOnce = async (): Promise<void> => {
     // All sets at once: a workspace has few, and each is a file of a project.
-    const declared = await listSets(tables(), { limit: 1000 });
+    const declared = await listDigests(tables());
     const names = new Set(declared.map(({ name }) => name));
     for (const [name, runtime] of runtimes) {
       if (names.has(name) || runtime.status === 'filling') continue;
       runtimes.delete(name);
       await runtime.state?.close();
     }
-    for (const stored of declared) {
-      const runtime = runtimes.get(stored.name);
-      if (runtime?.stored.digest === stored.digest || runtime?.status === 'filling') continue;
+    for (const { name, digest } of declared) {
+      const runtime = runtimes.get(name);
+      if (runtime?.stored.digest === digest || runtime?.status === 'filling') continue;
+      const [stored] = await listSets(tables(), { name, limit: 1 });
+      if (!stored) continue;
       // Until the new one stands, reads go on and pushes wait.
       if (runtime) runtime.status = 'filling';
       await runtime?.state?.close();
@@ -215,10 +217,13 @@ export function createFeatures(deps: FeaturesDeps): Features {
     const { status, problem = 'nothing was backfilled or pushed' } = runtime;
     throw new SlipwayError('feature_state_empty', { set: runtime.stored.name, status, problem });
   };
-  const serviceOf = (runtime: Runtime, service: string): string => {
-    const digest = runtime.digests.get(service);
-    if (digest !== undefined) return digest;
-    const remedy = `Services of feature set ${runtime.stored.name}: ${[...runtime.digests.keys()].join(', ')}.`;
+  const serviceOf = (
+    runtime: Runtime,
+    service: string,
+  ): { readonly digest: string; readonly names: readonly string[] } => {
+    const found = runtime.services.get(service);
+    if (found) return found;
+    const remedy = `Services of feature set ${runtime.stored.name}: ${[...runtime.services.keys()].join(', ')}.`;
     throw new SlipwayError('not_found', { noun: 'feature service', name: service, remedy });
   };
 
@@ -285,7 +290,7 @@ export function createFeatures(deps: FeaturesDeps): Features {
 
   const read: Features['read'] = async ({ set, service, at = clock.now(), keys, request }) => {
     const runtime = await runtimeOf(set);
-    const digest = serviceOf(runtime, service);
+    const { digest } = serviceOf(runtime, service);
     const reader = readyState(runtime).engine.reader(service);
     const known = new Set(reader.inputs.map(({ name }) => name));
     const inputs = { ...keys, ...request };
@@ -352,12 +357,10 @@ export function createFeatures(deps: FeaturesDeps): Features {
     serviceOf(current(), service);
     return {
       get digest() {
-        return serviceOf(current(), service);
+        return serviceOf(current(), service).digest;
       },
       get names() {
-        return (own(current().stored.definition.services, service)?.features ?? []).map((path) =>
-          path.slice(path.indexOf('.') + 1),
-        );
+        return serviceOf(current(), service).names;
       },
       read: (atMs, inputs, out, offset) => {
         readyState(current())
@@ -428,11 +431,11 @@ function stateOf({ status, problem, state }: Runtime): FeatureState {
 }
 
 function describeSet(runtime: Runtime): FeatureSet {
-  const { stored, digests } = runtime;
+  const { stored } = runtime;
   const { definition } = stored;
   const services = Object.entries(definition.services).map(([name, service]) => ({
     name,
-    digest: digests.get(name) ?? '',
+    digest: runtime.services.get(name)?.digest ?? '',
     features: service.features.map((path) => {
       const [view = '', feature = ''] = path.split('.');
       const { features, source } = own(definition.views, view) ?? { features: {}, source: undefined };

@@ -52,6 +52,16 @@ export async function listSets(
   }));
 }
 
+/** Name and digest of every declared set: cheap enough to be asked after each commit. */
+export async function listDigests(tables: Kysely<FeaturesTables>): Promise<{ name: string; digest: string }[]> {
+  return tables
+    .selectFrom('features_set')
+    .select(['name', 'digest'])
+    .where('project', 'is not', null)
+    .orderBy('name')
+    .execute();
+}
+
 async function saveSet(trx: Trx, change: { definition: Definition; project: string; actor: string }): Promise<void> {
   const { definition, project, actor } = change;
   const digest = definitionDigest(definition);

@@ -40,7 +40,7 @@ export function systemBinding(deps: SystemDeps): Binding {
   let openApi: string | undefined;
   return bind(systemRoutes, {
     'server.info': async (_request, caller) => ({
-      product: 'slipway',
+      product: 'slipway' as const,
       version: deps.version,
       startedAt: deps.startedAt,
       database: deps.dialect,

@@ -1,4 +1,3 @@
-import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type { Run } from '@slipway/contract';
@@ -6,9 +5,12 @@ import type { Filter } from '../../lib/search-filter/search-filter.ts';
 import { parseFilter } from '../../lib/search-filter/search-filter.ts';
 import { runLanguage } from './conditions.ts';
 import type { TrackingBench } from './testing.ts';
-import { openTracking } from './testing.ts';
+import { dbTest, eachDatabase } from '../../platform/db/testing.ts';
+import { trackingStore } from './store.ts';
+import { trackingBench } from './testing.ts';
 
 const actor = 'owner';
+const options = { modules: [trackingStore] };
 
 async function fill(bench: TrackingBench, seed: number, count: number): Promise<string[]> {
   const { tracking } = bench;
@@ -141,43 +143,56 @@ const orders = fc.constantFrom<readonly string[]>(
   ['metrics.loss desc', 'startedAt'],
 );
 
-test('search equals a plain reading of the language, and pages neither repeat nor lose a run', async () => {
-  await using bench = await openTracking();
-  const { tracking } = bench;
-  const [a] = await fill(bench, 7, 120);
-  const everything = (await tracking.searchRuns({ limit: 1000, lifecycle: 'all' })).items;
-  assert.equal(everything.length, 120);
-  await fc.assert(
-    fc.asyncProperty(
-      filterText,
-      orders,
-      fc.constantFrom('active', 'deleted', 'all'),
-      fc.boolean(),
-      fc.integer({ min: 1, max: 60 }),
-      async (text, order, lifecycle, oneExperiment, limit) => {
-        const query = { filter: text, order, lifecycle, limit, ...(oneExperiment && a ? { experimentIds: [a] } : {}) };
-        const filter = parseFilter(text, runLanguage);
-        assert.ok(filter);
-        const got: Run[] = [];
-        for (let pageToken: string | undefined, pages = 0; ; pages++) {
-          assert.ok(pages <= 120, 'pages end');
-          const page = await tracking.searchRuns({ ...query, pageToken });
-          got.push(...page.items);
-          pageToken = page.nextPageToken;
-          if (pageToken === undefined) break;
-          assert.equal(page.items.length, limit);
-        }
-        const want = everything.filter(
-          (run) =>
-            (lifecycle === 'all' || run.lifecycle === lifecycle) &&
-            (!oneExperiment || run.experimentId === a) &&
-            matches(run, filter),
-        );
-        assert.deepEqual(got.map((r) => r.id).sort(), want.map((r) => r.id).sort(), text);
-        checkOrder(got, order[0]);
-      },
-    ),
-    { numRuns: 150 },
+eachDatabase((name, open) => {
+  dbTest(
+    `${name}: search equals a plain reading of the language, and pages neither repeat nor lose a run`,
+    open,
+    options,
+    async (_t, { db }) => {
+      const bench = trackingBench(db);
+      const { tracking } = bench;
+      const [a] = await fill(bench, 7, 120);
+      const everything = (await tracking.searchRuns({ limit: 1000, lifecycle: 'all' })).items;
+      assert.equal(everything.length, 120);
+      await fc.assert(
+        fc.asyncProperty(
+          filterText,
+          orders,
+          fc.constantFrom('active', 'deleted', 'all'),
+          fc.boolean(),
+          fc.integer({ min: 1, max: 60 }),
+          async (text, order, lifecycle, oneExperiment, limit) => {
+            const query = {
+              filter: text,
+              order,
+              lifecycle,
+              limit,
+              ...(oneExperiment && a ? { experimentIds: [a] } : {}),
+            };
+            const filter = parseFilter(text, runLanguage);
+            assert.ok(filter);
+            const got: Run[] = [];
+            for (let pageToken: string | undefined, pages = 0; ; pages++) {
+              assert.ok(pages <= 120, 'pages end');
+              const page = await tracking.searchRuns({ ...query, pageToken });
+              got.push(...page.items);
+              pageToken = page.nextPageToken;
+              if (pageToken === undefined) break;
+              assert.equal(page.items.length, limit);
+            }
+            const want = everything.filter(
+              (run) =>
+                (lifecycle === 'all' || run.lifecycle === lifecycle) &&
+                (!oneExperiment || run.experimentId === a) &&
+                matches(run, filter),
+            );
+            assert.deepEqual(got.map((r) => r.id).sort(), want.map((r) => r.id).sort(), text);
+            checkOrder(got, order[0]);
+          },
+        ),
+        { numRuns: 150 },
+      );
+    },
   );
 });
 
@@ -198,46 +213,55 @@ function checkOrder(runs: readonly Run[], order: string | undefined): void {
   }
 }
 
-test("refused: unknown attributes, wrong types, the same key twice, another query's token", async () => {
-  await using bench = await openTracking();
-  const { tracking } = bench;
-  await fill(bench, 1, 5);
-  for (const filter of [
-    "metrics.auc = 'x'",
-    'metrics.auc like 1',
-    'params.model = 1',
-    "colour = 'x'",
-    "startedAt = 'x'",
-    "status like 'r%'",
-    "params.model < 'a'",
-    "datasets.size = 'x'",
-  ]) {
-    await assert.rejects(tracking.searchRuns({ filter, limit: 5 }), { code: 'filter_invalid' }, filter);
-  }
-  for (const order of [['colour'], ['datasets.name'], ['metrics.auc', 'metrics.auc desc']]) {
-    await assert.rejects(tracking.searchRuns({ order, limit: 5 }), { code: 'order_invalid' }, order.join());
-  }
-  const { nextPageToken } = await tracking.searchRuns({ limit: 1, lifecycle: 'all' });
-  await assert.rejects(tracking.searchRuns({ limit: 1, pageToken: nextPageToken }), { code: 'page_token_invalid' });
-  await assert.rejects(tracking.searchRuns({ limit: 1, pageToken: 'x' }), { code: 'page_token_invalid' });
+eachDatabase((name, open) => {
+  dbTest(
+    `${name}: refused: unknown attributes, wrong types, the same key twice, another query's token`,
+    open,
+    options,
+    async (_t, { db }) => {
+      const bench = trackingBench(db);
+      const { tracking } = bench;
+      await fill(bench, 1, 5);
+      for (const filter of [
+        "metrics.auc = 'x'",
+        'metrics.auc like 1',
+        'params.model = 1',
+        "colour = 'x'",
+        "startedAt = 'x'",
+        "status like 'r%'",
+        "params.model < 'a'",
+        "datasets.size = 'x'",
+      ]) {
+        await assert.rejects(tracking.searchRuns({ filter, limit: 5 }), { code: 'filter_invalid' }, filter);
+      }
+      for (const order of [['colour'], ['datasets.name'], ['metrics.auc', 'metrics.auc desc']]) {
+        await assert.rejects(tracking.searchRuns({ order, limit: 5 }), { code: 'order_invalid' }, order.join());
+      }
+      const { nextPageToken } = await tracking.searchRuns({ limit: 1, lifecycle: 'all' });
+      await assert.rejects(tracking.searchRuns({ limit: 1, pageToken: nextPageToken }), { code: 'page_token_invalid' });
+      await assert.rejects(tracking.searchRuns({ limit: 1, pageToken: 'x' }), { code: 'page_token_invalid' });
+    },
+  );
 });
 
-test('datasets are found by name, digest and tag', async () => {
-  await using bench = await openTracking();
-  const { tracking } = bench;
-  const { id } = await tracking.createRun({ experimentId: (await tracking.ensureExperiment('e', actor)).id, actor });
-  const dataset = {
-    name: 'flights',
-    digest: 'abc',
-    sourceType: 'local',
-    source: '{}',
-    tags: { 'data.context': 'train' },
-  };
-  await tracking.linkInputs({ uid: id, datasets: [dataset, dataset], modelInputs: [], modelOutputs: [] });
-  assert.deepEqual((await tracking.getRun(id)).datasets, [dataset]);
-  const count = async (filter: string): Promise<number> =>
-    (await tracking.searchRuns({ filter, limit: 5 })).items.length;
-  assert.equal(await count("datasets.name = 'flights' and dataset.digest in ('abc')"), 1);
-  assert.equal(await count("datasets.`tag.data.context` = 'train'"), 1);
-  assert.equal(await count("datasets.`tag.data.context` = 'eval'"), 0);
+eachDatabase((name, open) => {
+  dbTest(`${name}: datasets are found by name, digest and tag`, open, options, async (_t, { db }) => {
+    const bench = trackingBench(db);
+    const { tracking } = bench;
+    const { id } = await tracking.createRun({ experimentId: (await tracking.ensureExperiment('e', actor)).id, actor });
+    const dataset = {
+      name: 'flights',
+      digest: 'abc',
+      sourceType: 'local',
+      source: '{}',
+      tags: { 'data.context': 'train' },
+    };
+    await tracking.linkInputs({ uid: id, datasets: [dataset, dataset], modelInputs: [], modelOutputs: [] });
+    assert.deepEqual((await tracking.getRun(id)).datasets, [dataset]);
+    const count = async (filter: string): Promise<number> =>
+      (await tracking.searchRuns({ filter, limit: 5 })).items.length;
+    assert.equal(await count("datasets.name = 'flights' and dataset.digest in ('abc')"), 1);
+    assert.equal(await count("datasets.`tag.data.context` = 'train'"), 1);
+    assert.equal(await count("datasets.`tag.data.context` = 'eval'"), 0);
+  });
 });

@@ -1,17 +1,15 @@
-/** A tracking module over a fresh database, for tests. */
+/** A tracking module for tests. */
 import { createHash } from 'node:crypto';
 import { createSystemClock } from '../../platform/clock.ts';
 import type { Clock } from '../../platform/clock.ts';
-import type { Db, StoreModule } from '../../platform/db/db.ts';
-import { openTestDb } from '../../platform/db/testing.ts';
+import type { Db } from '../../platform/db/db.ts';
 import { createIds } from '../../platform/ids.ts';
 import type { Ids } from '../../platform/ids.ts';
 import type { Objects } from '../../platform/objects/objects.ts';
 import type { Tracking } from './index.ts';
 import { createTracking } from './index.ts';
-import { trackingStore } from './store.ts';
 
-export interface TrackingBench extends AsyncDisposable {
+export interface TrackingBench {
   readonly tracking: Tracking;
   readonly db: Db;
   readonly ids: Ids;
@@ -58,17 +56,10 @@ export function memoryObjects(): Objects {
   };
 }
 
-export async function openTracking(modules: readonly StoreModule[] = [trackingStore]): Promise<TrackingBench> {
+/** Tracking over an opened database. */
+export function trackingBench(db: Db): TrackingBench {
   const clock = createSystemClock();
-  const { db, close } = await openTestDb({ modules, clock });
   const ids = createIds(clock);
   const objects = memoryObjects();
-  return {
-    tracking: createTracking({ db, clock, ids, objects }),
-    db,
-    ids,
-    clock,
-    objects,
-    [Symbol.asyncDispose]: close,
-  };
+  return { tracking: createTracking({ db, clock, ids, objects }), db, ids, clock, objects };
 }

@@ -20,6 +20,8 @@ export const leaseMs = 15_000;
 export const heartbeatMs = 5000;
 /** Longest pause of the loop, milliseconds: the backstop for a missed wake-up. */
 const pollMs = 1000;
+/** Least time between two looks at what is due, milliseconds. */
+const attendEveryMs = 20;
 /** Pause before onFailed is called again after it threw, or after its process died, milliseconds. */
 const noticeRetryMs = 30_000;
 /** How long handlers may take to end after the server aborted them, milliseconds. */
@@ -59,6 +61,10 @@ interface Runtime extends Required<JobsDeps> {
   /** When leases were last known to be ours, monotonic milliseconds. */
   lastBeatAt: number;
   nextForgetAt: number;
+  /** When the next deadline, tick, notice or waiting job comes, wall clock milliseconds. */
+  dueAt: number;
+  /** When what is due was last attended to, monotonic milliseconds. */
+  attendedAt: number;
   isNotifying: boolean;
 }
 
@@ -73,6 +79,8 @@ export function createJobs(deps: JobsDeps): Jobs {
     state: 'new',
     lastBeatAt: clock.monotonic(),
     nextForgetAt: clock.monotonic() + forgetEveryMs,
+    dueAt: 0,
+    attendedAt: Number.NEGATIVE_INFINITY,
     isNotifying: false,
   };
   let loop: Promise<void> = Promise.resolve();
@@ -198,18 +206,27 @@ async function runLoop(runtime: Runtime): Promise<void> {
 async function turn(runtime: Runtime): Promise<number> {
   const { clock } = runtime;
   await beat(runtime);
-  const due = await readDue(runtime);
-  if (due.isOverdue) await sweep(runtime);
+  const isPolling = clock.monotonic() - runtime.attendedAt >= pollMs;
+  if (isPolling || clock.now() >= runtime.dueAt) await attend(runtime);
   if (runtime.state === 'running') {
-    if (due.hasTick) await tick(runtime);
     await abortCancelled(runtime);
     await fillSlots(runtime);
-    if (due.hasNotice) notify(runtime);
-    await forget(runtime);
   }
-  const nextRunAt = await readNextRun(runtime);
-  const untilNext = nextRunAt === undefined ? pollMs : nextRunAt - clock.now();
-  return Math.max(1, Math.min(pollMs, untilNext));
+  // Something may stay due that cannot be helped now, such as news that a handler has not taken yet.
+  const earliest = clock.now() + Math.max(1, runtime.attendedAt + attendEveryMs - clock.monotonic());
+  runtime.dueAt = Math.max(earliest, await readNextDue(runtime));
+  return Math.min(pollMs, runtime.dueAt - clock.now());
+}
+
+/** Deadlines, leases, ticks, news for handlers, old jobs. */
+async function attend(runtime: Runtime): Promise<void> {
+  runtime.attendedAt = runtime.clock.monotonic();
+  const due = await readDue(runtime);
+  if (due.isOverdue) await sweep(runtime);
+  if (runtime.state !== 'running') return;
+  if (due.hasTick) await tick(runtime);
+  if (due.hasNotice) notify(runtime);
+  await forget(runtime);
 }
 
 /** Prolongs our leases when it is time, and stops what turns out to be ours no more. */
@@ -248,20 +265,23 @@ async function readDue(runtime: Runtime): Promise<{ isOverdue: boolean; hasTick:
   const row = result.rows[0];
   const notice = await jobs(runtime.db)
     .where('notice_at', '<=', now)
-    .where('kind', 'in', ['', ...runtime.handlers.keys()])
+    .where(store.kindOf, 'in', ['', ...runtime.handlers.keys()])
     .limit(1)
     .execute();
   return { isOverdue: row?.overdue === 1, hasTick: row?.tick === 1, hasNotice: notice.length > 0 };
 }
 
-async function readNextRun(runtime: Runtime): Promise<number | undefined> {
+/** The next instant at which something falls due: a job's time or deadline, a tick, news that a handler here can take. */
+async function readNextDue(runtime: Runtime): Promise<number> {
   const now = runtime.clock.now();
+  const kinds = sql.join(['', ...runtime.handlers.keys()]);
   const result = await sql<{ at: number | null }>`
     select min(at) as at from (
       select min(run_at) as at from jobs_job where state = 0 and run_at > ${now}
       union all select min(deadline_at) from jobs_job where state in (0, 1, 4)
+      union all select min(notice_at) from jobs_job where notice_at is not null and ${store.kindOf} in (${kinds})
       union all select min(next_at) from jobs_schedule) as instants`.execute(runtime.db.read<JobsTables>());
-  return result.rows[0]?.at ?? undefined;
+  return result.rows[0]?.at ?? Number.POSITIVE_INFINITY;
 }
 
 async function sweep(runtime: Runtime): Promise<void> {

@@ -27,9 +27,7 @@ const system = createSystemClock();
 const log = createLog({ level: 'error', now: () => 0, write: () => {} });
 const digestOf = (bytes: Uint8Array): string => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 
-async function open(
-  t: TestContext,
-): Promise<{
+async function open(t: TestContext): Promise<{
   objects: Objects;
   folder: string;
   readonly shift: (ms: number) => void;
