@@ -26,6 +26,7 @@ import type { Modules } from './wiring/modules.ts';
 import { createModules } from './wiring/modules.ts';
 import type { Basics, Platform } from './wiring/platform.ts';
 import { createBasics, createPlatform } from './wiring/platform.ts';
+import { createProtocols } from './wiring/protocols.ts';
 
 export interface SlipwayServer {
   /** `http://127.0.0.1:7700` */
@@ -57,8 +58,7 @@ async function build(config: Config, basics: Basics): Promise<SlipwayServer> {
   const bindings = bindModules(platform, modules, startedAt);
   const http = await createHttpServer({
     bindings,
-    protocols: [],
-    hot: { find: () => undefined },
+    ...createProtocols(platform, modules),
     auth,
     clock,
     log,

@@ -1,0 +1,2 @@
+export type { MlflowDeps } from './routes.ts';
+export { mlflowProtocol } from './routes.ts';
