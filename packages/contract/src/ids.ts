@@ -43,28 +43,63 @@ export type ModelVersionId = Id<'modelVersion'>;
 export type PredictionId = Id<'prediction'>;
 
 const alphabet = '0123456789abcdefghjkmnpqrstvwxyz';
-const digits = new Map([...alphabet].map((c, i) => [c, BigInt(i)]));
+/** Two digits for each value of 10 bits: a spelling is 13 of them (128 bits behind two zeros). */
+const digitPairs: readonly string[] = Array.from(
+  { length: 1024 },
+  (_, n) => alphabet.charAt(n >> 5) + alphabet.charAt(n & 31),
+);
+/** The value of each ASCII character as a digit; 255 for all others. */
+const digitValues = Uint8Array.from({ length: 128 }, (_, code) => {
+  const value = alphabet.indexOf(String.fromCharCode(code));
+  return value < 0 ? 255 : value;
+});
+const idBytes = 16;
+const digitCount = 26;
 
 /** Spells 16 bytes as 26 base-32 characters, most significant first, so that text order is time order. */
-export function spellId(noun: IdNoun, bytes: Uint8Array): string {
-  let n = BigInt(`0x${Buffer.from(bytes).toString('hex')}`);
-  let text = '';
-  for (let i = 0; i < 26; i++) {
-    text = alphabet.charAt(Number(n & 31n)) + text;
-    n >>= 5n;
+export function spellId(noun: IdNoun, bytes: Uint8Array, offset = 0): string {
+  let text = `${idPrefixes[noun]}_`;
+  let waiting = 0;
+  let waitingBits = 2;
+  for (let i = offset; i < offset + idBytes; i++) {
+    waiting = (waiting << 8) | (bytes[i] ?? 0);
+    waitingBits += 8;
+    if (waitingBits < 10) continue;
+    waitingBits -= 10;
+    text += digitPairs[waiting >> waitingBits] ?? '';
+    waiting &= (1 << waitingBits) - 1;
   }
-  return `${idPrefixes[noun]}_${text}`;
+  return text;
+}
+
+/** Writes the 16 bytes of an id in our spelling. Throws `id_invalid` when it is not one of this noun. */
+export function writeIdBytes(noun: IdNoun, id: string, to: Uint8Array, offset = 0): void {
+  const start = idPrefixes[noun].length + 1;
+  let isOurs = isId(noun, id);
+  let waiting = 0;
+  // The first digit has 5 bits and only 3 places: a value above 7 does not fit.
+  let waitingBits = -2;
+  let at = offset;
+  for (let i = start; isOurs && i < start + digitCount; i++) {
+    const value = digitValues[id.charCodeAt(i)] ?? 255;
+    isOurs = value < (i === start ? 8 : 32);
+    waiting = ((waiting << 5) | value) & 0xfff;
+    waitingBits += 5;
+    if (waitingBits < 8) continue;
+    waitingBits -= 8;
+    to[at++] = waiting >> waitingBits;
+  }
+  if (!isOurs) {
+    const example = `${idPrefixes[noun]}_01k9zv3m5qf8s7c2x4a6b8d0eg`;
+    throw new SlipwayError('id_invalid', { noun, value: id, example });
+  }
 }
 
 /** The 32 hex digits of an id in our spelling. Throws `id_invalid` when it is not one of this noun. */
 export function idToHex(noun: IdNoun, id: string): string {
-  const prefix = `${idPrefixes[noun]}_`;
-  if (!id.startsWith(prefix) || !/^[0-7][0-9a-hjkmnp-tv-z]{25}$/.test(id.slice(prefix.length))) {
-    throw new SlipwayError('id_invalid', { noun, value: id, example: `${prefix}01k9zv3m5qf8s7c2x4a6b8d0eg` });
-  }
-  let n = 0n;
-  for (const c of id.slice(prefix.length)) n = (n << 5n) | (digits.get(c) ?? 0n);
-  return n.toString(16).padStart(32, '0');
+  const bytes = Buffer.alloc(idBytes);
+  writeIdBytes(noun, id, bytes);
+  return bytes.toString('hex');
 }
 
 /** Our spelling of 32 hex digits (dashes allowed). */

@@ -86,6 +86,10 @@ function lookUpRates(json: unknown, table: Table): Float64Array {
   return Float64Array.from(rateKeys(table, columns), (key) => rates[key] ?? prior);
 }
 
-/** `2013-04-01T04:00:00Z` or another ISO 8601 instant, as milliseconds since 1970 UTC. */
-export const instant = z.iso.datetime({ offset: true }).describe('an instant such as 2013-04-01T04:00:00Z');
+/** An instant as people write it, or as events carry it: ISO 8601 with an offset, or milliseconds since 1970 UTC. */
+export const instant = z
+  .union([z.iso.datetime({ offset: true }), z.int().nonnegative()])
+  .describe('an instant: 2013-04-01T04:00:00Z, or milliseconds since 1970 UTC');
+/** Milliseconds since 1970 UTC. */
+export const instantMs = (value: string | number): number => (typeof value === 'number' ? value : Date.parse(value));
 export const dayMs = 86_400_000;

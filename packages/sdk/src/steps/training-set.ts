@@ -4,7 +4,7 @@ import type { Artifact, ArtifactPort, ParameterPort } from '../ports.ts';
 import { artifact, parameter } from '../ports.ts';
 import type { StepDefinition } from '../step.ts';
 import { step } from '../step.ts';
-import { dayMs, instant, rowsMeta } from './rows.ts';
+import { dayMs, instant, instantMs, rowsMeta } from './rows.ts';
 
 const defaultParitySample = 2_000;
 const daysPerMonth = 365.25 / 12;
@@ -21,7 +21,7 @@ export interface TrainingSetOptions<T extends string> {
 }
 
 type TrainingSetInputs<T extends string> = Readonly<Record<T, ArtifactPort<'dataset'>>> & {
-  readonly until: ParameterPort<string, string>;
+  readonly until: ParameterPort<string | number, string | number>;
   readonly maxMonths: ParameterPort<number | undefined, number | undefined>;
 };
 
@@ -51,9 +51,12 @@ export function trainingSet<const T extends string>(
     cache: 'never',
     run: async (ctx, values) => {
       // The compiler cannot see through the tables' names: the two parameters are these, the rest are datasets.
-      const given = values as { readonly until: string; readonly maxMonths?: number } & Record<T, Artifact<'dataset'>>;
+      const given = values as { readonly until: string | number; readonly maxMonths?: number } & Record<
+        T,
+        Artifact<'dataset'>
+      >;
       const outFile = join(ctx.workdir, 'rows.parquet');
-      const labelKnownBeforeMs = Date.parse(given.until);
+      const labelKnownBeforeMs = instantMs(given.until);
       const datasets = tables.map((table) => [table, given[table]] as const);
       const built = await ctx.features.buildTrainingSet({
         set,
@@ -73,7 +76,7 @@ export function trainingSet<const T extends string>(
       const meta = {
         rowCount: built.rowCount,
         features: [...built.names],
-        until: given.until,
+        until: new Date(labelKnownBeforeMs).toISOString(),
         featureService: { set, service, digest: built.serviceDigest },
         datasets: datasets.map(([, dataset]) => {
           const { dataset: name, version, digest } = ctx.dataset(dataset);
@@ -104,7 +107,7 @@ export const splitByTime = step({
   inputs: { rows: artifact.table(), until: parameter(instant), holdoutDays: parameter(z.number().min(1)) },
   outputs: { train: artifact.table(), holdout: artifact.table(), all: artifact.table() },
   run: async (ctx, { rows, until, holdoutDays }) => {
-    const cutMs = Date.parse(until) - holdoutDays * dayMs;
+    const cutMs = instantMs(until) - holdoutDays * dayMs;
     const known = 'select * from rows where label is not null and';
     const order = 'order by "at", row_id';
     const train = await ctx.query(`${known} label_known_at <= ${cutMs} ${order}`, { rows }, 'train');

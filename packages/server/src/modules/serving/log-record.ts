@@ -8,9 +8,11 @@
  *
  * Little-endian. Features are kept as float64, before the model's own rounding, so that they can be compared to the bit
  * with a recomputation; float32 is one `Math.fround` away. NaN is a missing value.
+ *
+ * A reader that wants few records of many walks them by offset and decodes only those that it keeps.
  */
 import { crc32 } from 'node:zlib';
-import { idFromHex, idToHex } from '@slipway/contract';
+import { spellId, writeIdBytes } from '@slipway/contract';
 
 export interface LogRecord {
   readonly id: string;
@@ -29,40 +31,93 @@ export interface LogRecord {
   readonly inputs: string;
 }
 
+/** What some records span: enough to know that a reader can skip them all. Empty ranges run from Infinity to -Infinity. */
+export interface RecordRange {
+  count: number;
+  /** Event time. */
+  fromAt: number;
+  toAt: number;
+  fromServedAt: number;
+  toServedAt: number;
+  /** The instants in the ids, which are UUIDv7. */
+  fromIdMs: number;
+  toIdMs: number;
+}
+
 export const blockMagic = 0x534c5057;
 export const blockHeadBytes = 16;
+const idOffset = 16;
 const fixedBytes = 8 + 8 + 16 + 4 * 5 + 4 * 2;
 const canaryFlag = 1;
 
-/** Appends records to a growing buffer; one block per `finish`. */
+export const emptyRange = (): RecordRange => ({
+  count: 0,
+  fromAt: Infinity,
+  toAt: -Infinity,
+  fromServedAt: Infinity,
+  toServedAt: -Infinity,
+  fromIdMs: Infinity,
+  toIdMs: -Infinity,
+});
+
+export function extendRange(range: RecordRange, by: RecordRange): void {
+  range.count += by.count;
+  range.fromAt = Math.min(range.fromAt, by.fromAt);
+  range.toAt = Math.max(range.toAt, by.toAt);
+  range.fromServedAt = Math.min(range.fromServedAt, by.fromServedAt);
+  range.toServedAt = Math.max(range.toServedAt, by.toServedAt);
+  range.fromIdMs = Math.min(range.fromIdMs, by.fromIdMs);
+  range.toIdMs = Math.max(range.toIdMs, by.toIdMs);
+}
+
+export interface Block {
+  /** Valid until the next block is made. */
+  readonly bytes: Buffer;
+  readonly range: RecordRange;
+}
+
+/** Makes blocks of records that all have this many features. */
 export class BlockWriter {
   readonly #featureCount: number;
   #buffer: Buffer;
-  #length = blockHeadBytes;
-  #count = 0;
 
   constructor(featureCount: number) {
     this.#featureCount = featureCount;
     this.#buffer = Buffer.alloc(64 * 1024);
   }
 
-  get count(): number {
-    return this.#count;
+  block(records: readonly LogRecord[]): Block {
+    let length = blockHeadBytes;
+    const range = emptyRange();
+    for (const record of records) {
+      const start = length;
+      length = this.#add(record, start);
+      noteRecord(range, this.#buffer, start);
+    }
+    const buffer = this.#buffer;
+    const payload = buffer.subarray(blockHeadBytes, length);
+    buffer.writeUInt32LE(blockMagic, 0);
+    buffer.writeUInt32LE(payload.length, 4);
+    buffer.writeUInt32LE(records.length, 8);
+    buffer.writeUInt32LE(crc32(payload), 12);
+    return { bytes: buffer.subarray(0, length), range };
   }
 
-  add(record: LogRecord): void {
+  /** Answers the offset behind the record. */
+  #add(record: LogRecord, start: number): number {
     const textBytes = Buffer.byteLength(record.inputs);
     const size = fixedBytes + 8 * this.#featureCount + 4 + textBytes;
-    if (this.#length + size > this.#buffer.length) {
-      const larger = Buffer.alloc(Math.max(this.#buffer.length * 2, this.#length + size));
-      this.#buffer.copy(larger, 0, 0, this.#length);
+    if (start + size > this.#buffer.length) {
+      const larger = Buffer.alloc(Math.max(this.#buffer.length * 2, start + size));
+      this.#buffer.copy(larger, 0, 0, start);
       this.#buffer = larger;
     }
     const to = this.#buffer;
-    let p = this.#length;
+    let p = start;
     p = to.writeDoubleLE(record.servedAt, p);
     p = to.writeDoubleLE(record.at, p);
-    p += to.write(idToHex('prediction', record.id), p, 16, 'hex');
+    writeIdBytes('prediction', record.id, to, p);
+    p += 16;
     p = to.writeUInt32LE(record.deployment, p);
     p = to.writeUInt32LE(record.version, p);
     p = to.writeUInt32LE(record.shadowVersion, p);
@@ -72,70 +127,73 @@ export class BlockWriter {
     p = to.writeFloatLE(record.shadowScore, p);
     for (let i = 0; i < this.#featureCount; i++) p = to.writeDoubleLE(record.features[i] ?? Number.NaN, p);
     p = to.writeUInt32LE(textBytes, p);
-    p += to.write(record.inputs, p);
-    this.#length = p;
-    this.#count++;
-  }
-
-  /** The block's bytes, valid until the next `add`. */
-  finish(): Buffer {
-    const payload = this.#buffer.subarray(blockHeadBytes, this.#length);
-    this.#buffer.writeUInt32LE(blockMagic, 0);
-    this.#buffer.writeUInt32LE(payload.length, 4);
-    this.#buffer.writeUInt32LE(this.#count, 8);
-    this.#buffer.writeUInt32LE(crc32(payload), 12);
-    const block = this.#buffer.subarray(0, this.#length);
-    this.#length = blockHeadBytes;
-    this.#count = 0;
-    return block;
+    return p + to.write(record.inputs, p);
   }
 }
 
-/** Length of the whole blocks from `start` on; stops at the first that is cut off or whose checksum is wrong. */
-export function intactBytes(file: Buffer, start: number): number {
-  let offset = start;
-  while (offset + blockHeadBytes <= file.length) {
-    const size = file.readUInt32LE(offset + 4);
-    const end = offset + blockHeadBytes + size;
-    if (file.readUInt32LE(offset) !== blockMagic || end > file.length) break;
-    if (crc32(file.subarray(offset + blockHeadBytes, end)) !== file.readUInt32LE(offset + 12)) break;
-    offset = end;
-  }
-  return offset;
+function noteRecord(range: RecordRange, file: Buffer, offset: number): void {
+  const servedAt = servedAtOf(file, offset);
+  const at = atOf(file, offset);
+  const idMs = idMsOf(file, offset);
+  range.count++;
+  if (at < range.fromAt) range.fromAt = at;
+  if (at > range.toAt) range.toAt = at;
+  if (servedAt < range.fromServedAt) range.fromServedAt = servedAt;
+  if (servedAt > range.toServedAt) range.toServedAt = servedAt;
+  if (idMs < range.fromIdMs) range.fromIdMs = idMs;
+  if (idMs > range.toIdMs) range.toIdMs = idMs;
 }
 
-/** The records of the blocks between two offsets, which `intactBytes` has checked. */
-export function* readRecords(
-  file: Buffer,
-  featureCount: number,
-  range: { start: number; end: number },
-): Generator<LogRecord> {
-  let offset = range.start;
-  while (offset < range.end) {
-    const count = file.readUInt32LE(offset + 8);
-    let p = offset + blockHeadBytes;
-    offset = p + file.readUInt32LE(offset + 4);
-    for (let i = 0; i < count; i++) {
-      const features = new Float64Array(featureCount);
-      const at = p + fixedBytes;
-      for (let f = 0; f < featureCount; f++) features[f] = file.readDoubleLE(at + 8 * f);
-      const textAt = at + 8 * featureCount;
-      const textBytes = file.readUInt32LE(textAt);
-      yield {
-        servedAt: file.readDoubleLE(p),
-        at: file.readDoubleLE(p + 8),
-        id: idFromHex('prediction', file.toString('hex', p + 16, p + 32)),
-        deployment: file.readUInt32LE(p + 32),
-        version: file.readUInt32LE(p + 36),
-        shadowVersion: file.readUInt32LE(p + 40),
-        latencyUs: file.readUInt32LE(p + 44),
-        isCanary: (file.readUInt32LE(p + 48) & canaryFlag) !== 0,
-        score: file.readFloatLE(p + 52),
-        shadowScore: file.readFloatLE(p + 56),
-        features,
-        inputs: file.toString('utf8', textAt + 4, textAt + 4 + textBytes),
-      };
-      p = textAt + 4 + textBytes;
-    }
+/** The whole block at `offset`: where it ends; undefined when it is cut off or its checksum is wrong. */
+export function blockEnd(file: Buffer, offset: number): number | undefined {
+  if (offset + blockHeadBytes > file.length || file.readUInt32LE(offset) !== blockMagic) return undefined;
+  const end = offset + blockHeadBytes + file.readUInt32LE(offset + 4);
+  if (end > file.length) return undefined;
+  const isWhole = crc32(file.subarray(offset + blockHeadBytes, end)) === file.readUInt32LE(offset + 12);
+  return isWhole ? end : undefined;
+}
+
+/** Offsets of the records of the block at `offset`, which `blockEnd` has checked. */
+export function* recordsOf(file: Buffer, offset: number, featureCount: number): Generator<number> {
+  const count = file.readUInt32LE(offset + 8);
+  let p = offset + blockHeadBytes;
+  for (let i = 0; i < count; i++) {
+    yield p;
+    const textAt = p + fixedBytes + 8 * featureCount;
+    p = textAt + 4 + file.readUInt32LE(textAt);
   }
+}
+
+export function rangeOf(file: Buffer, offset: number, featureCount: number): RecordRange {
+  const range = emptyRange();
+  for (const p of recordsOf(file, offset, featureCount)) noteRecord(range, file, p);
+  return range;
+}
+
+export const servedAtOf = (file: Buffer, offset: number): number => file.readDoubleLE(offset);
+export const atOf = (file: Buffer, offset: number): number => file.readDoubleLE(offset + 8);
+export const idMsOf = (file: Buffer, offset: number): number => file.readUIntBE(offset + idOffset, 6);
+export const hasId = (file: Buffer, offset: number, id: Uint8Array): boolean =>
+  file.compare(id, 0, 16, offset + idOffset, offset + idOffset + 16) === 0;
+
+export function decodeRecord(file: Buffer, offset: number, featureCount: number): LogRecord {
+  const features = new Float64Array(featureCount);
+  const featuresAt = offset + fixedBytes;
+  for (let f = 0; f < featureCount; f++) features[f] = file.readDoubleLE(featuresAt + 8 * f);
+  const textAt = featuresAt + 8 * featureCount;
+  const textBytes = file.readUInt32LE(textAt);
+  return {
+    servedAt: servedAtOf(file, offset),
+    at: atOf(file, offset),
+    id: spellId('prediction', file, offset + idOffset),
+    deployment: file.readUInt32LE(offset + 32),
+    version: file.readUInt32LE(offset + 36),
+    shadowVersion: file.readUInt32LE(offset + 40),
+    latencyUs: file.readUInt32LE(offset + 44),
+    isCanary: (file.readUInt32LE(offset + 48) & canaryFlag) !== 0,
+    score: file.readFloatLE(offset + 52),
+    shadowScore: file.readFloatLE(offset + 56),
+    features,
+    inputs: file.toString('utf8', textAt + 4, textAt + 4 + textBytes),
+  };
 }
