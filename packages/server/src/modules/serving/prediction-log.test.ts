@@ -3,15 +3,16 @@ import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncat
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import fc from 'fast-check';
 import { createIds } from '../../platform/ids.ts';
 import { createSystemClock } from '../../platform/clock.ts';
-import { createLog } from '../../platform/log.ts';
+import { testLog } from '../../platform/db/testing.ts';
 import type { LogRecord } from './log-record.ts';
 import { openPredictionLog } from './prediction-log.ts';
 
 const clock = createSystemClock();
 const ids = createIds(clock);
-const log = createLog({ level: 'error', now: clock.now });
+const log = testLog();
 
 const record = (at: number, features: readonly number[]): LogRecord => ({
   id: ids.next('prediction'),
@@ -59,7 +60,7 @@ test('records come back as they were, across a reopen and a change of features',
   const again = open(folder);
   const found = await all(again.readEventTime(0, 100));
   assert.deepEqual(
-    found.map(({ featureNames: _, ...r }) => r),
+    found.map(({ featureNames, ...r }) => (assert.ok(featureNames.length >= 2), r)),
     [...written, wider],
   );
   assert.deepEqual(found[2]?.featureNames, ['a', 'b', 'c']);
@@ -117,4 +118,81 @@ test('a segment that was cut anywhere keeps every whole block before the cut', a
     assert.equal(again.count(), ends.filter((end) => end <= cut).length, `cut at ${cut}`);
     again.close();
   }
+});
+
+test('every way of reading answers like a list of all records, before and after a reopen', async () => {
+  const instant = fc.integer({ min: 0, max: 50 });
+  const block = fc.record({
+    at: fc.array(instant, { minLength: 1, maxLength: 4 }),
+    textBytes: fc.constantFrom(10, 3000, 70_000),
+    features: fc.constantFrom('a', 'b'),
+  });
+  const property = fc.asyncProperty(fc.array(block, { maxLength: 25 }), instant, instant, async (blocks, from, to) => {
+    const folder = newFolder();
+    let opened = open(folder);
+    const written: LogRecord[] = [];
+    const check = async (): Promise<void> => {
+      const got = (records: readonly LogRecord[]): string[] => records.map((r) => r.id);
+      const wanted = (keep: (r: LogRecord) => boolean): string[] => written.filter(keep).map((r) => r.id);
+      assert.equal(opened.count(), written.length);
+      assert.deepEqual(
+        got(await all(opened.readEventTime(from, to))),
+        wanted((r) => r.at >= from && r.at < to),
+      );
+      assert.deepEqual(
+        got(await all(opened.readServedSince(from + 1000))),
+        wanted((r) => r.servedAt >= from + 1000),
+      );
+      const later = written.filter((r) => r.at >= from).map((r) => r.at);
+      assert.equal(await opened.findNextAt(from), later.length === 0 ? undefined : Math.min(...later));
+      for (const r of written.slice(0, 3)) assert.equal((await opened.find(r.id))?.inputs, r.inputs);
+    };
+    for (const { at, textBytes, features } of blocks) {
+      opened.useFeatures([features]);
+      const records = at.map((x) => ({ ...record(x, [x]), servedAt: x + 1000, inputs: 'x'.repeat(textBytes) }));
+      opened.append(records);
+      written.push(...records);
+    }
+    await check();
+    opened.close();
+    opened = open(folder);
+    await check();
+    opened.close();
+    rmSync(folder, { recursive: true });
+  });
+  await fc.assert(property, { numRuns: 40 });
+});
+
+test('damage that appears after the start is told by file and place, and other blocks are still read', async () => {
+  const folder = newFolder();
+  const opened = open(folder);
+  opened.useFeatures(['a']);
+  for (let at = 0; at < 6; at++) opened.append([{ ...record(at, [at]), inputs: 'x'.repeat(70_000) }]);
+  const [name = ''] = readdirSync(folder);
+  const bytes = readFileSync(join(folder, name));
+  const place = Math.floor(bytes.length / 2);
+  bytes.writeUInt8(bytes.readUInt8(place) ^ 1, place);
+  writeFileSync(join(folder, name), bytes);
+  await assert.rejects(all(opened.readEventTime(0, 6)), { code: 'log_segment_corrupt' });
+  assert.deepEqual(
+    (await all(opened.readEventTime(0, 2))).map((r) => r.at),
+    [0, 1],
+  );
+  opened.close();
+});
+
+test('synced resolves after what was appended is on the disk, also when syncs overlap and the log closes', async () => {
+  const opened = open(newFolder());
+  opened.useFeatures(['a']);
+  await opened.synced();
+  const waiting: Promise<void>[] = [];
+  for (let at = 0; at < 20; at++) {
+    opened.append([record(at, [at])]);
+    waiting.push(opened.synced());
+    if (at % 5 === 0) await waiting.at(-1);
+  }
+  opened.append([record(99, [99])]);
+  waiting.push(opened.synced());
+  opened.close();
+  await Promise.all(waiting);
 });

@@ -1,76 +1,53 @@
 /**
- * The prediction log of one endpoint: append-only segment files, written before the answer leaves.
+ * The prediction log of one endpoint: append-only segment files (log-segment.ts), written before the answer leaves.
  *
- *   segment = one line of JSON {endpoint, features: names, startedAt}, then blocks (log-record.ts)
+ * `append` is one write per turn of the event loop: when it returns the bytes outlive the process; a sync in the
+ * background makes them outlive a power cut (`durability: power` waits for it). A segment is closed at 64 MiB or when the
+ * features change. On start the last segment is cut at its first damaged block, which is what a crash leaves; damage in an
+ * older one is an error, because nothing innocent makes it.
  *
- * `append` is one `writeSync` per turn of the event loop: when it returns the bytes outlive the process; every 100 ms a
- * sync in the background makes them outlive a power cut (`durability: power` waits for it). A segment is closed at 64 MiB
- * or when the features change. On start the last segment is cut at its first damaged block, which is what a crash leaves;
- * damage in an older one is an error, because nothing innocent makes it.
- *
- * Each segment keeps its range of event time and of serving time in memory, so a window or a prediction id finds its
- * segments without an index: ids are UUIDv7 and carry the time at which they were made.
+ * Windows, instants and ids find their few blocks by the ranges that each segment keeps in memory.
  */
-import {
-  closeSync,
-  fdatasync,
-  fdatasyncSync,
-  ftruncateSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  writeSync,
-} from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { mkdirSync, readdirSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { idToHex, SlipwayError } from '@slipway/contract';
+import { isId, SlipwayError, writeIdBytes } from '@slipway/contract';
 import type { Clock } from '../../platform/clock.ts';
 import type { Log } from '../../platform/log.ts';
-import type { LogRecord } from './log-record.ts';
-import { BlockWriter, intactBytes, readRecords } from './log-record.ts';
+import type { AppendFile } from './append-file.ts';
+import { createAppendFile, openAppendFile } from './append-file.ts';
+import type { LogRecord, RecordRange } from './log-record.ts';
+import { atOf, BlockWriter, decodeRecord, hasId, servedAtOf } from './log-record.ts';
+import type { RecordPlace, Segment, SegmentHead } from './log-segment.ts';
+import { newSegment, noteBlock, openSegment, readSpans } from './log-segment.ts';
 
 const segmentLimitBytes = 64 * 1024 * 1024;
-const syncEveryMs = 100;
-/** An id is made at most this long before its record is written. */
-const idSlackMs = 60_000;
-
-interface SegmentHead {
-  readonly endpoint: string;
-  readonly features: readonly string[];
-  readonly startedAt: number;
-}
-
-interface Segment {
-  readonly file: string;
-  readonly head: SegmentHead;
-  readonly headBytes: number;
-  endBytes: number;
-  fromServedAt: number;
-  toServedAt: number;
-  fromAt: number;
-  toAt: number;
-  count: number;
-}
 
 export interface LoggedPrediction extends LogRecord {
   readonly featureNames: readonly string[];
 }
 
 export interface PredictionLog {
-  /** Opens a new segment when these are not the features of the current one. */
+  /** Opens a new segment when these are not the features of the current one. Throws `prediction_log_failed`. */
   useFeatures(names: readonly string[]): void;
-  /** Durable against a kill when it returns. Throws `prediction_log_failed`. */
+  /** Durable against a kill when it returns. Throws `prediction_log_failed`; then none of the records is in the log. */
   append(records: readonly LogRecord[]): void;
-  /** Resolves when everything appended so far would survive a power cut. */
+  /** Resolves when everything appended so far would survive a power cut. Rejects with `prediction_log_failed`. */
   synced(): Promise<void>;
   /** Records with `fromMs <= at < toMs` (event time), in the order of the log. */
   readEventTime(fromMs: number, toMs: number): AsyncGenerator<LoggedPrediction>;
+  /** The earliest event time at or after this instant. */
+  findNextAt(atMs: number): Promise<number | undefined>;
   /** Records served at or after this instant of wall time. */
   readServedSince(servedMs: number): AsyncGenerator<LoggedPrediction>;
   find(predictionId: string): Promise<LoggedPrediction | undefined>;
   readonly count: () => number;
   close(): void;
+}
+
+/** Which records are wanted: ranges that may hold some, and then each record. */
+interface Wanted {
+  readonly mayHold: (range: RecordRange) => boolean;
+  readonly isWanted: (place: RecordPlace) => boolean;
 }
 
 export function openPredictionLog(options: {
@@ -81,176 +58,134 @@ export function openPredictionLog(options: {
 }): PredictionLog {
   const { folder, endpoint, clock, log } = options;
   mkdirSync(folder, { recursive: true });
-  const names = readdirSync(folder)
-    .filter((n) => n.endsWith('.log'))
-    .sort();
-  const segments = names.map((name, i) => openSegment(join(folder, name), i === names.length - 1, log));
+  const segments = openSegments(folder, log);
+  const fileOptions = (path: string) => ({
+    path,
+    clock,
+    onError: (error: Error) => log.error('the prediction log could not be synced', { endpoint, error }),
+  });
   let current = segments.at(-1);
-  let descriptor = current === undefined ? undefined : openSync(current.file, 'a');
+  let file: AppendFile | undefined =
+    current && openAppendFile({ ...fileOptions(current.file), sizeBytes: current.endBytes });
   let writer = new BlockWriter(current?.head.features.length ?? 0);
-  let isDirty = false;
-  let waiting: (() => void)[] = [];
-  let cancelSync: (() => void) | undefined;
 
-  const sync = (): void => {
-    cancelSync = undefined;
-    if (descriptor === undefined || !isDirty) return;
-    isDirty = false;
-    const resolvers = waiting;
-    waiting = [];
-    fdatasync(descriptor, (error) => {
-      if (error) log.error('the prediction log could not be synced', { endpoint, error });
-      for (const resolve of resolvers) resolve();
-    });
-  };
-  const scheduleSync = (): void => {
-    cancelSync ??= clock.after(syncEveryMs, sync);
-  };
-  const closeCurrent = (): void => {
-    cancelSync?.();
-    cancelSync = undefined;
-    if (descriptor !== undefined) {
-      fdatasyncSync(descriptor);
-      closeSync(descriptor);
-    }
-    descriptor = undefined;
-    for (const resolve of waiting) resolve();
-    waiting = [];
+  const failed = (error: unknown): SlipwayError => {
+    const problem = (error as NodeJS.ErrnoException).code ?? 'unknown';
+    return new SlipwayError('prediction_log_failed', { endpoint, problem }, { cause: error });
   };
   const roll = (features: readonly string[]): void => {
-    closeCurrent();
-    const file = join(folder, `${String(segments.length + 1).padStart(8, '0')}.log`);
+    const path = join(folder, `${String(segments.length + 1).padStart(8, '0')}.log`);
     const head: SegmentHead = { endpoint, features, startedAt: clock.now() };
-    const line = `${JSON.stringify(head)}\n`;
-    descriptor = openSync(file, 'ax');
-    writeSync(descriptor, line);
-    const headBytes = Buffer.byteLength(line);
-    current = {
-      file,
-      head,
-      headBytes,
-      endBytes: headBytes,
-      fromServedAt: Infinity,
-      toServedAt: -Infinity,
-      fromAt: Infinity,
-      toAt: -Infinity,
-      count: 0,
-    };
+    const line = Buffer.from(`${JSON.stringify(head)}\n`);
+    let next: AppendFile;
+    try {
+      next = createAppendFile(fileOptions(path), line);
+    } catch (error) {
+      throw failed(error);
+    }
+    file?.close();
+    file = next;
+    current = newSegment(path, head, line.length);
     segments.push(current);
     writer = new BlockWriter(features.length);
-  };
-
-  const append = (records: readonly LogRecord[]): void => {
-    if (current === undefined || descriptor === undefined)
-      throw new Error(`the log of ${endpoint} has no features yet`);
-    if (current.endBytes > segmentLimitBytes) roll(current.head.features);
-    const segment = current;
-    for (const record of records) writer.add(record);
-    const block = writer.finish();
-    try {
-      let written = 0;
-      while (written < block.length) written += writeSync(descriptor, block, written);
-    } catch (error) {
-      // A part of the block may be on the disk: it is cut off, so that the next block starts where this one did.
-      ftruncateSync(descriptor, segment.endBytes);
-      throw new SlipwayError(
-        'prediction_log_failed',
-        { endpoint, problem: (error as NodeJS.ErrnoException).code ?? 'unknown' },
-        { cause: error },
-      );
-    }
-    segment.endBytes += block.length;
-    for (const record of records) note(segment, record);
-    isDirty = true;
-    scheduleSync();
-  };
-
-  const readSegment = async (segment: Segment, keep: (record: LogRecord) => boolean): Promise<LoggedPrediction[]> => {
-    const file = await readFile(segment.file);
-    const found: LoggedPrediction[] = [];
-    for (const record of readRecords(file, segment.head.features.length, {
-      start: segment.headBytes,
-      end: Math.min(segment.endBytes, file.length),
-    })) {
-      if (keep(record)) found.push({ ...record, featureNames: segment.head.features });
-    }
-    return found;
   };
 
   return {
     useFeatures: (features) => {
       if (current === undefined || features.join('\n') !== current.head.features.join('\n')) roll(features);
     },
-    append,
-    synced: () =>
-      new Promise((resolve) => {
-        if (!isDirty) return resolve();
-        waiting.push(resolve);
-        scheduleSync();
+    append: (records) => {
+      if (current !== undefined && current.endBytes > segmentLimitBytes) roll(current.head.features);
+      if (current === undefined || file === undefined) throw new Error(`the log of ${endpoint} has no features yet`);
+      const { bytes, range } = writer.block(records);
+      try {
+        file.append(bytes);
+      } catch (error) {
+        throw failed(error);
+      }
+      noteBlock(current, bytes.length, range);
+    },
+    synced: async () => {
+      try {
+        await file?.synced();
+      } catch (error) {
+        throw failed(error);
+      }
+    },
+    readEventTime: (fromMs, toMs) =>
+      read(segments, {
+        mayHold: (range) => range.toAt >= fromMs && range.fromAt < toMs,
+        isWanted: ({ bytes, offset }) => atOf(bytes, offset) >= fromMs && atOf(bytes, offset) < toMs,
       }),
-    readEventTime: async function* (fromMs, toMs) {
-      for (const segment of segments.filter((s) => s.toAt >= fromMs && s.fromAt < toMs)) {
-        yield* await readSegment(segment, (r) => r.at >= fromMs && r.at < toMs);
-      }
-    },
-    readServedSince: async function* (servedMs) {
-      for (const segment of segments.filter((s) => s.toServedAt >= servedMs))
-        yield* await readSegment(segment, (r) => r.servedAt >= servedMs);
-    },
+    findNextAt: (atMs) => findNextAt(segments, atMs),
+    readServedSince: (servedMs) =>
+      read(segments, {
+        mayHold: (range) => range.toServedAt >= servedMs,
+        isWanted: ({ bytes, offset }) => servedAtOf(bytes, offset) >= servedMs,
+      }),
     find: async (id) => {
-      const madeAt = Number.parseInt(idToHex('prediction', id).slice(0, 12), 16);
-      for (const segment of segments.filter(
-        (s) => s.toServedAt >= madeAt - idSlackMs && s.fromServedAt <= madeAt + idSlackMs,
-      )) {
-        const [found] = await readSegment(segment, (r) => r.id === id);
-        if (found) return found;
-      }
+      if (!isId('prediction', id)) return undefined;
+      const wanted = Buffer.alloc(16);
+      writeIdBytes('prediction', id, wanted);
+      const madeAt = wanted.readUIntBE(0, 6);
+      const found = read(segments, {
+        mayHold: (range) => range.fromIdMs <= madeAt && madeAt <= range.toIdMs,
+        isWanted: ({ bytes, offset }) => hasId(bytes, offset, wanted),
+      });
+      for await (const record of found) return record;
       return undefined;
     },
-    count: () => segments.reduce((n, s) => n + s.count, 0),
-    close: closeCurrent,
+    count: () => segments.reduce((n, s) => n + s.range.count, 0),
+    close: () => file?.close(),
   };
 }
 
-function note(segment: Segment, record: LogRecord): void {
-  segment.fromServedAt = Math.min(segment.fromServedAt, record.servedAt);
-  segment.toServedAt = Math.max(segment.toServedAt, record.servedAt);
-  segment.fromAt = Math.min(segment.fromAt, record.at);
-  segment.toAt = Math.max(segment.toAt, record.at);
-  segment.count++;
+function openSegments(folder: string, log: Log): Segment[] {
+  const names = readdirSync(folder)
+    .filter((n) => n.endsWith('.log'))
+    .sort();
+  const segments: Segment[] = [];
+  names.forEach((name, i) => {
+    const path = join(folder, name);
+    const segment = openSegment(path, i === names.length - 1, log);
+    if (segment === undefined) unlinkSync(path);
+    else segments.push(segment);
+  });
+  return segments;
 }
 
-function openSegment(path: string, isLast: boolean, log: Log): Segment {
-  const file = readFileSync(path);
-  const line = file.indexOf(10);
-  // Our own first line; a file without one was cut off before its first record.
-  const head = (
-    line < 0 ? { endpoint: '', features: [], startedAt: 0 } : JSON.parse(file.toString('utf8', 0, line))
-  ) as SegmentHead;
-  const headBytes = line + 1;
-  const endBytes = intactBytes(file, headBytes);
-  if (endBytes < file.length) {
-    if (!isLast) throw new SlipwayError('log_segment_corrupt', { file: path, offset: endBytes });
-    log.warn('the prediction log ended in an unfinished block, which was never answered', {
-      file: path,
-      bytes: file.length - endBytes,
-    });
-    const descriptor = openSync(path, 'r+');
-    ftruncateSync(descriptor, endBytes);
-    closeSync(descriptor);
+async function* read(segments: readonly Segment[], wanted: Wanted): AsyncGenerator<LoggedPrediction> {
+  for (const segment of segments.filter((s) => wanted.mayHold(s.range))) {
+    const { features } = segment.head;
+    const spans = segment.spans.filter((s) => wanted.mayHold(s.range));
+    for await (const places of readSpans(segment, spans)) {
+      for (const place of places) {
+        if (!wanted.isWanted(place)) continue;
+        yield { ...decodeRecord(place.bytes, place.offset, features.length), featureNames: features };
+      }
+    }
   }
-  const segment: Segment = {
-    file: path,
-    head,
-    headBytes,
-    endBytes,
-    fromServedAt: Infinity,
-    toServedAt: -Infinity,
-    fromAt: Infinity,
-    toAt: -Infinity,
-    count: 0,
-  };
-  for (const record of readRecords(file, head.features.length, { start: headBytes, end: endBytes }))
-    note(segment, record);
-  return segment;
+}
+
+/** Ranges that begin at or after the instant answer from memory; only those around it are read. */
+async function findNextAt(segments: readonly Segment[], atMs: number): Promise<number | undefined> {
+  let first = Infinity;
+  const around: Segment[] = [];
+  for (const segment of segments) {
+    if (segment.range.toAt < atMs) continue;
+    if (segment.range.fromAt >= atMs) first = Math.min(first, segment.range.fromAt);
+    else around.push(segment);
+  }
+  for (const segment of around) {
+    for (const { range } of segment.spans) if (range.fromAt >= atMs) first = Math.min(first, range.fromAt);
+    const spans = segment.spans.filter(({ range }) => range.fromAt < atMs && atMs <= range.toAt);
+    for await (const places of readSpans(segment, spans)) {
+      for (const { bytes, offset } of places) {
+        const at = atOf(bytes, offset);
+        if (at >= atMs && at < first) first = at;
+      }
+      if (first === atMs) return first;
+    }
+  }
+  return Number.isFinite(first) ? first : undefined;
 }

@@ -324,7 +324,7 @@ export function createServing(deps: ServingDeps): Serving {
   const resume = async (runtime: EndpointRuntime, rollout: Rollout): Promise<void> => {
     // The judge sees every request under the share that it was served with: the stage is that of its instant.
     const advancedAt = rollout.decisions.filter((d) => d.verdict === 'advanced').map((d) => d.at);
-    const judge = createRolloutRuntime({ ...rollout, stage: 0 }, clock.now);
+    const judge = createRolloutRuntime({ ...rollout, stage: 0 }, () => clock.now());
     const seen: string[] = [];
     let stage = 0;
     for await (const record of runtime.log.readServedSince(rollout.startedAt)) {
@@ -555,12 +555,7 @@ export function createServing(deps: ServingDeps): Serving {
       const labels = await labelsOf(records.map((r) => r.id));
       return records.map((record) => ({ ...record, label: labels.get(record.id) ?? Number.NaN }));
     },
-    findNextPrediction: async (name, at) => {
-      let first: number | undefined;
-      for await (const record of mustRuntime(name).log.readEventTime(at, Number.MAX_SAFE_INTEGER))
-        first = Math.min(first ?? Infinity, record.at);
-      return first;
-    },
+    findNextPrediction: async (name, at) => mustRuntime(name).log.findNextAt(at),
     scoreRows: async (model, version, columns) => {
       const found = await deps.registry.getVersion(model, String(version));
       if (found.onnx === undefined) return undefined;
@@ -613,7 +608,7 @@ export function createServing(deps: ServingDeps): Serving {
           decision,
           actor,
         });
-        runtime.rollout = createRolloutRuntime(changed.rollout, clock.now);
+        runtime.rollout = createRolloutRuntime(changed.rollout, () => clock.now());
         use(runtime, changed.deployment);
         return changed.rollout;
       }),
