@@ -121,7 +121,7 @@ async function serveApril(scene: Scene, past: Past, state: ReplayState): Promise
   await narrator.stage('serve', async (live) => {
     stats = await replayMonth(
       scene,
-      { ...past, state, from: april, to: lastWeekEnd + 25 * hourMs, wants: everyNth(5, 2) },
+      { ...past, state, from: april, to: lastWeekEnd + 24 * hourMs, wants: everyNth(5, 2) },
       live,
     );
     return { sentence: replaySentence('April, one flight in five', stats), figures: replayFigures(stats) };
@@ -162,7 +162,7 @@ async function watchDecay(scene: Scene, past: Past, state: ReplayState): Promise
   await narrator.stage('serve', async (live) => {
     const stats = await replayMonth(
       scene,
-      { ...past, state, from: lastWeekEnd + 25 * hourMs, to: may, wants: () => false },
+      { ...past, state, from: lastWeekEnd + 24 * hourMs, to: may, wants: () => false },
       live,
     );
     return {
@@ -182,14 +182,16 @@ interface Promoted {
 async function rollOut(scene: Scene, past: Past, state: ReplayState, decayed: Decayed): Promise<Promoted> {
   const { client, narrator } = scene;
   const id = decayed.rollout;
-  if (id === undefined) {
-    narrator.detail('no rollout was started: the challenger did not pass its gate, so version 1 serves on');
-    return { champion: 1, challenger: 1, isPromoted: false };
-  }
-  return narrator.stage('rollout', async (live) => {
+  return narrator.stage<Promoted & Readonly<Record<string, unknown>>>('rollout', async (live) => {
     const stats = await replayMonth(scene, { ...past, state, from: may, to: june, wants: everyNth(6, 2) }, live);
     await addMonths(scene, [5], live);
     await deliverLabels(scene, state, june);
+    if (id === undefined) {
+      return {
+        sentence: `May, ${stats.requests.toLocaleString('en-US')} requests: version 1 serves on, for nothing passed its gate in April`,
+        figures: { champion: 1, challenger: 1, isPromoted: false, replay: replayFigures(stats) },
+      };
+    }
     const rollout = await settledRollout(client, id, 5000);
     const champion = rollout.incumbent;
     const challenger = rollout.candidate;

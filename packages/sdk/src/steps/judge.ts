@@ -243,14 +243,21 @@ const SaidOfModel = z.looseObject({
   featureService: z.object({ set: z.string(), service: z.string(), digest: z.string() }).optional(),
 });
 
+export interface RegisterOptions {
+  readonly id?: string;
+  readonly model: string;
+  /** The alias of the new version; `champion` when the model has none yet, else `challenger`, unless said. */
+  readonly alias?: string;
+}
+
 /**
- * Registers the model with its gate and its lineage, in one request with its alias: `champion` when the model has none yet,
- * else `challenger`. A second attempt of the same run finds the version of the first.
+ * Registers the model with its gate and its lineage, in one request with its alias. A second attempt of the same run finds
+ * the version of the first.
  */
-export function register(options: { readonly id?: string; readonly model: string }): RegisterStep {
+export function register(options: RegisterOptions): RegisterStep {
   return step({
     id: options.id ?? 'register',
-    code: `slipway:register:${options.model}`,
+    code: `slipway:register:${options.model}/${options.alias ?? ''}`,
     inputs: { model: artifact.model(), gate: parameter(z.string()) },
     outputs: { version: parameter(z.int()), alias: parameter(z.string()) },
     cache: 'never',
@@ -258,8 +265,8 @@ export function register(options: { readonly id?: string; readonly model: string
       const champion = await findVersion(ctx, options.model, 'champion');
       const latest = await findVersion(ctx, options.model, 'latest');
       const isMine = latest?.lineage.pipelineRun === ctx.pipelineRun && latest.lineage.step === ctx.step;
-      if (latest !== undefined && isMine) return { version: latest.number, alias: latest.aliases[0] ?? 'challenger' };
-      const alias = champion === undefined ? 'champion' : 'challenger';
+      const alias = options.alias ?? (champion === undefined ? 'champion' : 'challenger');
+      if (latest !== undefined && isMine) return { version: latest.number, alias: latest.aliases[0] ?? alias };
       const created = await create(ctx, { name: options.model, model, gateId, alias });
       ctx.log(`registered ${options.model} version ${created.number} as ${alias}`);
       return { version: created.number, alias };

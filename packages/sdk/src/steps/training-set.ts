@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Artifact, ArtifactPort, ParameterPort } from '../ports.ts';
 import { artifact, parameter } from '../ports.ts';
 import type { StepDefinition } from '../step.ts';
-import { step } from '../step.ts';
+import { step, stepFailed } from '../step.ts';
 import { dayMs, instant, instantMs, rowsMeta } from './rows.ts';
 
 const defaultParitySample = 2_000;
@@ -114,7 +114,13 @@ export const splitByTime = step({
     const holdout = await ctx.query(`${known} "at" >= ${cutMs} ${order}`, { rows }, 'holdout');
     const all = await ctx.query(`${known} true ${order}`, { rows }, 'all');
     const count = (table: typeof rows): number => rowsMeta(table).rowCount;
-    ctx.log(`${count(train)} rows to learn from, ${count(holdout)} held out from ${new Date(cutMs).toISOString()}`);
-    return { train: { ...train, meta: { ...train.meta, until: new Date(cutMs).toISOString() } }, holdout, all };
+    const cut = new Date(cutMs).toISOString();
+    ctx.log(`${count(train)} rows to learn from, ${count(holdout)} held out from ${cut}`);
+    if (count(train) === 0 || count(holdout) === 0) {
+      const side = count(train) === 0 ? 'known before' : 'at or after';
+      const remedy = 'Add the data of that time, or choose another `until` or `holdoutDays`.';
+      throw stepFailed(ctx.step, `of ${count(all)} labelled rows none is ${side} ${cut}. ${remedy}`);
+    }
+    return { train: { ...train, meta: { ...train.meta, until: cut } }, holdout, all };
   },
 });

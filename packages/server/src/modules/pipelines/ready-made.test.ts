@@ -68,6 +68,20 @@ test('a split in time lets nothing into training that was not known when the hol
   });
 });
 
+test('a split that leaves a side empty stops the run and says which time has no rows', async () => {
+  await inStep(async (ctx) => {
+    const rows = await makeRows(ctx);
+    await assert.rejects(
+      Promise.resolve(splitByTime.run(ctx, { rows, until: 60 * day, holdoutDays: 10 })),
+      /8640 labelled rows none is at or after 1970-02-20T00:00:00\.000Z/,
+    );
+    await assert.rejects(
+      Promise.resolve(splitByTime.run(ctx, { rows, until: 5 * day, holdoutDays: 4 })),
+      /none is known before 1970-01-02/,
+    );
+  });
+});
+
 test('a table of rates draws small groups towards the overall rate', async () => {
   await inStep(async (ctx) => {
     const rows = await ctx.query(
@@ -87,7 +101,7 @@ test('a table of rates draws small groups towards the overall rate', async () =>
 test('a logistic baseline is scored by ONNX Runtime as it was trained', async () => {
   await inStep(async (ctx) => {
     const rows = await makeRows(ctx);
-    const { all } = await splitByTime.run(ctx, { rows, until: new Date(60 * day).toISOString(), holdoutDays: 5 });
+    const { all } = await splitByTime.run(ctx, { rows, until: 40 * day, holdoutDays: 5 });
     const { model } = await logisticBaseline({ oneHot: ['kind'] }).run(ctx, { rows: all });
     assert.deepEqual(model.meta?.['features'], ['x', 'y', 'kind=a', 'kind=b']);
     const table = await ctx.openTable(all);
