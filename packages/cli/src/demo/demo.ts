@@ -33,6 +33,7 @@ import {
   replaySentence,
   retrainStage,
   trainStages,
+  verdictLines,
 } from './stages.ts';
 import { settledRollout, waitForRun } from './waiting.ts';
 
@@ -227,12 +228,12 @@ async function confirmInJune(scene: Scene, past: Past, state: ReplayState, promo
     const mayToJune = await compare(scene, promoted, { from: may, to: midJune });
     const onlyJune = await compare(scene, promoted, { from: june, to: midJune });
     return {
-      sentence: `June 1 to 14, the old version in the shadow. ${comparisonSentence(onlyJune)}`,
+      sentence: `June 1 to 14, the old version in the shadow; ${comparisonSentence(onlyJune)}`,
       details: [
-        `verdict: ${onlyJune.sentence}`,
-        `May and June together: ${comparisonSentence(mayToJune)}`,
-        `verdict: ${mayToJune.sentence}`,
-        ...mayToJune.warnings,
+        ...verdictLines(onlyJune),
+        `May and June together; ${comparisonSentence(mayToJune)}`,
+        ...verdictLines(mayToJune),
+        `the rule of promotion says of June alone: ${onlyJune.sentence}`,
       ],
       figures: { onlyJune, mayToJune, replay: replayFigures(stats) },
     };

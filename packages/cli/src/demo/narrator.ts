@@ -26,6 +26,25 @@ export interface Told<T> {
   readonly figures: T;
 }
 
+/** Where sentences begin, characters. */
+const indent = 20;
+/** Width of lines where there is no terminal to ask. */
+const plainColumns = 140;
+
+function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    if (line !== '' && line.length + 1 + word.length > width - 2) {
+      lines.push(line);
+      line = word;
+    } else {
+      line = line === '' ? word : `${line} ${word}`;
+    }
+  }
+  return [...lines, line];
+}
+
 export function createNarrator(options: { readonly quiet: boolean; readonly startedAt: number }): Narrator {
   const records: StageRecord[] = [];
   const isLive = process.stdout.isTTY === true && !options.quiet;
@@ -37,7 +56,12 @@ export function createNarrator(options: { readonly quiet: boolean; readonly star
     if (!options.quiet) process.stdout.write(`${text}\n`);
   };
   const elapsed = (): number => (performance.now() - options.startedAt) / 1000;
-  const detail = (text: string): void => print(`${' '.repeat(20)}${text}`);
+  const columns = Math.max(80, Math.min(process.stdout.columns ?? plainColumns, plainColumns));
+  const detail = (text: string): void => {
+    // A drawn tree keeps its own lines.
+    const lines = /[│├└]/.test(text) ? [text.slice(0, columns - indent)] : wrap(text, columns - indent);
+    lines.forEach((line, i) => print(`${' '.repeat(indent)}${i === 0 ? '' : '  '}${line}`));
+  };
   return {
     records,
     detail,
@@ -46,14 +70,16 @@ export function createNarrator(options: { readonly quiet: boolean; readonly star
       const live = (text: string): void => {
         if (!isLive) return;
         clear();
-        const line = `${String(elapsed().toFixed(0)).padStart(5)} s  ${name.padEnd(11)} ${text}`;
+        const line = `${String(elapsed().toFixed(0)).padStart(5)} s  ${name.padEnd(indent - 10)}${text}`;
         process.stdout.write(paint('dim', line.slice(0, (process.stdout.columns ?? 120) - 1)));
       };
       live('…');
       const told = await run(live);
       const seconds = elapsed() - beganAt;
       records.push({ stage: name, seconds, atSeconds: elapsed(), sentence: told.sentence, figures: told.figures });
-      print(`${elapsed().toFixed(1).padStart(6)} s  ${paint('bold', name.padEnd(11))} ${told.sentence}`);
+      const [first = '', ...rest] = wrap(told.sentence, columns - indent);
+      print(`${elapsed().toFixed(1).padStart(6)} s  ${paint('bold', name.padEnd(indent - 10))}${first}`);
+      for (const line of rest) print(`${' '.repeat(indent)}${line}`);
       for (const text of told.details ?? []) detail(text);
       return told.figures;
     },

@@ -331,9 +331,10 @@ export async function retrainStage(
   const paired = version.gate?.checks.find((c) => /champion/i.test(c.name));
   const rollout = await waitForRollout(client, endpoint, version.number);
   return {
-    sentence: `alert "${alert?.sentence ?? ''}" -> policy retrain-on-decay -> same pipeline on all months so far (${seconds((run.finishedAt ?? 0) - run.startedAt)}) -> version ${version.number}, alias challenger -> policy roll-out-challenger -> rollout`,
+    sentence: `alert of the last week -> policy retrain-on-decay -> the same pipeline on all months so far (${seconds((run.finishedAt ?? 0) - run.startedAt)}) -> version ${version.number}, alias challenger -> policy roll-out-challenger -> ${rollout === undefined ? 'no rollout' : 'rollout'}`,
     details: [
-      ...(paired === undefined ? [] : [`paired with the champion on rows neither was trained on: ${paired.sentence}`]),
+      ...(alert === undefined ? [] : [`alert: ${alert.sentence}`]),
+      ...(paired === undefined ? [] : [`on rows that neither was trained on: ${paired.sentence}`]),
     ],
     figures: { run, rollout, alert: alert?.id ?? null, version: version.number },
   };
@@ -363,7 +364,25 @@ export async function compare(
   );
 }
 
+/** Where the newer version helped, where it did not, and what these rows cannot tell. */
+export function verdictLines({ dAuc, dLogLossByDay, scores, minimumDetectableLogLoss }: VersionComparison): string[] {
+  const { champion, challenger } = scores;
+  const said = (isGood: boolean, isBad: boolean, text: string): string =>
+    `${isGood ? 'helped' : isBad ? 'did harm' : 'not shown'}: ${text}`;
+  const eceChange = challenger.ece - champion.ece;
+  return [
+    said((dAuc.z ?? 0) > 1.96, (dAuc.z ?? 0) < -1.96, `ranking, AUC ${signed(dAuc.value, 4)} (z ${fixed(dAuc.z, 1)})`),
+    said(
+      dLogLossByDay.value < 0 && (dLogLossByDay.p ?? 1) < 0.05,
+      dLogLossByDay.value > 0 && (dLogLossByDay.p ?? 1) < 0.05,
+      `log loss ${signed(dLogLossByDay.value, 4)} with days as the unit (p ${fixed(dLogLossByDay.p, 2)}); were rows independent, ${minimumDetectableLogLoss.toFixed(4)} would show`,
+    ),
+    // No interval: an error of calibration is biased upwards by its own bins.
+    `${eceChange < -0.005 ? 'helped' : eceChange > 0.005 ? 'did not help' : 'no change'}: calibration error ${fixed(champion.ece)} -> ${fixed(challenger.ece)}`,
+  ];
+}
+
 export function comparisonSentence(c: VersionComparison): string {
   const { champion, challenger } = c.scores;
-  return `${count(c.count, 'labelled pair')}: AUC ${fixed(champion.auc)} -> ${fixed(challenger.auc)} (${signed(c.dAuc.value, 4)}, z ${fixed(c.dAuc.z, 1)}); log loss ${fixed(champion.logLoss)} -> ${fixed(challenger.logLoss)} (${signed(c.dLogLoss.value, 4)}, by day p ${fixed(c.dLogLossByDay.p)}); ECE ${fixed(champion.ece)} -> ${fixed(challenger.ece)}`;
+  return `${count(c.count, 'labelled pair')}: AUC ${fixed(champion.auc)} -> ${fixed(challenger.auc)}, log loss ${fixed(champion.logLoss)} -> ${fixed(challenger.logLoss)}`;
 }

@@ -124,3 +124,33 @@ test('the first firing stays, and nothing is concluded from nothing', () => {
   for (let i = 0; i < 200; i++) judge.request({ share: 0.5, isCanary: true, isError: true });
   assert.equal(judge.firing(), first);
 });
+
+test('looking again and again promotes an equal candidate no more often than one look may', () => {
+  const trials = 300;
+  const looks = 6;
+  let promoted = 0;
+  let promotedUncorrected = 0;
+  for (let seed = 0; seed < trials; seed++) {
+    const random = createRandom(seed + 1);
+    const judge = createCanaryJudge({ rule: { logLossMargin: 1 } });
+    let isPromoted = false;
+    let isPassed = false;
+    for (let look = 0; look < looks; look++) {
+      for (let i = 0; i < 250; i++) {
+        const risk = 0.1 + 0.5 * random.float();
+        const label = random.float() < risk ? 1 : 0;
+        const noisy = (): number => Math.min(0.95, Math.max(0.02, risk + 0.25 * (random.float() - 0.5)));
+        judge.label({ label, candidateScore: noisy(), incumbentScore: noisy(), cluster: look, isCanary: false });
+      }
+      const concluded = judge.conclude();
+      if (concluded === undefined) continue;
+      isPromoted ||= concluded.decision.promote;
+      isPassed ||= concluded.compared.dAuc.z > 1.96;
+    }
+    if (isPromoted) promoted++;
+    if (isPassed) promotedUncorrected++;
+  }
+  // One-sided error of a single look is 2.5 %; four standard errors of 300 trials above it.
+  assert.ok(promoted <= trials * 0.025 + 4 * Math.sqrt(trials * 0.025 * 0.975), `${promoted} of ${trials}`);
+  assert.ok(promotedUncorrected > 1.5 * promoted, `${promotedUncorrected} without the correction, ${promoted} with it`);
+});

@@ -18,6 +18,7 @@
  */
 import { logLossOf } from './classification.ts';
 import { clustersOf } from './intervals.ts';
+import { normalCdf, normalQuantile } from './special-functions.ts';
 import { comparePaired, decidePaired } from './paired.ts';
 import type { PairedComparison, PairedDecision, PairedRule } from './paired.ts';
 import {
@@ -76,10 +77,12 @@ export interface CanaryJudge {
   counts(): { readonly requests: number; readonly canaryRequests: number; readonly labelledPairs: number };
   /** Extra log loss that the canary's answers cost so far, summed over its labelled requests; negative when it helped. */
   harm(): number;
-  /** What the labelled pairs show, and whether the rule lets the candidate take over. Undefined without pairs. */
+  /** What the labelled pairs show, and whether the rule lets the candidate take over. Undefined without pairs. Each call is a look. */
   conclude(): { readonly compared: PairedComparison; readonly decision: PairedDecision } | undefined;
 }
 
+/** z of the difference in AUC that decides when there is one look only. */
+const aucZOnce = 1.96;
 const errorAlpha = 0.01;
 const ratioAlpha = 0.001;
 const labelLooks: readonly number[] = [300, 500, 750, 1000, 1500, 2500, 4000, 6000, 10_000];
@@ -104,6 +107,7 @@ export function createCanaryJudge(options: CanaryJudgeOptions = {}): CanaryJudge
   let requests = 0;
   let canaryRequests = 0;
   let harm = 0;
+  let looks = 0;
   let fired: GuardFiring | undefined;
 
   const fire = (guard: GuardName, sentence: string, evidence: Record<string, number>): GuardFiring => {
@@ -191,6 +195,9 @@ export function createCanaryJudge(options: CanaryJudgeOptions = {}): CanaryJudge
     harm: () => harm,
     conclude: () => {
       if (pairs.label.length === 0) return undefined;
+      looks++;
+      const aucZ = zOfLook(looks, options.rule?.aucZ ?? aucZOnce);
+      const rule: PairedRule = { ...options.rule, aucZ };
       const compared = comparePaired(
         {
           champion: pairs.incumbent,
@@ -198,11 +205,21 @@ export function createCanaryJudge(options: CanaryJudgeOptions = {}): CanaryJudge
           labels: pairs.label,
           clusters: clustersOf(pairs.cluster),
         },
-        options.rule,
+        rule,
       );
-      return { compared, decision: decidePaired(compared, options.rule) };
+      const decision = decidePaired(compared, rule);
+      const sentence = `${decision.sentence} Look ${looks}, which asks for z above ${aucZ.toFixed(2)}.`;
+      return { compared, decision: { ...decision, sentence } };
     },
   };
+}
+
+/**
+ * Looking again and again promotes chance: the k-th look may spend 1/(k(k+1)) of the error that a single look would have,
+ * which sums to that error over any number of looks (spending function; the looks' dependence only makes it safer).
+ */
+function zOfLook(look: number, zOnce: number): number {
+  return -normalQuantile((1 - normalCdf(zOnce)) / (look * (look + 1)));
 }
 
 const percent = (share: number): string => `${Math.round(share * 1000) / 10} %`;

@@ -62,14 +62,14 @@ function boundChecks(metric: string, bound: Bound, evidence: GateEvidence): Gate
       continue;
     }
     const passed = kind === 'min' ? observed >= limit : observed <= limit;
-    const end = bound.interval === 'value' ? '' : `; its ${bound.interval} end`;
+    const end = bound.interval === 'value' ? ',' : `; its ${bound.interval} end is`;
     const verdict = passed ? 'within' : 'outside';
     checks.push({
       name,
       observed,
       bound: limit,
       passed,
-      sentence: `${metric} is ${described(estimate)}${end} is ${verdict} the bound: ${kind === 'min' ? 'at least' : 'at most'} ${shown(limit)}.`,
+      sentence: `${metric} is ${described(estimate)}${end} ${verdict} the bound: ${kind === 'min' ? 'at least' : 'at most'} ${shown(limit)}.`,
     });
   }
   return checks;
@@ -121,12 +121,13 @@ function championCheck(
     ? (difference.high ?? difference.value)
     : -(difference.low ?? difference.value);
   const passed = observed < margin;
+  const worst = observed < 0 ? `better by at least ${shown(-observed)}` : `at worst ${shown(observed)} worse`;
   return {
     name,
     observed,
     bound: margin,
     passed,
-    sentence: `${metric} differs from champion version ${champion} by ${described(difference)}: at worst ${shown(observed)} worse, ${passed ? 'inside' : 'outside'} the margin of ${shown(margin)}.`,
+    sentence: `${metric} differs from champion version ${champion} by ${described(difference)}: ${worst}, ${passed ? 'inside' : 'outside'} the margin of ${shown(margin)}.`,
   };
 }
 

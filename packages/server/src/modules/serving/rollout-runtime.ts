@@ -112,7 +112,8 @@ export function createRolloutRuntime(start: Rollout, now: () => number): Rollout
       championAuc: compared.champion.auc,
       challengerAuc: compared.challenger.auc,
     };
-    const sentence = [decision.sentence, ...decision.warnings].join(' ');
+    const notes = decision.warnings.length === 0 ? '' : ` Note: ${decision.warnings.join('; ')}.`;
+    const sentence = `${decision.sentence}${notes}`;
     if (decision.promote) return { move: 'promote', decision: describe('promoted', sentence, evidence) };
     if (decision.verdict === 'undecided') return { move: 'hold', decision: describe('held', sentence, evidence) };
     return { move: 'reject', decision: describe('rejected', sentence, evidence) };
