@@ -1,9 +1,10 @@
 #!/usr/bin/env node
 // Finds a Node that can run Slipway (24.15 or newer: native TypeScript, node:sqlite) and hands over to it. The package
-// brings one as an optional dependency; this file itself runs on any Node from 18 on.
+// brings one as an optional dependency; this file itself runs on any Node from 18 on, so it names nothing newer statically.
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { createRequire, enableCompileCache } from 'node:module';
+import { existsSync, realpathSync } from 'node:fs';
+import module from 'node:module';
+import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -11,7 +12,7 @@ const here = dirname(fileURLToPath(import.meta.url));
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
 
 if (major > 24 || (major === 24 && minor >= 15)) {
-  enableCompileCache?.();
+  module.enableCompileCache?.();
   const source = join(here, '../src/main.ts');
   await import(existsSync(source) ? source : join(here, '../dist/cli.js'));
 } else {
@@ -22,24 +23,32 @@ function handOver() {
   const node = bundledNode();
   if (node === undefined) {
     process.stderr.write(
-      `Slipway needs Node 24.15 or newer; this is ${process.versions.node}, and the package "node-${process.platform}-${process.arch}" is not installed. Install Node 24 and try again.\n`,
+      `Slipway needs Node 24.15 or newer; this is ${process.versions.node}, and the package "${nodePackage()}" is not installed. Install Node 24 and try again.\n`,
     );
     process.exit(2);
   }
   const child = spawn(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: 'inherit' });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
-  child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGINT' ? 130 : 1)));
+  child.on('error', (error) => {
+    process.stderr.write(`Slipway could not start ${node}: ${error.message}\n`);
+    process.exit(2);
+  });
+  // As a shell reports it: 128 and the number of the signal.
+  child.on('exit', (code, signal) => process.exit(code ?? 128 + (constants.signals[signal] ?? 1)));
+}
+
+function nodePackage() {
+  return `node-${process.platform === 'win32' ? 'win' : process.platform}-${process.arch}`;
 }
 
 function bundledNode() {
-  const names = [`node-${process.platform === 'win32' ? 'win' : process.platform}-${process.arch}`];
-  for (const name of names) {
-    try {
-      const manifest = createRequire(import.meta.url).resolve(`${name}/package.json`);
-      const node = join(dirname(manifest), 'bin', process.platform === 'win32' ? 'node.exe' : 'node');
+  const binary = process.platform === 'win32' ? 'node.exe' : 'node';
+  // Asked for by path, because that package exports nothing. A global install is a link: the real place counts.
+  for (const base of new Set([here, realpathSync(here)])) {
+    for (let folder = base; ; folder = dirname(folder)) {
+      const node = join(folder, 'node_modules', nodePackage(), 'bin', binary);
       if (existsSync(node)) return node;
-    } catch {
-      // Not installed for this platform: the message above says so.
+      if (folder === dirname(folder)) break;
     }
   }
   return undefined;

@@ -13,6 +13,8 @@ interface UpOptions {
 
 /** How long running requests and steps get when the server is asked to stop. */
 const stopGraceMs = 10_000;
+/** A launcher passes on what a terminal sends to both: the same Ctrl-C may arrive twice, this close together. */
+const sameSignalMs = 500;
 
 export function register(program: Command): void {
   program
@@ -27,7 +29,10 @@ export function register(program: Command): void {
     )
     .option('--database <url>', 'postgres://… instead of the embedded database')
     .option('--log-level <level>', 'debug, info, warn or error')
-    .addHelpText('after', '\nExamples:\n  slipway up\n  slipway up --dir /var/lib/slipway --port 8080\n')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  slipway up\n  slipway up --dir /var/lib/slipway --port 8080\n\nCtrl-C or SIGTERM lets running requests and steps end for 10 s, then exits with 0; a second one exits at once with 130.\n',
+    )
     .action(async (options: UpOptions, command: Command) => {
       const output = createOutput({ json: command.optsWithGlobals<{ json?: boolean }>().json === true });
       try {
@@ -40,6 +45,7 @@ export function register(program: Command): void {
         await untilStopped();
         output.note('stopping…');
         await server.stop(stopGraceMs);
+        process.exit(exitCodes.ok.code);
       } catch (error) {
         process.exitCode = exitCodes[error instanceof CommandFailure ? error.exit : report(error, output)].code;
         // Worker threads of a half-started server would keep the process alive.
@@ -51,11 +57,14 @@ export function register(program: Command): void {
 /** Resolves on the first Ctrl-C or termination; a second one ends the process at once. */
 export function untilStopped(): Promise<void> {
   return new Promise((resolve) => {
-    let asked = false;
+    let askedAtMs: number | undefined;
     const stop = (): void => {
-      if (asked) process.exit(exitCodes.interrupted.code);
-      asked = true;
-      resolve();
+      if (askedAtMs === undefined) {
+        askedAtMs = performance.now();
+        resolve();
+      } else if (performance.now() - askedAtMs > sameSignalMs) {
+        process.exit(exitCodes.interrupted.code);
+      }
     };
     process.on('SIGINT', stop);
     process.on('SIGTERM', stop);
