@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
+import type { Demo } from '../demo/demo.ts';
 import { CommandFailure, report, wholeNumber } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { createOutput, paint } from '../output.ts';
@@ -30,27 +31,27 @@ export function register(program: Command): void {
       const output = createOutput({ json });
       // From here on Ctrl-C must stop the server cleanly, also in the middle of a stage.
       const stopped = untilStopped();
+      let demo: Demo | undefined;
       try {
-        const { runDemo } = await import('../demo/demo.ts');
-        const running = runDemo({ project: exampleFolder(), dir: flags.dir, port: flags.port, json });
-        const demo = await Promise.race([running, stopped.then(() => undefined)]);
-        if (demo === undefined) {
+        const { startDemo } = await import('../demo/demo.ts');
+        demo = await startDemo({ project: exampleFolder(), dir: flags.dir, port: flags.port, json });
+        const record = await Promise.race([demo.play(), stopped.then(() => undefined)]);
+        if (record === undefined) {
           process.exitCode = exitCodes.interrupted.code;
-          output.note('stopping…');
-          process.exit();
+          output.note('\nstopping…');
+        } else {
+          if (json) output.result(record, () => '');
+          if (flags.exit !== true) {
+            output.note(`\nThe server goes on at ${paint('bold', demo.url)}   (Ctrl-C stops it)`);
+            await stopped;
+            output.note('stopping…');
+          }
         }
-        if (json) output.result(demo.record, () => '');
-        if (flags.exit !== true) {
-          output.note(`\nThe server goes on at ${paint('bold', demo.url)}   (Ctrl-C stops it)`);
-          await stopped;
-          output.note('stopping…');
-        }
-        await demo.stop();
-        process.exit();
       } catch (error) {
         process.exitCode = exitCodes[error instanceof CommandFailure ? error.exit : report(error, output)].code;
-        process.exit();
       }
+      await demo?.stop();
+      process.exit();
     });
 }
 

@@ -9,7 +9,7 @@ import { readConfig, startServer, verifyLedgerFile } from '@slipway/server';
 import { createClient } from 'slipway';
 import { drawReason } from '../commands/why.ts';
 import { paint } from '../output.ts';
-import type { Narrator } from './narrator.ts';
+import type { StageRecord } from './narrator.ts';
 import { createNarrator } from './narrator.ts';
 import type { Feed, Flight, History, ReplayState, ReplayStats } from './replay.ts';
 import { createReplayState, feedsOf, readHistory } from './replay.ts';
@@ -46,9 +46,18 @@ export interface DemoOptions {
   readonly json: boolean;
 }
 
+export interface DemoRecord {
+  readonly url: string;
+  readonly workspace: string;
+  readonly seconds: number;
+  readonly stages: readonly StageRecord[];
+}
+
+/** A server that the demo plays on. */
 export interface Demo {
   readonly url: string;
-  readonly record: Readonly<Record<string, unknown>>;
+  play(): Promise<DemoRecord>;
+  /** Also in the middle of a stage: steps end, and a temporary workspace goes. */
   stop(): Promise<void>;
 }
 
@@ -59,6 +68,7 @@ const june = Date.parse('2013-06-01T04:00:00Z');
 const midJune = Date.parse('2013-06-15T04:00:00Z');
 const july = Date.parse('2013-07-01T04:00:00Z');
 const hourMs = 3_600_000;
+const stopGraceMs = 3000;
 /** The last April week closes here, and labels are complete a day later. */
 const lastWeekEnd = Date.parse('2013-04-29T04:00:00Z');
 
@@ -67,34 +77,28 @@ const everyNth =
   (flight: Flight): boolean =>
     flight.id % every === offset;
 
-export async function runDemo(options: DemoOptions): Promise<Demo> {
+export async function startDemo(options: DemoOptions): Promise<Demo> {
   const startedAt = performance.now();
   const folder = options.dir ?? (await mkdtemp(join(tmpdir(), 'slipway-demo-')));
   const server = await startServer(readConfig({ dir: folder, port: options.port, logLevel: 'warn' }, {}));
-  const stop = async (): Promise<void> => {
-    await server.stop(3000);
-    if (options.dir === undefined) await rm(folder, { recursive: true, force: true });
-  };
+  const { url } = server;
   const narrator = createNarrator({ quiet: options.json, startedAt });
-  const scene: Scene = {
-    client: createClient({ url: server.url, timeoutMs: 60_000 }),
-    url: server.url,
-    project: options.project,
-    narrator,
-  };
+  const client = createClient({ url, timeoutMs: 60_000 });
   if (!options.json)
     process.stdout.write(
-      `Will this flight arrive more than 15 minutes late? ${paint('dim', `server ${server.url}, workspace ${folder}`)}\n\n`,
+      `Will this flight arrive more than 15 minutes late? ${paint('dim', `server ${url}, workspace ${folder}`)}\n\n`,
     );
-  try {
-    await play(scene, folder);
-  } catch (error) {
-    await stop();
-    throw error;
-  }
-  const seconds = (performance.now() - startedAt) / 1000;
-  const record = { url: server.url, workspace: folder, seconds, stages: narrator.records };
-  return { url: server.url, record, stop };
+  return {
+    url,
+    play: async () => {
+      await play({ client, url, project: options.project, narrator }, folder);
+      return { url, workspace: folder, seconds: (performance.now() - startedAt) / 1000, stages: narrator.records };
+    },
+    stop: async () => {
+      await server.stop(stopGraceMs);
+      if (options.dir === undefined) await rm(folder, { recursive: true, force: true });
+    },
+  };
 }
 
 async function play(scene: Scene, folder: string): Promise<void> {
@@ -345,5 +349,3 @@ async function alterOneByte(folder: string): Promise<Awaited<ReturnType<typeof v
     await rm(copy, { recursive: true, force: true });
   }
 }
-
-export type { Narrator };
