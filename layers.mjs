@@ -43,6 +43,7 @@ export const modules = {
 export const compat = {
   mlflow: ['tracking', 'registry'],
   'open-inference': ['serving'],
+  'mlflow-scoring': ['serving'],
 };
 
 /** The only files of the server that may build things: they see every door. */

@@ -1,7 +1,9 @@
 /** Foreign protocols over the modules, and the paths that are taken before the framework. */
 import type { ForeignProtocol, HotPaths } from '../platform/http/foreign.ts';
 import { mlflowProtocol } from '../compat/mlflow/index.ts';
-import { createHotPaths, createScoringPort, openInferenceProtocol } from '../compat/open-inference/index.ts';
+import { mlflowScoringProtocol } from '../compat/mlflow-scoring/index.ts';
+import { createHotPaths, openInferenceProtocol } from '../compat/open-inference/index.ts';
+import { createScoringPort } from '../modules/serving/index.ts';
 import { version } from '../version.ts';
 import type { Modules } from './modules.ts';
 import type { Platform } from './platform.ts';
@@ -25,11 +27,15 @@ export function createProtocols(platform: Platform, modules: Modules): Protocols
   return {
     protocols: [
       mlflowProtocol({ tracking: modules.tracking, registry: modules.registry, objects }),
+      mlflowScoringProtocol({
+        scoring,
+        signature: async (model, number) => (await modules.registry.getVersion(model, number)).signature,
+      }),
       openInferenceProtocol({ scoring, version }),
     ],
     hot: createHotPaths({
       scoring,
-      now: clock.monotonic,
+      now: () => clock.monotonic(),
       observe: (endpoint, status, took) => seconds.observe({ endpoint, status: String(status) }, took),
       report: (error) => log.error('a prediction failed', { error }),
     }),

@@ -72,7 +72,10 @@ const hexOf = (id: string): string => (isId('run', id) ? idToHex('run', id) : id
 
 /** MLflow's wording where its clients and their tests know it; ours otherwise. */
 function messageOf(error: SlipwayError): string {
-  const text = (key: string): string => String(error.details[key] ?? '');
+  const text = (key: string): string => {
+    const value = error.details[key];
+    return typeof value === 'string' || typeof value === 'number' ? String(value) : '';
+  };
   const name = text('name');
   switch (`${error.code} ${text('noun')}`.trim()) {
     case 'not_found run':

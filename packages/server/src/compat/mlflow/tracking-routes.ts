@@ -64,12 +64,10 @@ const lifecycles = { ACTIVE_ONLY: 'active', DELETED_ONLY: 'deleted', ALL: 'all' 
 function lifecycleOf(fields: Fields, name: string): 'active' | 'deleted' | 'all' {
   const value = fields.raw(name);
   if (value === undefined) return 'active';
-  const byNumber =
-    typeof value === 'number' || /^\d$/.test(String(value)) ? Object.values(lifecycles)[Number(value) - 1] : undefined;
-  const found =
-    byNumber ?? (Object.hasOwn(lifecycles, String(value)) ? lifecycles[value as keyof typeof lifecycles] : undefined);
+  // By name, or by the number that the protocol's enum gives it, from 1.
+  const found = Object.entries(lifecycles).find(([key], i) => value === key || value === i + 1 || value === `${i + 1}`);
   if (found === undefined) throw fields.invalid(name, value);
-  return found;
+  return found[1];
 }
 
 const truncated = (texts: Readonly<Record<string, string>>, limitChars: number): Record<string, string> =>

@@ -78,7 +78,7 @@ export class Fields {
     const value = this.raw(name);
     if (value === undefined) return false;
     if (typeof value === 'boolean') return value;
-    const text = String(value).toLowerCase();
+    const text = typeof value === 'string' || typeof value === 'number' ? String(value).toLowerCase() : '';
     if (text === 'true' || text === '1') return true;
     if (text === 'false' || text === '0') return false;
     throw this.invalid(name, value);

@@ -14,7 +14,7 @@ import type { ForeignAnswer, HotHandler, HotPaths } from '../../platform/http/fo
 import { inferError } from './errors.ts';
 import { answerInfer, parseInfer } from './infer.ts';
 import type { InferRequest } from './infer.ts';
-import type { ScoringPort } from './ports.ts';
+import type { ScoringPort } from '../../modules/serving/index.ts';
 import { mustInputs, readJsonLength, scoringBodyLimitBytes } from './routes.ts';
 
 const PROBE_EVERY = 16;

@@ -9,7 +9,7 @@ import type { Instance, Prediction } from '@slipway/contract';
 import { instancesPerRequestMax, SlipwayError } from '@slipway/contract';
 import type { ForeignAnswer } from '../../platform/http/foreign.ts';
 import { refuse, show } from './errors.ts';
-import type { EndpointInputs } from './ports.ts';
+import type { EndpointInputs } from '../../modules/serving/index.ts';
 import { BinaryTail, encode, isObject, parseTensor } from './tensors.ts';
 import type { InputValue, Tensor } from './tensors.ts';
 

@@ -312,64 +312,6 @@ test('metadata, readiness and unknown paths', async () => {
   assert.match(((await get('/v2/models/numbers/what')).json as { error: string }).error, /nothing at GET/);
 });
 
-const invocations: readonly [string, string, unknown, readonly number[]][] = [
-  [
-    'dataframe_split',
-    'numbers',
-    { dataframe_split: { columns: ['wind', 'miles', 'hour', 'extra'], index: [0], data: [[9, 1, 2, 'x']] } },
-    [211],
-  ],
-  ['dataframe_split without names', 'numbers', { dataframe_split: { data: [[900, 2, 3]] } }, [112]],
-  ['dataframe_records', 'mixed', { dataframe_records: [{ miles: 1, carrier: 'B6', wind: null }] }, [21]],
-  ['instances by name', 'featured', { instances: [{ origin: 'EWR', distance: 900 }] }, [222]],
-  [
-    'instances by place',
-    'numbers',
-    {
-      instances: [
-        [1, 2, 3],
-        [900, 13, 9],
-      ],
-    },
-    [111, 222],
-  ],
-  ['inputs by column', 'numbers', { inputs: { miles: [1, 900], hour: [2, 13], wind: [[3], [9]] } }, [111, 222]],
-  ['inputs by place', 'numbers', { inputs: [[1, 2, 3]], params: {} }, [111]],
-];
-
-const badInvocations: readonly [string, string, unknown, RegExp][] = [
-  ['no form', 'numbers', { data: [] }, /none of dataframe_split/],
-  ['two forms', 'numbers', { inputs: [[1, 2, 3]], instances: [] }, /more than one/],
-  ['no rows', 'numbers', { instances: [] }, /has 0 rows/],
-  [
-    'a missing column',
-    'numbers',
-    { dataframe_records: [{ miles: 1, hour: 2 }] },
-    /dataframe_records\[0\] has no column "wind"/,
-  ],
-  ['a wrong type', 'mixed', { dataframe_records: [{ miles: 'far', carrier: 'B6', wind: 0 }] }, /\.miles is "far"/],
-  ['rows of another length', 'numbers', { dataframe_split: { columns: ['a', 'b'], data: [[1]] } }, /list of 2 values/],
-  ['columns of different length', 'numbers', { inputs: { miles: [1], hour: [1, 2], wind: [1] } }, /inputs\.hour has 2/],
-  ['no names for features', 'featured', { instances: [[1]] }, /has no names/],
-];
-
-test('MLflow invocations in every form, and what does not fit is explained', async () => {
-  await using server = await startScoringServer({ models, isHot: true });
-  for (const [what, endpoint, body, expected] of invocations) {
-    const reply = await post(`${server.url}/endpoints/${endpoint}/invocations`, body);
-    assert.deepEqual(reply, { status: 200, json: { predictions: expected } }, what);
-  }
-  for (const [what, endpoint, body, message] of badInvocations) {
-    const reply = await post(`${server.url}/endpoints/${endpoint}/invocations`, body);
-    assert.equal(reply.status, 400, what);
-    const json = reply.json as { error_code: string; message: string };
-    assert.equal(json.error_code, 'BAD_REQUEST', what);
-    assert.match(json.message, message, what);
-  }
-  assert.equal((await fetch(`${server.url}/endpoints/numbers/ping`)).status, 200);
-  assert.equal((await fetch(`${server.url}/endpoints/nowhere/ping`)).status, 404);
-});
-
 test('a slow body does not hold other requests, and a caller that leaves harms nobody', async () => {
   await using server: ScoringServer = await startScoringServer({ models, isHot: true });
   const controller = new AbortController();

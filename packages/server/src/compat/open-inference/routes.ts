@@ -1,14 +1,11 @@
-/** Open Inference Protocol V2 (REST) under /v2, and MLflow's scoring protocol under /endpoints/{endpoint}. */
+/** Open Inference Protocol V2 (REST) under /v2. */
 import { SlipwayError } from '@slipway/contract';
 import type { ForeignAnswer, ForeignProtocol, ForeignRequest, ForeignRoute } from '../../platform/http/foreign.ts';
 import { inferError, inferNotFound } from './errors.ts';
 import { answerInfer, inferOutputs, parseInfer } from './infer.ts';
-import type { EndpointInputs, ScoringPort } from './ports.ts';
-import { parseInvocation, scoringError } from './scoring.ts';
+import type { EndpointInputs, ScoringPort } from '../../modules/serving/index.ts';
 
 export const scoringBodyLimitBytes = 8 * 1024 * 1024;
-/** MLflow whose scoring server this speaks like; clients ask for it under /version. */
-const MLFLOW_VERSION = '3.17.2';
 
 export interface OpenInferenceDeps {
   readonly scoring: ScoringPort;
@@ -35,7 +32,7 @@ export function mustInputs(scoring: ScoringPort, endpoint: string): EndpointInpu
 export function openInferenceProtocol(deps: OpenInferenceDeps): ForeignProtocol {
   return {
     name: 'open-inference',
-    routes: [...inferenceRoutes(deps), ...scoringRoutes(deps)],
+    routes: inferenceRoutes(deps),
     prefixes: [{ prefix: '/v2', notFound: inferNotFound }],
   };
 }
@@ -120,38 +117,4 @@ export function readJsonLength(headers: Readonly<Record<string, string | string[
     operation: 'infer',
     accepted: 'application/json, or application/octet-stream with Inference-Header-Content-Length',
   });
-}
-
-function scoringRoutes({ scoring }: OpenInferenceDeps): ForeignRoute[] {
-  const text = (path: string, body: string): ForeignRoute => ({
-    method: 'GET',
-    path,
-    permission: 'serving.read',
-    bodyMode: 'none',
-    error: scoringError,
-    handle: async (request) => {
-      mustInputs(scoring, endpointOf(request));
-      return { status: 200, headers: { 'content-type': 'text/plain; charset=utf-8' }, body };
-    },
-  });
-  return [
-    text('/endpoints/{endpoint}/ping', '\n'),
-    text('/endpoints/{endpoint}/health', '\n'),
-    text('/endpoints/{endpoint}/version', MLFLOW_VERSION),
-    {
-      method: 'POST',
-      path: '/endpoints/{endpoint}/invocations',
-      permission: 'serving.predict',
-      bodyMode: 'json',
-      bodyLimitBytes: scoringBodyLimitBytes,
-      error: scoringError,
-      handle: async (request) => {
-        const endpoint = endpointOf(request);
-        const instances = parseInvocation(request.json, mustInputs(scoring, endpoint));
-        const predictions = scoring.predict(endpoint, instances);
-        await scoring.settled(endpoint);
-        return answer({ predictions: predictions.map((prediction) => prediction.score) });
-      },
-    },
-  ];
 }

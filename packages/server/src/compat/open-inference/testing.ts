@@ -1,11 +1,12 @@
-/** A server with these protocols over real models and a real prediction log, without the registry around them. */
+/** A server with the scoring protocols over real models and a real prediction log, without the registry around them. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Deployment } from '@slipway/contract';
+import type { Deployment, ModelSignature } from '@slipway/contract';
 import { EndpointSpec, SlipwayError } from '@slipway/contract';
 import type { EndpointRuntime } from '../../modules/serving/endpoint-runtime.ts';
 import { createArm, predict } from '../../modules/serving/endpoint-runtime.ts';
+import { createScoringPort } from '../../modules/serving/index.ts';
 import type { FeatureReader } from '../../modules/serving/ports.ts';
 import { openPredictionLog } from '../../modules/serving/prediction-log.ts';
 import { createScorer } from '../../modules/serving/scorer.ts';
@@ -17,13 +18,16 @@ import { createHttpServer } from '../../platform/http/server.ts';
 import { createIds } from '../../platform/ids.ts';
 import { createMetrics } from '../../platform/telemetry/metrics.ts';
 import { createTraces } from '../../platform/telemetry/traces.ts';
-import { createHotPaths, createScoringPort, openInferenceProtocol } from './index.ts';
+import { mlflowScoringProtocol } from '../mlflow-scoring/index.ts';
+import { createHotPaths, openInferenceProtocol } from './index.ts';
 
 export interface TestModel {
   readonly endpoint: string;
   /** ONNX file; undefined for an endpoint without a deployment. */
   readonly file: Uint8Array | undefined;
   readonly features?: FeatureReader;
+  /** As the model was registered; protocols that know types check against it. */
+  readonly signature?: ModelSignature;
 }
 
 export interface ScoringServer extends AsyncDisposable {
@@ -58,6 +62,8 @@ export async function startScoringServer(options: ScoringServerOptions): Promise
     predict: (name, instances) => predict(mustRuntime(name), instances, { clock, ids }),
     settled: async () => undefined,
   });
+  const signatures = new Map(options.models.map((model) => [model.endpoint, model.signature]));
+  const signature = async (model: string): Promise<ModelSignature | undefined> => signatures.get(model);
   const metrics = createMetrics();
   const seconds = metrics.histogram('prediction_seconds', 'Time to answer a prediction.', [0.001, 0.01]);
   const traces = createTraces({ endpoint: undefined, clock, log });
@@ -69,7 +75,7 @@ export async function startScoringServer(options: ScoringServerOptions): Promise
   });
   const http = await createHttpServer({
     bindings: [],
-    protocols: [openInferenceProtocol({ scoring, version: '0.0.0' })],
+    protocols: [openInferenceProtocol({ scoring, version: '0.0.0' }), mlflowScoringProtocol({ scoring, signature })],
     hot: options.isHot ? hot : { find: () => undefined },
     auth: createAuth({ db, clock, trustLoopback: options.trustLoopback ?? true, allowedHosts: [] }),
     clock,

@@ -7,6 +7,8 @@ import type { Serving } from './service.ts';
 export type { EndpointRuntime } from './endpoint-runtime.ts';
 export type { FeaturePort, FeatureReader, RegistryPort } from './ports.ts';
 export type { Serving, ServingDeps } from './service.ts';
+export type { EndpointInputs, InputColumn, ScoringPort } from './scoring-port.ts';
+export { createScoringPort } from './scoring-port.ts';
 export { createServing } from './service.ts';
 
 export function servingBinding(serving: Serving): Binding {

@@ -1,0 +1,2 @@
+export { mlflowScoringProtocol } from './routes.ts';
+export type { MlflowScoringDeps } from './routes.ts';
