@@ -34,7 +34,7 @@ export const modules = {
   registry: ['projects', 'tracking'],
   pipelines: ['projects', 'data', 'features', 'tracking', 'registry', 'quality'],
   serving: ['projects', 'registry', 'features'],
-  monitoring: ['projects', 'serving', 'registry', 'features'],
+  monitoring: ['projects', 'serving', 'registry', 'features', 'governance'],
   automation: ['projects', 'pipelines', 'registry', 'serving', 'monitoring'],
   governance: [],
 };
@@ -48,3 +48,9 @@ export const compat = {
 
 /** The only files of the server that may build things: they see every door. */
 export const compositionRoots = ['main.ts', 'writer.ts', 'stores.ts', 'index.ts', 'wiring'];
+
+/**
+ * Files that build things in the process of a step, where main.ts does not run: they may take the run-time part of a module
+ * that their own module may look at, through its door.
+ */
+export const childRoots = ['modules/pipelines/step-features.ts'];

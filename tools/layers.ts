@@ -1,6 +1,6 @@
 /** The layer check: every import goes along an arrow of layers.mjs, modules meet by type and by their doors, and no cycle exists. */
 import { posix } from 'node:path';
-import { compat, compositionRoots, modules, packageNames, packages } from '../layers.mjs';
+import { childRoots, compat, compositionRoots, modules, packageNames, packages } from '../layers.mjs';
 import type { SourceFile } from './sources.ts';
 import { importsOf } from './sources.ts';
 
@@ -73,7 +73,7 @@ function judgeInServer(from: string, to: string, isType: boolean, fromTest: bool
     case 'modules': {
       if (toLayer === 'platform' || (toLayer === 'modules' && toRoom === fromRoom)) return undefined;
       if (toLayer !== 'modules') return 'modules may not import compat or the composition root';
-      if (!isType)
+      if (!isType && !childRoots.includes(from))
         return `modules meet by type: use "import type", and take the run-time part as a port (${fromRoom} -> ${toRoom})`;
       if (!to.endsWith(`modules/${toRoom}/index.ts`)) return `module ${toRoom} is entered by its index.ts`;
       return moduleArrows[fromRoom]?.includes(toRoom)
@@ -95,14 +95,14 @@ function judgeInServer(from: string, to: string, isType: boolean, fromTest: bool
   }
 }
 
-/** Cycles of run-time imports between files, found by depth-first search; each is reported once. */
+/** Cycles of imports that run when a file is loaded (not types, not `import()`), found by depth-first search; each is reported once. */
 function findCycles(files: readonly SourceFile[]): Problem[] {
   const known = new Set(files.map((f) => f.path));
   const arrows = new Map(
     files.map((f) => [
       f.path,
       importsOf(f.text)
-        .filter((i) => !i.isType && i.specifier.startsWith('.'))
+        .filter((i) => !i.isType && !i.isLazy && i.specifier.startsWith('.'))
         .map((i) => posix.normalize(posix.join(posix.dirname(f.path), i.specifier)))
         .filter((p) => known.has(p)),
     ]),

@@ -32,6 +32,8 @@ export function listSources(endings: readonly string[]): SourceFile[] {
 export interface Import {
   readonly specifier: string;
   readonly isType: boolean;
+  /** `import()`: happens when asked for, after both files were loaded. */
+  readonly isLazy: boolean;
   readonly line: number;
 }
 
@@ -44,7 +46,7 @@ export function importsOf(text: string): Import[] {
     const specifier = match[2] ?? match[3];
     if (specifier === undefined) continue;
     const line = text.slice(0, match.index + match[0].indexOf(specifier)).split('\n').length;
-    found.push({ specifier, isType: match[1] !== undefined, line });
+    found.push({ specifier, isType: match[1] !== undefined, isLazy: match[2] === undefined, line });
   }
   return found;
 }

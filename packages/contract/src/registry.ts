@@ -9,7 +9,7 @@ export const ModelName = z
   .string()
   .min(1)
   .max(250)
-  .regex(/^[^/:@\0-\x1f\x7f]+$/, 'no slash, colon, at-sign or control character');
+  .regex(/^[^/:@\p{Cc}]+$/u, 'no slash, colon, at-sign or control character');
 
 export const Alias = z
   .string()

@@ -74,7 +74,7 @@ test('a wrong port is a compile error', () => {
     const flights = run.dataset('flights');
     const made = run(make, { flights, until: p.name, share: 0.2 }, { id: 'a' });
     const chosen = run(choose, { models: [] });
-    const refused = (_: () => unknown): void => undefined;
+    const refused = (_call: () => unknown): void => undefined;
     // @ts-expect-error the input `until` is missing
     refused(() => run(make, { flights }));
     // @ts-expect-error the input is misspelt

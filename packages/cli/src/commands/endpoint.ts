@@ -1,6 +1,6 @@
 import type { Rollout } from '@slipway/contract';
 import type { Command } from 'commander';
-import { action, CommandFailure } from '../command.ts';
+import { action } from '../command.ts';
 import { instant, paint, table } from '../output.ts';
 
 const candidateOf = (text: string): number | string => (/^\d+$/.test(text) ? Number(text) : text);

@@ -2,6 +2,8 @@ import type { Command } from 'commander';
 import { action, CommandFailure } from '../command.ts';
 import { instant, paint, shortDigest, table } from '../output.ts';
 
+type AliasArguments = [name: string, alias: string, version: string, options: { reason?: string }];
+
 export function register(program: Command): void {
   const model = program.command('model').description('Registered models: versions, aliases, gates');
   model
@@ -82,20 +84,15 @@ export function register(program: Command): void {
     .argument('<version>')
     .option('--reason <text>')
     .action(
-      action(
-        async ({ client, output }, name: string, alias: string, version: string, { reason }: { reason?: string }) => {
-          const number = Number(version);
-          if (!Number.isInteger(number) || number < 1)
-            throw new CommandFailure('usage', `"${version}" is not a version number`);
-          const moved = await client.models.setAlias({
-            params: { model: name, alias },
-            body: { version: number, ...(reason === undefined ? {} : { reason }) },
-          });
-          output.result(
-            moved,
-            () => `${moved.model}@${moved.alias}: ${moved.previous ?? 'nothing'} -> ${moved.version}`,
-          );
-        },
-      ),
+      action(async ({ client, output }, ...[name, alias, version, { reason }]: AliasArguments) => {
+        const number = Number(version);
+        if (!Number.isInteger(number) || number < 1)
+          throw new CommandFailure('usage', `"${version}" is not a version number`);
+        const moved = await client.models.setAlias({
+          params: { model: name, alias },
+          body: { version: number, ...(reason === undefined ? {} : { reason }) },
+        });
+        output.result(moved, () => `${moved.model}@${moved.alias}: ${moved.previous ?? 'nothing'} -> ${moved.version}`);
+      }),
     );
 }

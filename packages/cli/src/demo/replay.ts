@@ -87,7 +87,6 @@ const legOf = (f: Flight): Row => ({
  * sent: a flight of March that lands in April is news, its departure is not.
  */
 export function feedsOf({ flights, weather, filledUntil }: History): Feed[] {
-  const isNews = (at: number, flightId?: string): boolean => at > filledUntil.at || (flightId ?? '') >= filledUntil.day;
   const isNewDay = (f: Flight): boolean => f.flightId >= filledUntil.day;
   const later = <T>(
     items: readonly T[],

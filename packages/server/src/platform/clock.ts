@@ -1,13 +1,13 @@
 /** The only sources of time. Injected everywhere, so that the simulator can own it. */
 export interface Clock {
   /** Milliseconds since 1970 UTC. May step when the machine's clock is set. */
-  now(): number;
+  readonly now: () => number;
   /** Milliseconds from an arbitrary origin; never steps back. */
-  monotonic(): number;
+  readonly monotonic: () => number;
   /** Resolves after the delay, or rejects with the signal's reason. */
-  sleep(delayMs: number, signal?: AbortSignal): Promise<void>;
+  readonly sleep: (delayMs: number, signal?: AbortSignal) => Promise<void>;
   /** Calls back once after the delay; the returned function cancels it. */
-  after(delayMs: number, callback: () => void): () => void;
+  readonly after: (delayMs: number, callback: () => void) => () => void;
 }
 
 export function createSystemClock(): Clock {

@@ -57,7 +57,8 @@ async function readReference(analytics: Analytics, path: string): Promise<Refere
     const features = described
       .getRowObjectsJS()
       .filter((c) => c['column_type'] === 'DOUBLE')
-      .map((c) => String(c['column_name']));
+      .map(({ column_name: name }) => name)
+      .filter((name) => typeof name === 'string');
     const [total = { n: 0 }] = (
       await connection.runAndReadAll(`select count(*)::int n from ${source}`)
     ).getRowObjectsJS() as { n: number }[];

@@ -90,7 +90,10 @@ export function textCondition(source: FilterSource, comparison: Comparison, colu
     case '!=':
       if (typeof test.value !== 'string') return quoted();
       return compared(column, test.op, test.value);
-    default:
+    case '<':
+    case '<=':
+    case '>':
+    case '>=':
       return refuse(source, comparison, `"${key}" is a text: use =, !=, LIKE, ILIKE, IN, NOT IN or IS NULL`);
   }
 }

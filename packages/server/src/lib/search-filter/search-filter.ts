@@ -257,7 +257,7 @@ export function parseOrderKey(text: string, language: FilterLanguage): OrderKey 
     if (!(error instanceof SlipwayError)) throw error;
     throw new SlipwayError('order_invalid', {
       value: text.slice(0, 200),
-      problem: String(error.details['problem'] ?? error.message),
+      problem: error.details['problem'] ?? error.message,
     });
   }
 }

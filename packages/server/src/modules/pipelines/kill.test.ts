@@ -41,7 +41,7 @@ async function startVictim(folder: string): Promise<{ readonly run: string; read
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
   const exited = new Promise<void>((resolve) => child.on('exit', () => resolve()));
-  const run = await new Promise<string>((resolve) => child.on('message', (message) => resolve(String(message))));
+  const run = await new Promise<string>((resolve) => child.on('message', (message) => resolve(message as string)));
   return {
     run,
     kill: async () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { PipelinesTables } from './rows.ts';
 import { onBoth } from './testing.ts';
 
 const three = (shout = 'text.toUpperCase()') => `
@@ -261,7 +262,7 @@ export default pipeline({ id: 'long' }, (_, run) => {
     const [pid] = (await logged(join(dying.pipelines.attemptFolder(id, 'long', 1), 'log.txt'), 1)).map(Number);
     // The process of the step survives; the server does not come back with its token.
     const { pid: known, job_id } = await bench.db
-      .read<import('./rows.ts').PipelinesTables>()
+      .read<PipelinesTables>()
       .selectFrom('pipelines_step')
       .select(['pid', 'job_id'])
       .where('run', '=', id)

@@ -1,7 +1,7 @@
 /** How a project declares a pipeline. The client describes the graph; the server checks it again and keeps it by digest. */
 import { PipelineSpec, SlipwayError } from '@slipway/contract';
 import { z } from 'zod';
-import type { ResourceKind } from '../projects/resource.ts';
+import type { ResourceKind } from '../projects/index.ts';
 import { checkGraph, digestOf } from './graph.ts';
 import { applyPipeline, removePipeline } from './store.ts';
 

@@ -4,6 +4,7 @@ import { copyFileSync, mkdirSync, readFileSync, renameSync, statSync, writeFileS
 import { join } from 'node:path';
 import type { Artifact, Client, StepContext } from 'slipway';
 import { createClient, datasetRef } from 'slipway';
+import { createSystemClock } from '../../platform/clock.ts';
 import { createStatistics } from './step-statistics.ts';
 import { scoreColumns } from './step-score.ts';
 import { createStepFeatures } from './step-features.ts';
@@ -28,7 +29,7 @@ export function createStepContext(options: StepContextOptions): {
   const artifacts = join(folder, artifactsFolder);
   mkdirSync(artifacts, { recursive: true });
   const client: Client = createClient({ url: task.url, token: options.token });
-  const tracking = createStepTracking(client, task);
+  const tracking = createStepTracking(client, task, createSystemClock());
 
   const path = (artifact: Artifact): string => {
     const made = join(artifacts, artifact.digest.replace('sha256:', ''));

@@ -1,6 +1,7 @@
 /** The tracking run of a step: made when first used, metrics sent in batches, ended with the step. */
 import type { Client, StepTracking } from 'slipway';
 import { metricsPerLogMax } from '@slipway/contract';
+import type { Clock } from '../../platform/clock.ts';
 import type { StepTask } from './step-task.ts';
 
 interface Pending {
@@ -19,6 +20,7 @@ function metricValue(value: number): Pending['metrics'][number]['value'] {
 export function createStepTracking(
   client: Client,
   task: StepTask,
+  clock: Clock,
 ): { readonly run: StepTracking; end(isSuccess: boolean): Promise<string | undefined> } {
   let made: Promise<string> | undefined;
   let pending = empty();
@@ -55,7 +57,7 @@ export function createStepTracking(
       for (const [key, value] of Object.entries(params)) pending.params[key] = String(value);
     },
     logMetric: (key, value, step = 0) => {
-      pending.metrics.push({ key, value: metricValue(value), step, at: Date.now() });
+      pending.metrics.push({ key, value: metricValue(value), step, at: clock.now() });
       if (pending.metrics.length >= metricsPerLogMax) void flush();
     },
     setTags: (tags) => Object.assign(pending.tags, tags),

@@ -146,7 +146,7 @@ async function retryUnique<T>(write: () => Promise<T>): Promise<T> {
   }
 }
 
-function checkName(noun: string, value: string, schema: typeof ModelName | typeof Alias): void {
+function checkName(noun: string, value: string, schema: typeof ModelName): void {
   const parsed = schema.safeParse(value);
   if (parsed.success) return;
   throw new SlipwayError('name_invalid', {

@@ -195,7 +195,7 @@ eachDatabase((name, open) => {
 
   dbTest(`${name}: aliases and tags: reserved names, removal, rename keeps all`, open, options, async (_t, opened) => {
     const bench = benchOf(opened);
-    const { registry, db } = bench;
+    const { registry } = bench;
     await addVersion(bench, 'm', 'a');
     for (const alias of ['latest', 'v3', 'a b', '']) {
       await assert.rejects(

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { GateSpec, ModelName, SlipwayError } from '@slipway/contract';
 import { z } from 'zod';
 import type { StoreModule } from '../../platform/db/db.ts';
-import type { ResourceKind } from '../projects/resource.ts';
+import type { ResourceKind } from '../projects/index.ts';
 import { recordGate } from './operations/gates.ts';
 import { changeModel, createModel, declareModel, deleteModel, undeclareModel } from './operations/models.ts';
 import { changeVersion, createVersion, deleteAlias, deleteVersion, moveAlias } from './operations/versions.ts';

@@ -156,12 +156,14 @@ eachDatabase((name, open) => {
       assert.equal(everything.length, 120);
       await fc.assert(
         fc.asyncProperty(
-          filterText,
-          orders,
-          fc.constantFrom('active', 'deleted', 'all'),
-          fc.boolean(),
-          fc.integer({ min: 1, max: 60 }),
-          async (text, order, lifecycle, oneExperiment, limit) => {
+          fc.record({
+            text: filterText,
+            order: orders,
+            lifecycle: fc.constantFrom('active', 'deleted', 'all'),
+            oneExperiment: fc.boolean(),
+            limit: fc.integer({ min: 1, max: 60 }),
+          }),
+          async ({ text, order, lifecycle, oneExperiment, limit }) => {
             const query = {
               filter: text,
               order,

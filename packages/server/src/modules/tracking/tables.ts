@@ -96,4 +96,6 @@ export interface TrackingTables {
 /** What an index keeps of a param or tag value. */
 export const valueHeadChars = 64;
 export const valueHead = (value: string): string =>
-  [...value.slice(0, valueHeadChars * 2)].slice(0, valueHeadChars).join('');
+  Array.from(value.slice(0, valueHeadChars * 2))
+    .slice(0, valueHeadChars)
+    .join('');

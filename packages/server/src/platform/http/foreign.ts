@@ -1,4 +1,5 @@
 /** Routes that speak somebody else's protocol: paths and bodies are theirs, authorisation and limits are ours. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Permission } from '@slipway/contract';
 import type { Caller, Stream } from './binding.ts';
 
@@ -54,8 +55,4 @@ export interface HotPaths {
   readonly find: (path: string) => HotHandler | undefined;
 }
 
-export type HotHandler = (
-  request: import('node:http').IncomingMessage,
-  response: import('node:http').ServerResponse,
-  actor: string,
-) => void;
+export type HotHandler = (request: IncomingMessage, response: ServerResponse, actor: string) => void;

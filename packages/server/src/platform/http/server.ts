@@ -181,7 +181,14 @@ function callerOf(request: FastifyRequest, reply: FastifyReply, principal: Princ
   return { actor: principal.actor, requestId, signal: controller.signal, headers: request.raw.headers };
 }
 
-function finish(deps: Deps, name: string, startAt: number, requestId: string, status: number): void {
+interface Finished {
+  readonly name: string;
+  readonly startAt: number;
+  readonly requestId: string;
+  readonly status: number;
+}
+
+function finish(deps: Deps, { name, startAt, requestId, status }: Finished): void {
   const now = deps.clock.now();
   deps.seconds.observe({ operation: name, status: `${Math.floor(status / 100)}xx` }, (now - startAt) / 1000);
   deps.traces.record({
@@ -216,7 +223,7 @@ function mount(app: FastifyInstance, deps: Deps, binding: Binding): void {
         } catch (error) {
           return sendError(deps, reply, error, requestId);
         } finally {
-          finish(deps, name, startAt, requestId, reply.statusCode);
+          finish(deps, { name, startAt, requestId, status: reply.statusCode });
         }
       },
     });
@@ -326,7 +333,7 @@ function mountForeign(app: FastifyInstance, deps: Deps, route: ForeignRoute): vo
           deps.log.error('request failed', { requestId, operation: name, error });
         return sendForeign(reply, route.error(error, path));
       } finally {
-        finish(deps, name, startAt, requestId, reply.statusCode);
+        finish(deps, { name, startAt, requestId, status: reply.statusCode });
       }
     },
   });

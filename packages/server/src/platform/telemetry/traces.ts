@@ -21,9 +21,9 @@ export interface Span {
 }
 
 export interface Traces {
-  record(span: Span): void;
+  readonly record: (span: Span) => void;
   readonly dropped: () => number;
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
 const maxWaiting = 2048;
