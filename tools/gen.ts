@@ -9,7 +9,8 @@ import type { Route } from '@slipway/contract';
 import { allRoutes, errorCatalogue } from '@slipway/contract';
 import { openApiDocument } from '@slipway/server/openapi';
 import { compat, modules, packages } from '../layers.mjs';
-import { root } from './sources.ts';
+import { listSources, root } from './sources.ts';
+import { loweredRatchets, ratchetsPath } from './tidy.ts';
 
 const version = (JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }).version;
 
@@ -83,4 +84,7 @@ if (import.meta.main) {
     writeFileSync(join(root, path), text);
     console.log(`wrote ${path}`);
   }
+  const ratchets = loweredRatchets(listSources(['.ts']));
+  writeFileSync(join(root, ratchetsPath), `${JSON.stringify(ratchets, null, 2)}\n`);
+  console.log(`wrote ${ratchetsPath}`);
 }

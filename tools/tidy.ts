@@ -10,6 +10,7 @@ import { root } from './sources.ts';
 
 export const fileLinesMax = 800;
 export const functionLinesMax = 70;
+export const ratchetsPath = 'tools/ratchets.json';
 
 /** Counts that may only fall. */
 export interface Ratchets {
@@ -114,13 +115,21 @@ const knownModules = new Set([
 
 export function countRatchets(files: readonly SourceFile[]): Ratchets {
   const product = files.filter((f) => isProduct(f.path));
-  const count = (pattern: RegExp): number => product.reduce((n, f) => n + (f.text.match(pattern)?.length ?? 0), 0);
+  const sum = (of: (text: string) => number): number => product.reduce((n, f) => n + of(f.text), 0);
   return {
-    longFunctions: product.reduce((n, f) => n + longFunctions(f.text), 0),
-    casts: count(/\bas (?!const\b)[A-Za-z{[(]/g),
-    lintDisables: count(/oxlint-disable/g),
+    longFunctions: sum(longFunctions),
+    casts: sum((text) => codeOf(text).match(/\bas (?!const\b)[A-Za-z{[(]/g)?.length ?? 0),
+    lintDisables: sum((text) => text.match(/oxlint-disable/g)?.length ?? 0),
   };
 }
+
+/** The text without comments, strings in single quotes and import lines: prose and renamed imports are no casts. */
+const codeOf = (text: string): string =>
+  text
+    .replaceAll(/\/\*[\s\S]*?\*\//g, '')
+    .replaceAll(/^(?:import|export) [^;]*? from '[^']*';$/gm, '')
+    .replaceAll(/'(?:[^'\\\n]|\\.)*'/g, "''")
+    .replaceAll(/\/\/.*$/gm, '');
 
 /** Functions over the limit, by indentation: the formatter puts a function's closing brace under its first line. */
 function longFunctions(text: string): number {
@@ -140,16 +149,26 @@ function longFunctions(text: string): number {
 }
 
 export function checkRatchets(files: readonly SourceFile[]): Problem[] {
-  const path = 'tools/ratchets.json';
-  // The file is ours and committed: its shape is known.
-  const allowed = JSON.parse(readFileSync(join(root, path), 'utf8')) as Ratchets;
+  const allowed = readRatchets();
   const found = countRatchets(files);
-  return (Object.keys(found) as (keyof Ratchets)[]).flatMap((name) => {
-    if (found[name] === allowed[name]) return [];
-    const message =
-      found[name] > allowed[name]
-        ? `${name} rose from ${allowed[name]} to ${found[name]}`
-        : `${name} fell to ${found[name]}: lower the committed ${allowed[name]}`;
-    return [{ path, line: 1, message }];
+  return ratchetNames.flatMap((name) => {
+    if (found[name] <= allowed[name]) return [];
+    return [{ path: ratchetsPath, line: 1, message: `${name} rose from ${allowed[name]} to ${found[name]}` }];
   });
 }
+
+/** The committed counts, each lowered to what the sources have now: `npm run gen` writes them, and never raises one. */
+export function loweredRatchets(files: readonly SourceFile[]): Ratchets {
+  const allowed = readRatchets();
+  const found = countRatchets(files);
+  return {
+    longFunctions: Math.min(allowed.longFunctions, found.longFunctions),
+    casts: Math.min(allowed.casts, found.casts),
+    lintDisables: Math.min(allowed.lintDisables, found.lintDisables),
+  };
+}
+
+const ratchetNames = ['longFunctions', 'casts', 'lintDisables'] as const;
+
+// The file is ours and committed: its shape is known.
+const readRatchets = (): Ratchets => JSON.parse(readFileSync(join(root, ratchetsPath), 'utf8')) as Ratchets;

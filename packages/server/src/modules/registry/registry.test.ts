@@ -148,7 +148,7 @@ eachDatabase((name, open) => {
         { code: 'gate_not_passed' },
       );
       await assert.rejects(registry.moveAlias({ model: 'm', alias: 'champion', version: bad.number, actor }), {
-        message: /auc is 0\.6 is outside the bound: at least 0\.7\. The alias was not moved/,
+        message: /auc is 0\.6, outside the bound: at least 0\.7\. The alias was not moved/,
       });
       await registry.moveAlias({ model: 'm', alias: 'challenger', version: bad.number, actor });
       assert.deepEqual(await registry.moveAlias({ model: 'm', alias: 'champion', version: good.number, actor }), {
