@@ -67,6 +67,8 @@ export interface CanaryJudgeOptions {
   /** Smallest rise of the mean log loss that the label guard acts on; 0.08 unless said. */
   readonly harmMin?: number;
   readonly seed?: number;
+  /** Calls of `conclude` on these pairs before, by a judge that is taken up again. */
+  readonly looksBefore?: number;
 }
 
 export interface CanaryJudge {
@@ -107,7 +109,7 @@ export function createCanaryJudge(options: CanaryJudgeOptions = {}): CanaryJudge
   let requests = 0;
   let canaryRequests = 0;
   let harm = 0;
-  let looks = 0;
+  let looks = options.looksBefore ?? 0;
   let fired: GuardFiring | undefined;
 
   const fire = (guard: GuardName, sentence: string, evidence: Record<string, number>): GuardFiring => {

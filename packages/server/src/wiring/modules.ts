@@ -96,7 +96,6 @@ export function createModules(
     clock,
     ids,
     log,
-    ledger,
     features,
     registry: {
       getVersion: (model, ref) => registry.getVersion(model, ref),

@@ -77,7 +77,7 @@ export function openAppendFile(options: AppendFileOptions): AppendFile {
     try {
       if (synced < appended) fdatasyncSync(descriptor);
     } catch (error) {
-      failed = error as Error;
+      failed = error instanceof Error ? error : new Error(String(error));
     }
     settle(appended, failed);
     closeSync(descriptor);

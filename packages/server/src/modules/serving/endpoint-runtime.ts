@@ -1,15 +1,18 @@
 /**
  * One endpoint in memory: its deployment, its loaded versions, its log. `predict` is synchronous from the features to the
  * log, so that a turn of the event loop answers whole requests; it is the same code for every protocol.
+ *
+ * A version that is only being tried (a shadow, the candidate of a rollout) cannot fail a request: where it fails, the
+ * incumbent answers, and the fault is logged and judged.
  */
 import type { Deployment, EndpointSpec, Instance, Prediction, TrafficShare } from '@slipway/contract';
 import { SlipwayError } from '@slipway/contract';
 import type { Clock } from '../../platform/clock.ts';
 import type { Ids } from '../../platform/ids.ts';
-import type { LogRecord } from './log-record.ts';
+import type { LogFault, LogRecord } from './log-record.ts';
 import type { FeatureReader } from './ports.ts';
 import type { PredictionLog } from './prediction-log.ts';
-import type { NextMove, RolloutRuntime } from './rollout-runtime.ts';
+import type { NextMove, RolloutRuntime, ScoredRequest } from './rollout-runtime.ts';
 import type { Scorer } from './scorer.ts';
 
 /** A version loaded for this endpoint. */
@@ -20,7 +23,12 @@ export interface Arm {
   readonly features: FeatureReader | undefined;
   /** For each model column: its place in the feature vector, or -1 for an input of the request. */
   readonly sources: readonly number[];
+  /** Features of the row that was scored last. */
   readonly vector: Float64Array;
+  /** What each place of the vector is called. */
+  readonly names: readonly string[];
+  /** Places of the names that the log has now. */
+  placed: { readonly names: readonly string[]; readonly places: Int32Array };
 }
 
 export interface EndpointRuntime {
@@ -37,21 +45,29 @@ export interface EndpointRuntime {
 }
 
 export function createArm(version: number, scorer: Scorer, features: FeatureReader | undefined): Arm {
+  const names = features?.names ?? scorer.columns.map((column) => column.name);
   const places = new Map(features?.names.map((name, i) => [name, i]));
   return {
     version,
     scorer,
     features,
     sources: scorer.columns.map((column) => (column.type === 'number' ? (places.get(column.name) ?? -1) : -1)),
-    vector: new Float64Array(features?.names.length ?? scorer.columns.length),
+    vector: new Float64Array(names.length).fill(Number.NaN),
+    names,
+    placed: { names, places: Int32Array.from(names, (_, i) => i) },
   };
 }
 
-/** FNV-1a, 32 bits: spreads ids evenly and is the same everywhere, so that a split can be recomputed from the log. */
+/**
+ * FNV-1a, then the finish of MurmurHash3 (without it ids that are counted up share their highest bits, and a split in
+ * halves is off by a sixth): 32 bits that are the same everywhere, so that a split can be recomputed.
+ */
 export function hash32(text: string): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-  return hash >>> 0;
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
 }
 
 /** The first version whose cumulative share lies above the key's hash. */
@@ -65,9 +81,10 @@ export function route(traffic: readonly TrafficShare[], key: string): number {
   return traffic.at(-1)?.version ?? 0;
 }
 
-interface Served {
-  readonly record: LogRecord;
-  readonly prediction: Prediction;
+interface Context {
+  readonly now: number;
+  readonly deployment: number;
+  readonly ids: Ids;
 }
 
 /** Scores, logs, then answers. Throws before anything is logged when an instance does not fit. */
@@ -79,54 +96,81 @@ export function predict(
   const { deployment } = endpoint;
   if (deployment === undefined) throw new SlipwayError('endpoint_not_deployed', { endpoint: endpoint.name });
   const startedAt = deps.clock.monotonic();
-  const now = deps.clock.now();
-  const served = instances.map((instance, index) =>
-    serveOne(endpoint, instance, { index, now, deployment: deployment.number, ids: deps.ids }),
-  );
+  const context: Context = { now: deps.clock.now(), deployment: deployment.number, ids: deps.ids };
+  const records = instances.map((instance, index) => serveOne(endpoint, { instance, index }, context));
   const latencyUs = Math.round((deps.clock.monotonic() - startedAt) * 1000);
-  endpoint.log.append(served.map((s) => ({ ...s.record, latencyUs })));
-  for (const { record } of served) judge(endpoint, record);
-  return served.map((s) => s.prediction);
+  for (const record of records) record.latencyUs = latencyUs;
+  endpoint.log.append(records);
+  if (endpoint.rollout !== undefined) for (const record of records) judge(endpoint, endpoint.rollout, record);
+  return records.map(({ id, score, version }) => ({ id, score, version }));
 }
 
-function serveOne(
-  endpoint: EndpointRuntime,
-  instance: Instance,
-  context: { index: number; now: number; deployment: number; ids: Ids },
-): Served {
+interface Row {
+  readonly instance: Instance;
+  readonly index: number;
+}
+
+type OpenRecord = { -readonly [K in keyof LogRecord]: LogRecord[K] };
+
+function serveOne(endpoint: EndpointRuntime, row: Row, context: Context): OpenRecord {
+  const { instance } = row;
   const at = instance.at ?? context.now;
   const id = context.ids.next('prediction');
-  const version = route(endpoint.traffic, instance.id ?? id);
-  const arm = armOf(endpoint, version);
-  const score = scoreArm(endpoint, arm, { at, instance, index: context.index });
-  const features = Float64Array.from(arm.vector);
-  const other = otherVersion(endpoint, version);
-  const shadowScore =
-    other === undefined
-      ? Number.NaN
-      : scoreArm(endpoint, armOf(endpoint, other), { at, instance, index: context.index });
-  const record: LogRecord = {
+  const assigned = armOf(endpoint, route(endpoint.traffic, instance.id ?? id));
+  const rollout = endpoint.rollout?.rollout();
+  const isTrial = rollout !== undefined && assigned.version === rollout.candidate;
+  const other = otherArm(endpoint, assigned);
+  const [sure, tried] = isTrial ? [other, assigned] : [assigned, other];
+  const score = scoreArm(endpoint, sure ?? assigned, { at, row });
+  const trial = tried === undefined ? undefined : tryScore(endpoint, tried, { at, row });
+  const isCanary = isTrial && trial !== undefined;
+  const answering = isCanary ? assigned : (sure ?? assigned);
+  const fault: LogFault = tried === undefined || trial !== undefined ? 'none' : isTrial ? 'canary' : 'shadow';
+  return {
     id,
     servedAt: context.now,
     at,
     deployment: context.deployment,
-    version,
-    shadowVersion: other ?? 0,
-    isCanary: endpoint.rollout !== undefined && version === endpoint.rollout.rollout().candidate,
+    version: answering.version,
+    shadowVersion: (answering === assigned ? other : assigned)?.version ?? 0,
+    isCanary,
+    fault,
     latencyUs: 0,
-    score,
-    shadowScore,
-    features,
+    score: isCanary ? trial : score,
+    shadowScore: (isCanary ? score : trial) ?? Number.NaN,
+    features: featuresFor(endpoint.log.featureNames(), answering, answering === assigned ? other : assigned),
     inputs: JSON.stringify(instance.inputs),
   };
-  return { record, prediction: { id, score, version } };
 }
 
 /** The version to score beside the one that answers: during a rollout always the other side, so that every row is a pair. */
-function otherVersion(endpoint: EndpointRuntime, version: number): number | undefined {
+function otherArm(endpoint: EndpointRuntime, assigned: Arm): Arm | undefined {
   const rollout = endpoint.rollout?.rollout();
-  if (rollout !== undefined) return version === rollout.candidate ? rollout.incumbent : rollout.candidate;
-  return endpoint.shadow === version ? undefined : endpoint.shadow;
+  if (rollout !== undefined) {
+    return armOf(endpoint, assigned.version === rollout.candidate ? rollout.incumbent : rollout.candidate);
+  }
+  const { shadow } = endpoint;
+  return shadow === undefined || shadow === assigned.version ? undefined : armOf(endpoint, shadow);
+}
+
+/** In the order of the log's names: what the answering version saw, then what only the other one did. */
+function featuresFor(names: readonly string[], answering: Arm, other: Arm | undefined): Float64Array {
+  const own = placesOf(answering, names);
+  const others = other && placesOf(other, names);
+  const features = new Float64Array(names.length);
+  for (let i = 0; i < features.length; i++) {
+    const place = own[i] ?? -1;
+    features[i] = (place >= 0 ? answering.vector[place] : other?.vector[others?.[i] ?? -1]) ?? Number.NaN;
+  }
+  return features;
+}
+
+/** Where each of these names lies in the version's vector, or -1; the names change with deployments only. */
+function placesOf(arm: Arm, names: readonly string[]): Int32Array {
+  if (arm.placed.names !== names) {
+    arm.placed = { names, places: Int32Array.from(names, (name) => arm.names.indexOf(name)) };
+  }
+  return arm.placed.places;
 }
 
 function armOf(endpoint: EndpointRuntime, version: number): Arm {
@@ -135,16 +179,22 @@ function armOf(endpoint: EndpointRuntime, version: number): Arm {
   return arm;
 }
 
-function scoreArm(
-  endpoint: EndpointRuntime,
-  arm: Arm,
-  request: { at: number; instance: Instance; index: number },
-): number {
-  const { inputs } = request.instance;
+/** Undefined where the version refuses what the answering one took, fails, or has no finite score. */
+function tryScore(endpoint: EndpointRuntime, arm: Arm, request: { at: number; row: Row }): number | undefined {
+  try {
+    const score = scoreArm(endpoint, arm, request);
+    return Number.isFinite(score) ? score : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function scoreArm(endpoint: EndpointRuntime, arm: Arm, { at, row }: { at: number; row: Row }): number {
+  const { inputs } = row.instance;
   const { scorer, vector } = arm;
-  if (arm.features !== undefined) arm.features.read(request.at, inputs, vector);
+  if (arm.features !== undefined) arm.features.read(at, inputs, vector);
   const refuse = (problem: string): SlipwayError =>
-    new SlipwayError('inputs_invalid', { index: request.index, endpoint: endpoint.name, problem });
+    new SlipwayError('inputs_invalid', { index: row.index, endpoint: endpoint.name, problem });
   for (let i = 0; i < scorer.columns.length; i++) {
     const column = scorer.columns[i];
     const place = arm.sources[i] ?? -1;
@@ -171,23 +221,26 @@ function scoreArm(
   return scorer.score();
 }
 
-function judge(endpoint: EndpointRuntime, record: LogRecord): void {
-  const { rollout } = endpoint;
-  if (rollout === undefined) return;
+function judge(endpoint: EndpointRuntime, rollout: RolloutRuntime, record: LogRecord): void {
   const move = rollout.request(pairOf(record));
-  if (move === undefined) return;
-  // The guard acts at once, in this turn; the record of it follows in the database.
+  if (move !== undefined) order(endpoint, rollout, move);
+}
+
+/** A firing guard acts at once, in this turn; the record of it follows in the database. */
+export function order(endpoint: EndpointRuntime, rollout: RolloutRuntime, move: NextMove): void {
   if (move.move === 'roll-back') endpoint.traffic = [{ version: rollout.rollout().incumbent, percent: 100 }];
   endpoint.onMove(move);
 }
 
 /** A logged row as the judge wants it: which score belongs to which side. */
-export function pairOf(record: Pick<LogRecord, 'id' | 'at' | 'isCanary' | 'score' | 'shadowScore' | 'shadowVersion'>) {
-  const shadow = record.shadowVersion === 0 ? undefined : record.shadowScore;
+export function pairOf(record: LogRecord): ScoredRequest {
+  const isError = record.fault === 'canary';
+  const shadow = record.shadowVersion === 0 || record.fault !== 'none' ? undefined : record.shadowScore;
   return {
     id: record.id,
     at: record.at,
-    isCanary: record.isCanary,
+    isCanary: record.isCanary || isError,
+    isError,
     candidateScore: record.isCanary ? record.score : shadow,
     incumbentScore: record.isCanary ? shadow : record.score,
   };

@@ -3,9 +3,11 @@
  *
  *   block  = u32 magic, u32 payload bytes, u32 count, u32 crc32(payload), payload
  *   record = f64 served ms | f64 at ms | 16 B prediction id | u32 deployment | u32 version | u32 shadow version (0: none)
- *            | u32 latency us | u32 flags (1: canary) | f32 score | f32 shadow score | f64 x features
+ *            | u32 latency us | u32 flags | f32 score | f32 shadow score | f64 x features
  *            | u32 text bytes | JSON text of the inputs
  *
+ * Flags: 1 the candidate of a rollout answered; 2 the shadow could not score; 4 the candidate was to answer and could not,
+ * so the incumbent answered in its place.
  * Little-endian. Features are kept as float64, before the model's own rounding, so that they can be compared to the bit
  * with a recomputation; float32 is one `Math.fround` away. NaN is a missing value.
  *
@@ -13,6 +15,8 @@
  */
 import { crc32 } from 'node:zlib';
 import { spellId, writeIdBytes } from '@slipway/contract';
+
+export type LogFault = 'none' | 'shadow' | 'canary';
 
 export interface LogRecord {
   readonly id: string;
@@ -22,9 +26,13 @@ export interface LogRecord {
   readonly version: number;
   /** 0 when no shadow was scored. */
   readonly shadowVersion: number;
+  /** The candidate of a rollout answered. */
   readonly isCanary: boolean;
+  /** Which version could not score: the shadow, or the candidate that was to answer (the incumbent then did). */
+  readonly fault: LogFault;
   readonly latencyUs: number;
   readonly score: number;
+  /** NaN without a shadow, and where it failed. */
   readonly shadowScore: number;
   readonly features: Float64Array;
   /** JSON text of the instance's inputs. */
@@ -49,6 +57,7 @@ export const blockHeadBytes = 16;
 const idOffset = 16;
 const fixedBytes = 8 + 8 + 16 + 4 * 5 + 4 * 2;
 const canaryFlag = 1;
+const faultFlags: Readonly<Record<LogFault, number>> = { none: 0, shadow: 2, canary: 4 };
 
 export const emptyRange = (): RecordRange => ({
   count: 0,
@@ -122,7 +131,7 @@ export class BlockWriter {
     p = to.writeUInt32LE(record.version, p);
     p = to.writeUInt32LE(record.shadowVersion, p);
     p = to.writeUInt32LE(record.latencyUs, p);
-    p = to.writeUInt32LE(record.isCanary ? canaryFlag : 0, p);
+    p = to.writeUInt32LE((record.isCanary ? canaryFlag : 0) | faultFlags[record.fault], p);
     p = to.writeFloatLE(record.score, p);
     p = to.writeFloatLE(record.shadowScore, p);
     for (let i = 0; i < this.#featureCount; i++) p = to.writeDoubleLE(record.features[i] ?? Number.NaN, p);
@@ -182,6 +191,7 @@ export function decodeRecord(file: Buffer, offset: number, featureCount: number)
   for (let f = 0; f < featureCount; f++) features[f] = file.readDoubleLE(featuresAt + 8 * f);
   const textAt = featuresAt + 8 * featureCount;
   const textBytes = file.readUInt32LE(textAt);
+  const flags = file.readUInt32LE(offset + 48);
   return {
     servedAt: servedAtOf(file, offset),
     at: atOf(file, offset),
@@ -190,7 +200,8 @@ export function decodeRecord(file: Buffer, offset: number, featureCount: number)
     version: file.readUInt32LE(offset + 36),
     shadowVersion: file.readUInt32LE(offset + 40),
     latencyUs: file.readUInt32LE(offset + 44),
-    isCanary: (file.readUInt32LE(offset + 48) & canaryFlag) !== 0,
+    isCanary: (flags & canaryFlag) !== 0,
+    fault: (flags & faultFlags.canary) !== 0 ? 'canary' : (flags & faultFlags.shadow) !== 0 ? 'shadow' : 'none',
     score: file.readFloatLE(offset + 52),
     shadowScore: file.readFloatLE(offset + 56),
     features,

@@ -22,6 +22,7 @@ const record = (at: number, features: readonly number[]): LogRecord => ({
   version: 2,
   shadowVersion: 1,
   isCanary: at % 2 === 1,
+  fault: (['none', 'shadow', 'canary'] as const)[at % 3] ?? 'none',
   latencyUs: 120,
   score: Math.fround(0.25),
   shadowScore: Number.NaN,

@@ -10,7 +10,7 @@
  */
 import { mkdirSync, readdirSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { isId, SlipwayError, writeIdBytes } from '@slipway/contract';
+import { idToHex, isId, SlipwayError, writeIdBytes } from '@slipway/contract';
 import type { Clock } from '../../platform/clock.ts';
 import type { Log } from '../../platform/log.ts';
 import type { AppendFile } from './append-file.ts';
@@ -29,6 +29,8 @@ export interface LoggedPrediction extends LogRecord {
 export interface PredictionLog {
   /** Opens a new segment when these are not the features of the current one. Throws `prediction_log_failed`. */
   useFeatures(names: readonly string[]): void;
+  /** The list that was given last. */
+  featureNames(): readonly string[];
   /** Durable against a kill when it returns. Throws `prediction_log_failed`; then none of the records is in the log. */
   append(records: readonly LogRecord[]): void;
   /** Resolves when everything appended so far would survive a power cut. Rejects with `prediction_log_failed`. */
@@ -41,6 +43,8 @@ export interface PredictionLog {
   readServedSince(servedMs: number): AsyncGenerator<LoggedPrediction>;
   find(predictionId: string): Promise<LoggedPrediction | undefined>;
   readonly count: () => number;
+  /** At least as many records as have ids between these two, from memory. */
+  countBetween(firstId: string, lastId: string): number;
   close(): void;
 }
 
@@ -65,6 +69,7 @@ export function openPredictionLog(options: {
     onError: (error: Error) => log.error('the prediction log could not be synced', { endpoint, error }),
   });
   let current = segments.at(-1);
+  let names: readonly string[] = current?.head.features ?? [];
   let file: AppendFile | undefined =
     current && openAppendFile({ ...fileOptions(current.file), sizeBytes: current.endBytes });
   let writer = new BlockWriter(current?.head.features.length ?? 0);
@@ -93,7 +98,9 @@ export function openPredictionLog(options: {
   return {
     useFeatures: (features) => {
       if (current === undefined || features.join('\n') !== current.head.features.join('\n')) roll(features);
+      names = features;
     },
+    featureNames: () => names,
     append: (records) => {
       if (current !== undefined && current.endBytes > segmentLimitBytes) roll(current.head.features);
       if (current === undefined || file === undefined) throw new Error(`the log of ${endpoint} has no features yet`);
@@ -136,9 +143,17 @@ export function openPredictionLog(options: {
       return undefined;
     },
     count: () => segments.reduce((n, s) => n + s.range.count, 0),
+    countBetween: (firstId, lastId) => {
+      const [fromMs, toMs] = [idMs(firstId), idMs(lastId)];
+      const spans = segments.flatMap((segment) => segment.spans);
+      return spans.reduce((n, { range: r }) => n + (r.toIdMs >= fromMs && r.fromIdMs <= toMs ? r.count : 0), 0);
+    },
     close: () => file?.close(),
   };
 }
+
+/** The instant at which an id was made. */
+const idMs = (id: string): number => Number.parseInt(idToHex('prediction', id).slice(0, 12), 16);
 
 function openSegments(folder: string, log: Log): Segment[] {
   const names = readdirSync(folder)

@@ -18,7 +18,10 @@ export type NextMove =
 export interface ScoredRequest {
   readonly id: string;
   readonly at: number;
+  /** It was the candidate's to answer. */
   readonly isCanary: boolean;
+  /** The candidate could not, and the incumbent answered in its place. */
+  readonly isError: boolean;
   readonly candidateScore: number | undefined;
   readonly incumbentScore: number | undefined;
 }
@@ -27,9 +30,17 @@ export interface RolloutRuntime {
   readonly rollout: () => Rollout;
   /** After each write that changed the rollout. */
   update(rollout: Rollout): void;
+  /** A request of the current stage, and what follows from it. */
   request(request: ScoredRequest): NextMove | undefined;
   label(predictionId: string, value: number): NextMove | undefined;
-  error(isCanary: boolean): NextMove | undefined;
+  /** What was seen before a restart, in its order; nothing follows until `decide`. */
+  replayRequest(request: ScoredRequest, stage: number): void;
+  replayLabel(predictionId: string, value: number): void;
+  /** The move that is due, once: until `update` or `retry` it is not told again. A firing guard goes before everything. */
+  decide(): NextMove | undefined;
+  /** The move could not be carried out: it is due again. */
+  retry(): void;
+  firing(): GuardFiring | undefined;
   /** A decision that ends the rollout from outside, with its counts. */
   describe(verdict: RolloutDecision['verdict'], sentence: string): RolloutDecision;
   harm(): number;
@@ -44,14 +55,16 @@ interface Waiting {
 
 export function createRolloutRuntime(start: Rollout, now: () => number): RolloutRuntime {
   let rollout = start;
-  let judge: CanaryJudge = createCanaryJudge({ rule: start.plan.rule, seed: 1 });
+  const held = start.decisions.filter((decision) => decision.verdict === 'held');
+  const judge: CanaryJudge = createCanaryJudge({ rule: start.plan.rule, seed: 1, looksBefore: held.length });
   const calendar = createCalendar('day', start.plan.zone);
   const waiting = new Map<string, Waiting>();
   let stageRequests = 0;
-  let judgedAtPairs = 0;
+  let judgedAtPairs = held.at(-1)?.labelledPairs ?? 0;
   let isMoving = false;
+  let isRollingBack = false;
 
-  const share = (): number => (rollout.plan.stages[rollout.stage]?.percent ?? 0) / 100;
+  const shareOf = (stage: number): number => (rollout.plan.stages[stage]?.percent ?? 0) / 100;
   const describe = (
     verdict: RolloutDecision['verdict'],
     sentence: string,
@@ -74,11 +87,6 @@ export function createRolloutRuntime(start: Rollout, now: () => number): Rollout
       ...(finite.length === 0 ? {} : { evidence: Object.fromEntries(finite) }),
     };
   };
-  const firing = (fired: GuardFiring): NextMove => {
-    isMoving = true;
-    return { move: 'roll-back', firing: fired, decision: describe('rolled-back', fired.sentence, fired.evidence) };
-  };
-
   /** Stage and final decision, from counts that only grow. */
   const consider = (): NextMove | undefined => {
     const stage = rollout.plan.stages[rollout.stage];
@@ -119,6 +127,30 @@ export function createRolloutRuntime(start: Rollout, now: () => number): Rollout
     return { move: 'reject', decision: describe('rejected', sentence, evidence) };
   };
 
+  const decide = (): NextMove | undefined => {
+    const fired = judge.firing();
+    if (fired === undefined) return consider();
+    if (isRollingBack) return undefined;
+    isRollingBack = true;
+    return { move: 'roll-back', firing: fired, decision: describe('rolled-back', fired.sentence, fired.evidence) };
+  };
+  const addRequest = (request: ScoredRequest, stage: number): void => {
+    const { candidateScore, incumbentScore, isCanary, isError } = request;
+    if (stage === rollout.stage) stageRequests++;
+    if (candidateScore !== undefined && incumbentScore !== undefined) {
+      waiting.set(request.id, { day: calendar.dayOf(request.at), isCanary, candidateScore, incumbentScore });
+    }
+    judge.request({ share: shareOf(stage), isCanary, isError, candidateScore, incumbentScore });
+  };
+  const addLabel = (predictionId: string, value: number): boolean => {
+    const pair = waiting.get(predictionId);
+    if (pair === undefined) return false;
+    waiting.delete(predictionId);
+    const { candidateScore, incumbentScore, day, isCanary } = pair;
+    judge.label({ label: value, candidateScore, incumbentScore, cluster: day, isCanary });
+    return true;
+  };
+
   return {
     rollout: () => rollout,
     update: (changed) => {
@@ -127,45 +159,18 @@ export function createRolloutRuntime(start: Rollout, now: () => number): Rollout
       isMoving = false;
     },
     request: (request) => {
-      if (isMoving) return undefined;
-      stageRequests++;
-      const { candidateScore, incumbentScore } = request;
-      if (candidateScore !== undefined && incumbentScore !== undefined) {
-        waiting.set(request.id, {
-          day: calendar.dayOf(request.at),
-          isCanary: request.isCanary,
-          candidateScore,
-          incumbentScore,
-        });
-      }
-      const fired = judge.request({
-        share: share(),
-        isCanary: request.isCanary,
-        isError: false,
-        candidateScore,
-        incumbentScore,
-      });
-      return fired === undefined ? consider() : firing(fired);
+      addRequest(request, rollout.stage);
+      return decide();
     },
-    error: (isCanary) => {
-      if (isMoving) return undefined;
-      const fired = judge.request({ share: share(), isCanary, isError: true });
-      return fired === undefined ? undefined : firing(fired);
+    label: (predictionId, value) => (addLabel(predictionId, value) ? decide() : undefined),
+    replayRequest: addRequest,
+    replayLabel: (predictionId, value) => void addLabel(predictionId, value),
+    decide,
+    retry: () => {
+      isMoving = false;
+      isRollingBack = false;
     },
-    label: (predictionId, value) => {
-      const pair = waiting.get(predictionId);
-      if (pair === undefined) return undefined;
-      waiting.delete(predictionId);
-      const fired = judge.label({
-        label: value,
-        candidateScore: pair.candidateScore,
-        incumbentScore: pair.incumbentScore,
-        cluster: pair.day,
-        isCanary: pair.isCanary,
-      });
-      if (isMoving) return undefined;
-      return fired === undefined ? consider() : firing(fired);
-    },
+    firing: () => judge.firing(),
     describe,
     harm: () => judge.harm(),
   };

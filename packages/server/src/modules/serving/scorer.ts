@@ -46,8 +46,11 @@ export function createScorer(source: ScorerSource): Scorer {
   const setters: ((value: number) => void)[] = [];
   const texts: ((value: string) => void)[] = [];
   for (const input of plan.inputs) {
+    const isOnly = plan.inputs.length === 1;
     const names =
-      input.width === 1 ? [input.name] : namesFor(input, [source.signatureNames, carried, source.featureNames]);
+      (isOnly || input.width > 1
+        ? namesFor(input, [source.signatureNames, carried, source.featureNames])
+        : undefined) ?? (input.width === 1 ? [input.name] : undefined);
     if (names === undefined)
       throw refuse(
         `input "${input.name}" is a tensor of ${input.width} columns and nothing names them; register the model with a signature.`,

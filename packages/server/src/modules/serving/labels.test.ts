@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { eachDatabase, PostgresMissing } from '../../platform/db/testing.ts';
+import type { OpenTestDb } from '../../platform/db/testing.ts';
+import type { NewLabel } from './label-store.ts';
+import type { ServingBench } from './testing.ts';
+import { logisticModel, openServingBench } from './testing.ts';
+
+const options = { watermark: undefined, actor: 'owner' };
+
+async function openBench(open: OpenTestDb): Promise<ServingBench> {
+  const bench = await openServingBench({ models: [logisticModel([1])], open });
+  await bench.declare('e');
+  await bench.declare('f');
+  return bench;
+}
+
+eachDatabase((database, open) => {
+  test(`${database}: a request of labels does what its labels would do one by one`, async (t) => {
+    let bench: ServingBench;
+    try {
+      bench = await openBench(open);
+    } catch (error) {
+      if (!(error instanceof PostgresMissing) || process.env['CI'] === 'true') throw error;
+      return t.skip(error.message);
+    }
+    await using _ = bench;
+    const serving = await bench.start();
+    const known = new Map<string, number>();
+    let watermark = -1;
+    const label = fc
+      .tuple(fc.integer({ min: 0, max: 12 }), fc.constantFrom(0, 1, 0.5), fc.nat(1000))
+      .map(([n, value, at]): NewLabel => ({ predictionId: `prd_${n}`, value, at }));
+    const request = fc.record({ labels: fc.array(label, { maxLength: 12 }), mark: fc.option(fc.nat(1000)) });
+    const property = fc.asyncProperty(request, async ({ labels, mark }) => {
+      const joined: NewLabel[] = [];
+      let corrected = 0;
+      for (const one of labels) {
+        const before = known.get(one.predictionId);
+        known.set(one.predictionId, one.value);
+        if (before === undefined) joined.push(one);
+        else if (before !== one.value) corrected++;
+      }
+      watermark = Math.max(watermark, mark ?? -1);
+      const answer = await serving.label('e', labels, { watermark: mark ?? undefined, actor: 'owner' });
+      const repeated = labels.length - joined.length - corrected;
+      assert.deepEqual(answer, { joined, corrected, repeated, watermark: watermark < 0 ? undefined : watermark });
+      const endpoint = await serving.get('e');
+      assert.equal(endpoint.labelCount, known.size);
+      assert.equal(endpoint.labelWatermarkAt, watermark < 0 ? undefined : watermark);
+    });
+    await fc.assert(property, { numRuns: 40 });
+    assert.equal((await serving.get('f')).labelCount, 0);
+  });
+
+  test(`${database}: labels come back with their predictions, read by range or by id`, async (t) => {
+    let bench: ServingBench;
+    try {
+      bench = await openBench(open);
+    } catch (error) {
+      if (!(error instanceof PostgresMissing) || process.env['CI'] === 'true') throw error;
+      return t.skip(error.message);
+    }
+    await using _ = bench;
+    const serving = await bench.start();
+    for (const name of ['e', 'f']) {
+      await serving.deploy(name, { traffic: [{ version: 1, percent: 100 }], reason: '' }, 'owner');
+    }
+    const labels: NewLabel[] = [];
+    // Event time runs in four interleaved rounds, so that one range of it lies all over the log.
+    for (let i = 0; i < 1200; i++) {
+      const at = (i % 4) * 1000 + Math.floor(i / 4);
+      const [prediction] = serving.predict('e', [{ at, inputs: { x0: i } }]);
+      serving.predict('f', [{ at, inputs: { x0: i } }]);
+      if (i % 3 !== 0) labels.push({ predictionId: prediction?.id ?? '', value: i, at });
+      if (i % 7 === 0) bench.clock.advance(1);
+    }
+    assert.equal((await serving.label('e', labels, options)).joined.length, 800);
+    for (const [from, to] of [
+      [0, 5000],
+      [2000, 3000],
+      [1000, 1020],
+    ] as const) {
+      const rows = await serving.readLabelled('e', { from, to });
+      assert.equal(rows.length, Math.min(to - from, 300) * (to > 4000 ? 4 : 1));
+      for (const row of rows) {
+        const i = (JSON.parse(row.inputs) as { x0: number }).x0;
+        assert.ok(Object.is(row.label, i % 3 === 0 ? Number.NaN : i), `${i}: ${row.label}`);
+      }
+    }
+    assert.ok((await serving.readLabelled('f', { from: 0, to: 5000 })).every((row) => Number.isNaN(row.label)));
+  });
+});

@@ -1,0 +1,45 @@
+/** Labels beside the predictions of the log. */
+import type { Db } from '../../platform/db/db.ts';
+import type { EndpointRuntime } from './endpoint-runtime.ts';
+import type { Label } from './label-store.ts';
+import { readLabelRange, readLabels } from './label-store.ts';
+import type { LoggedPrediction } from './prediction-log.ts';
+
+/** Most labels that are looked up one by one. */
+const fewIds = 50;
+/** A range read is worth it while at most this many times the wanted predictions lie in the range. */
+const rangeFactor = 4;
+
+export interface Labels {
+  /** Of these predictions of one endpoint, by id. */
+  of(endpoint: EndpointRuntime, ids: readonly string[]): Promise<ReadonlyMap<string, Label>>;
+  /** Records of a range of event time with the labels that they have now; NaN where none came. */
+  readLabelled(
+    endpoint: EndpointRuntime,
+    range: { readonly from: number; readonly to: number },
+  ): Promise<readonly (LoggedPrediction & { readonly label: number })[]>;
+}
+
+export function createLabels(db: Db): Labels {
+  const of = async (endpoint: EndpointRuntime, ids: readonly string[]): Promise<ReadonlyMap<string, Label>> => {
+    if (ids.length <= fewIds) return readLabels(db, endpoint.name, ids);
+    let first = ids[0] ?? '';
+    let last = first;
+    for (const id of ids) {
+      if (id < first) first = id;
+      if (id > last) last = id;
+    }
+    const isDense = endpoint.log.countBetween(first, last) <= rangeFactor * ids.length;
+    return isDense ? readLabelRange(db, endpoint.name, { first, last }) : readLabels(db, endpoint.name, ids);
+  };
+  return {
+    of,
+    readLabelled: async (endpoint, { from, to }) => {
+      const records: LoggedPrediction[] = [];
+      for await (const record of endpoint.log.readEventTime(from, to)) records.push(record);
+      const ids = records.map((record) => record.id);
+      const labels = await of(endpoint, ids);
+      return records.map((record) => ({ ...record, label: labels.get(record.id)?.value ?? Number.NaN }));
+    },
+  };
+}

@@ -1,0 +1,278 @@
+/** Writes of rollouts: each state change is one operation with its deployment and its event. */
+import type { Deployment, Rollout, RolloutDecision, RolloutPlan, TrafficShare } from '@slipway/contract';
+import { SlipwayError } from '@slipway/contract';
+import type { Operation, Trx } from '../../platform/db/db.ts';
+import { operation } from '../../platform/db/db.ts';
+import { addDeployment, mustEndpoint } from './deployment-store.ts';
+import type { RolloutRow, ServingTables } from './rows.ts';
+import { endpointOf, rolloutOf } from './rows.ts';
+
+/** Decisions kept of one rollout: holding can go on for long. */
+const decisionsMax = 200;
+
+async function mustRunning(trx: Trx, id: string): Promise<RolloutRow> {
+  const row = await trx
+    .tables<ServingTables>()
+    .selectFrom('serving_rollout')
+    .selectAll()
+    .where('id', '=', id)
+    .executeTakeFirst();
+  if (!row)
+    throw new SlipwayError('not_found', {
+      noun: 'rollout',
+      name: id,
+      remedy: '`slipway endpoint rollouts` shows them.',
+    });
+  if (row.state !== 'running') throw new SlipwayError('rollout_ended', { rollout: id, state: row.state });
+  return row;
+}
+
+export interface StartRollout {
+  readonly id: string;
+  readonly deploymentId: string;
+  readonly endpoint: string;
+  readonly candidate: number;
+  readonly incumbent: number;
+  readonly plan: RolloutPlan;
+  readonly decision: RolloutDecision;
+  readonly actor: string;
+}
+
+export interface RolloutChange {
+  readonly rollout: Rollout;
+  readonly deployment: Deployment;
+}
+
+const stageTraffic = (rollout: { candidate: number; incumbent: number }, percent: number): TrafficShare[] => [
+  { version: rollout.incumbent, percent: 100 - percent },
+  { version: rollout.candidate, percent },
+];
+
+export const startRollout = operation(
+  'serving.start-rollout',
+  async (trx, input: StartRollout): Promise<RolloutChange> => {
+    const tables = trx.tables<ServingTables>();
+    const running = await tables
+      .selectFrom('serving_rollout')
+      .select('id')
+      .where('endpoint', '=', input.endpoint)
+      .where('state', '=', 'running')
+      .executeTakeFirst();
+    if (running) throw new SlipwayError('rollout_running', { endpoint: input.endpoint, rollout: running.id });
+    const [first] = input.plan.stages;
+    if (first === undefined) throw new SlipwayError('conflict', { problem: 'A rollout needs at least one stage.' });
+    const row: RolloutRow = {
+      id: input.id,
+      endpoint: input.endpoint,
+      candidate: input.candidate,
+      incumbent: input.incumbent,
+      plan: JSON.stringify(input.plan),
+      state: 'running',
+      stage: 0,
+      started_at: trx.now,
+      started_by: input.actor,
+      deadline_at: trx.now + first.deadline,
+      finished_at: null,
+      decisions: JSON.stringify([input.decision]),
+      guard: null,
+      harm: null,
+    };
+    await tables.insertInto('serving_rollout').values(row).execute();
+    const deployment = await addDeployment(trx, {
+      id: input.deploymentId,
+      endpoint: input.endpoint,
+      traffic: stageTraffic(input, first.percent),
+      shadow: first.percent === 0 ? input.candidate : input.incumbent,
+      rollout: input.id,
+      reason: `rollout of version ${input.candidate}: ${first.name}`,
+      actor: input.actor,
+    });
+    await trx.emit({
+      kind: 'rollout.started',
+      actor: input.actor,
+      subject: input.id,
+      body: { endpoint: input.endpoint, candidate: input.candidate, incumbent: input.incumbent, stage: first.name },
+    });
+    return { rollout: rolloutOf(row), deployment };
+  },
+);
+
+export const advanceRollout = operation(
+  'serving.advance-rollout',
+  async (
+    trx,
+    input: { id: string; fromStage: number; deploymentId: string; decision: RolloutDecision; actor: string },
+  ): Promise<RolloutChange> => {
+    const row = await mustRunning(trx, input.id);
+    if (row.stage !== input.fromStage)
+      throw new SlipwayError('conflict', {
+        problem: `Rollout ${input.id} is at stage ${row.stage}, not ${input.fromStage}.`,
+      });
+    const { plan, decisions } = rolloutOf(row);
+    const stage = plan.stages[row.stage + 1];
+    if (stage === undefined)
+      throw new SlipwayError('conflict', { problem: `Rollout ${input.id} has no stage after ${row.stage}.` });
+    const next = {
+      stage: row.stage + 1,
+      deadline_at: trx.now + stage.deadline,
+      decisions: JSON.stringify([...decisions, input.decision]),
+    };
+    await trx.tables<ServingTables>().updateTable('serving_rollout').set(next).where('id', '=', row.id).execute();
+    const deployment = await addDeployment(trx, {
+      id: input.deploymentId,
+      endpoint: row.endpoint,
+      traffic: stageTraffic(row, stage.percent),
+      shadow: stage.percent === 0 ? row.candidate : row.incumbent,
+      rollout: row.id,
+      reason: `rollout of version ${row.candidate}: ${stage.name}`,
+      actor: input.actor,
+    });
+    await trx.emit({
+      kind: 'rollout.advanced',
+      actor: input.actor,
+      subject: row.id,
+      body: {
+        endpoint: row.endpoint,
+        candidate: row.candidate,
+        stage: stage.name,
+        percent: stage.percent,
+        sentence: input.decision.sentence,
+      },
+    });
+    return { rollout: rolloutOf({ ...row, ...next }), deployment };
+  },
+);
+
+export interface EndRollout {
+  readonly id: string;
+  readonly state: Exclude<Rollout['state'], 'running'>;
+  readonly decision: RolloutDecision;
+  readonly guard: string | undefined;
+  readonly harm: number | undefined;
+  readonly deploymentId: string;
+  readonly actor: string;
+}
+
+/** What serving needs of the registry inside its own transaction: promotion moves traffic and alias together. */
+export interface ServingStorePorts {
+  readonly setAlias: (
+    trx: Trx,
+    input: { model: string; alias: string; version: number; actor: string; reason: string },
+  ) => Promise<unknown>;
+}
+
+export interface ServingOperations {
+  readonly endRollout: Operation<EndRollout, RolloutChange>;
+}
+
+export function createServingOperations(ports: ServingStorePorts): ServingOperations {
+  const endRollout = operation('serving.end-rollout', async (trx, input: EndRollout): Promise<RolloutChange> => {
+    const row = await mustRunning(trx, input.id);
+    const { plan, decisions } = rolloutOf(row);
+    const isPromoted = input.state === 'promoted';
+    const end = {
+      state: input.state,
+      finished_at: trx.now,
+      decisions: JSON.stringify([...decisions, input.decision]),
+      guard: input.guard ?? null,
+      harm: input.harm ?? null,
+    };
+    await trx.tables<ServingTables>().updateTable('serving_rollout').set(end).where('id', '=', row.id).execute();
+    const deployment = await addDeployment(trx, {
+      id: input.deploymentId,
+      endpoint: row.endpoint,
+      traffic: [{ version: isPromoted ? row.candidate : row.incumbent, percent: 100 }],
+      // After a promotion the old version stays in the shadow: the gain can be confirmed, and going back is warm.
+      shadow: isPromoted ? row.incumbent : undefined,
+      rollout: row.id,
+      reason: input.decision.sentence,
+      actor: input.actor,
+    });
+    if (isPromoted) {
+      const endpoint = endpointOf(await mustEndpoint(trx, row.endpoint));
+      const reason = `rollout ${row.id} on endpoint ${row.endpoint}`;
+      await ports.setAlias(trx, {
+        model: endpoint.spec.model,
+        alias: plan.alias,
+        version: row.candidate,
+        actor: input.actor,
+        reason,
+      });
+    }
+    await trx.emit({
+      kind: `rollout.${input.state}`,
+      actor: input.actor,
+      subject: row.id,
+      body: {
+        endpoint: row.endpoint,
+        candidate: row.candidate,
+        incumbent: row.incumbent,
+        guard: end.guard,
+        harm: end.harm,
+        requests: input.decision.requests,
+        canaryRequests: input.decision.canaryRequests,
+        labelledPairs: input.decision.labelledPairs,
+        sentence: input.decision.sentence,
+      },
+    });
+    return { rollout: rolloutOf({ ...row, ...end }), deployment };
+  });
+  return { endRollout };
+}
+
+/** Keeps a decision that changed nothing, such as a judgement that found too few rows. */
+export const noteDecision = operation(
+  'serving.note-decision',
+  async (trx, input: { id: string; decision: RolloutDecision }): Promise<Rollout> => {
+    const row = await mustRunning(trx, input.id);
+    const decisions = JSON.stringify([...rolloutOf(row).decisions, input.decision].slice(-decisionsMax));
+    await trx
+      .tables<ServingTables>()
+      .updateTable('serving_rollout')
+      .set({ decisions })
+      .where('id', '=', row.id)
+      .execute();
+    return rolloutOf({ ...row, decisions });
+  },
+);
+
+/** An endpoint that is taken out of use serves nobody: its rollout ends with it, without another deployment. */
+export async function cancelOfRetired(trx: Trx, endpoint: string, actor: string): Promise<void> {
+  const tables = trx.tables<ServingTables>();
+  const query = tables.selectFrom('serving_rollout').selectAll();
+  const row = await query.where('endpoint', '=', endpoint).where('state', '=', 'running').executeTakeFirst();
+  if (row === undefined) return;
+  const decision = endedUnseen(rolloutOf(row), {
+    at: trx.now,
+    verdict: 'cancelled',
+    sentence: `Endpoint ${endpoint} was taken out of use.`,
+  });
+  const end = {
+    state: 'cancelled',
+    finished_at: trx.now,
+    decisions: JSON.stringify([...rolloutOf(row).decisions, decision]),
+  };
+  await tables.updateTable('serving_rollout').set(end).where('id', '=', row.id).execute();
+  const { candidate, incumbent } = row;
+  await trx.emit({
+    kind: 'rollout.cancelled',
+    actor,
+    subject: row.id,
+    body: { endpoint, candidate, incumbent, sentence: decision.sentence },
+  });
+}
+
+/** A decision without the judge at hand: its counts are those of the last one. */
+export function endedUnseen(
+  rollout: Rollout,
+  end: Pick<RolloutDecision, 'at' | 'verdict' | 'sentence'>,
+): RolloutDecision {
+  const last = rollout.decisions.at(-1);
+  return {
+    ...end,
+    stage: rollout.plan.stages[rollout.stage]?.name ?? '',
+    requests: last?.requests ?? 0,
+    canaryRequests: last?.canaryRequests ?? 0,
+    labelledPairs: last?.labelledPairs ?? 0,
+  };
+}

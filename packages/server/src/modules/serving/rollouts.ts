@@ -1,0 +1,244 @@
+/**
+ * Rollouts of live endpoints: started, carried from stage to stage as the judge decides, ended by it, by a deadline or by
+ * hand, and taken up again after a restart from the prediction log and the labels.
+ */
+import type { EndpointSpec, Rollout, RolloutDecision, RolloutPlan } from '@slipway/contract';
+import { canonicalJson, RolloutPlan as RolloutPlanSchema, SlipwayError } from '@slipway/contract';
+import type { Clock } from '../../platform/clock.ts';
+import type { Db } from '../../platform/db/db.ts';
+import type { Ids } from '../../platform/ids.ts';
+import type { Log } from '../../platform/log.ts';
+import { order, pairOf } from './endpoint-runtime.ts';
+import type { EndpointRuntime } from './endpoint-runtime.ts';
+import type { NewLabel } from './label-store.ts';
+import type { Labels } from './labels.ts';
+import type { LiveEndpoints } from './live-endpoints.ts';
+import type { ServingQueries } from './queries.ts';
+import type { NextMove, RolloutRuntime } from './rollout-runtime.ts';
+import { createRolloutRuntime } from './rollout-runtime.ts';
+import { advanceRollout, endedUnseen, noteDecision, startRollout } from './rollout-store.ts';
+import type { ServingOperations } from './rollout-store.ts';
+import { endpointOf } from './rows.ts';
+
+const defaultPlan = RolloutPlanSchema.parse({
+  stages: [
+    { name: 'shadow', percent: 0, minRequests: 300 },
+    { name: 'canary-10', percent: 10, minRequests: 1000 },
+    { name: 'canary-50', percent: 50, minRequests: 1000, minLabels: 1000 },
+  ],
+});
+const judgeActor = 'system:rollout-judge';
+/** How often deadlines are looked at. */
+export const sweepEveryMs = 30_000;
+/** The machine's clock may have been set back by this while a rollout ran, and its requests are still found. */
+const clockStepMs = 60_000;
+
+export interface RolloutRequest {
+  readonly candidate: number | string;
+  readonly plan?: RolloutPlan | undefined;
+}
+
+export interface Rollouts {
+  readonly start: (name: string, request: RolloutRequest, actor: string) => Promise<Rollout>;
+  readonly cancel: (id: string, actor: string) => Promise<Rollout>;
+  /** Writes down what the judge decided; serving follows once it is committed. */
+  carryOut(name: string, move: NextMove): void;
+  /** New labels, in the order in which they were joined. */
+  label(endpoint: EndpointRuntime, labels: readonly NewLabel[]): void;
+  /** Takes a running rollout up where the log and the labels say that it stood. */
+  resume(endpoint: EndpointRuntime, rollout: Rollout): Promise<void>;
+  /** Ends rollouts whose stage missed its deadline. */
+  sweep(): Promise<void>;
+}
+
+export interface RolloutsDeps {
+  readonly db: Db;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly log: Log;
+  readonly live: LiveEndpoints;
+  readonly queries: ServingQueries;
+  readonly labels: Labels;
+  readonly operations: ServingOperations;
+  readonly numberOf: (spec: EndpointSpec, candidate: number | string) => Promise<number>;
+}
+
+interface End {
+  readonly state: 'promoted' | 'rejected' | 'rolled-back' | 'cancelled';
+  readonly decision: RolloutDecision;
+  readonly guard?: string;
+  readonly actor: string;
+}
+
+export function createRollouts(deps: RolloutsDeps): Rollouts {
+  const { clock, live, log, queries } = deps;
+
+  const carryOut = (name: string, move: NextMove): void => {
+    const rollout = live.find(name)?.rollout;
+    if (rollout === undefined) return;
+    void live
+      .inOrder(name, () => carryOutInOrder(deps, { name, rollout, move }))
+      .catch((error: unknown) => {
+        rollout.retry();
+        log.error('a rollout decision could not be carried out', { endpoint: name, move: move.move, error });
+      });
+  };
+
+  return {
+    start: (name, request, actor) => live.inOrder(name, () => startInOrder(deps, { name, request, actor })),
+    cancel: async (id, actor) => {
+      const { endpoint } = await queries.rollout(id);
+      const end = { verdict: 'cancelled', sentence: `Cancelled by ${actor}.`, actor } as const;
+      return live.inOrder(endpoint, async () => endFromOutside(deps, await queries.rollout(id), end));
+    },
+    carryOut,
+    label: (endpoint, labels) => {
+      for (const { predictionId, value } of labels) {
+        const { rollout } = endpoint;
+        const move = rollout?.label(predictionId, value);
+        if (rollout !== undefined && move !== undefined) order(endpoint, rollout, move);
+      }
+    },
+    resume: (endpoint, rollout) => resume(deps, endpoint, rollout),
+    sweep: async () => {
+      for (const { id, endpoint } of await queries.overdue(clock.now())) {
+        await live.inOrder(endpoint, async () => {
+          const rollout = await queries.rollout(id);
+          if (rollout.state !== 'running' || rollout.deadlineAt > clock.now()) return;
+          const stage = rollout.plan.stages[rollout.stage]?.name ?? '';
+          const sentence = `Stage ${stage} did not reach a decision by its deadline; the incumbent goes on alone.`;
+          await endFromOutside(deps, rollout, { verdict: 'rejected', sentence, actor: judgeActor });
+        });
+      }
+    },
+  };
+}
+
+async function startInOrder(
+  deps: RolloutsDeps,
+  { name, request, actor }: { readonly name: string; readonly request: RolloutRequest; readonly actor: string },
+): Promise<Rollout> {
+  const { db, clock, ids, live, queries } = deps;
+  const { spec } = endpointOf(await queries.mustRow(name));
+  const endpoint = live.must(name);
+  const candidate = await deps.numberOf(spec, request.candidate);
+  const running = await queries.findRunning(name);
+  if (running !== undefined) {
+    // Whoever orders twice because the first answer got lost is answered the same.
+    const isSame = request.plan === undefined || canonicalJson(request.plan) === canonicalJson(running.plan);
+    if (running.candidate === candidate && isSame) return running;
+    throw new SlipwayError('rollout_running', { endpoint: name, rollout: running.id });
+  }
+  const incumbent = endpoint.traffic[0]?.version;
+  if (incumbent === undefined) throw new SlipwayError('endpoint_not_deployed', { endpoint: name });
+  if (candidate === incumbent) throw new SlipwayError('rollout_pointless', { version: candidate, endpoint: name });
+  await live.load(endpoint, [incumbent, candidate]);
+  const plan = request.plan ?? spec.rollout ?? defaultPlan;
+  const changed = await db.write(startRollout, {
+    id: ids.next('rollout'),
+    deploymentId: ids.next('deployment'),
+    endpoint: name,
+    candidate,
+    incumbent,
+    plan,
+    decision: {
+      at: clock.now(),
+      stage: plan.stages[0]?.name ?? '',
+      verdict: 'started',
+      sentence: `Version ${candidate} may replace version ${incumbent}.`,
+      requests: 0,
+      canaryRequests: 0,
+      labelledPairs: 0,
+    },
+    actor,
+  });
+  endpoint.rollout = createRolloutRuntime(changed.rollout, () => clock.now());
+  live.use(endpoint, changed.deployment);
+  return changed.rollout;
+}
+
+async function carryOutInOrder(
+  deps: RolloutsDeps,
+  { name, rollout, move }: { readonly name: string; readonly rollout: RolloutRuntime; readonly move: NextMove },
+): Promise<void> {
+  const { db, ids, live } = deps;
+  const endpoint = live.find(name);
+  if (endpoint === undefined || endpoint.rollout !== rollout) return;
+  const { id, stage } = rollout.rollout();
+  const { decision } = move;
+  if (move.move === 'roll-back') {
+    await end(deps, id, { state: 'rolled-back', decision, guard: move.firing.guard, actor: judgeActor });
+    return;
+  }
+  // A guard fired after this was decided: its move is next.
+  if (rollout.firing() !== undefined) return;
+  switch (move.move) {
+    case 'hold':
+      rollout.update(await db.write(noteDecision, { id, decision }));
+      return;
+    case 'advance': {
+      const order = { id, fromStage: stage, deploymentId: ids.next('deployment'), decision, actor: judgeActor };
+      const changed = await db.write(advanceRollout, order);
+      rollout.update(changed.rollout);
+      if (rollout.firing() === undefined) live.use(endpoint, changed.deployment);
+      return;
+    }
+    case 'promote':
+      await end(deps, id, { state: 'promoted', decision, actor: judgeActor });
+      return;
+    case 'reject':
+      await end(deps, id, { state: 'rejected', decision, actor: judgeActor });
+  }
+}
+
+async function end(deps: RolloutsDeps, id: string, { guard, ...how }: End): Promise<Rollout> {
+  const { db, ids, live, log } = deps;
+  const { endpoint: name } = await deps.queries.rollout(id);
+  const harm = live.find(name)?.rollout?.harm();
+  const deploymentId = ids.next('deployment');
+  const { rollout, deployment } = await db.write(deps.operations.endRollout, { ...how, id, guard, harm, deploymentId });
+  const endpoint = live.find(name);
+  if (endpoint !== undefined) {
+    endpoint.rollout = undefined;
+    live.use(endpoint, deployment);
+  }
+  log.info('rollout ended', { endpoint: name, rollout: id, state: how.state, sentence: how.decision.sentence });
+  return rollout;
+}
+
+/** Also where the endpoint could not be loaded: a rollout can always be ended. */
+async function endFromOutside(
+  deps: RolloutsDeps,
+  rollout: Rollout,
+  how: { readonly verdict: 'cancelled' | 'rejected'; readonly sentence: string; readonly actor: string },
+): Promise<Rollout> {
+  const { id, state } = rollout;
+  if (state !== 'running') throw new SlipwayError('rollout_ended', { rollout: id, state });
+  const judge = deps.live.find(rollout.endpoint)?.rollout;
+  const decision =
+    judge?.rollout().id === id
+      ? judge.describe(how.verdict, how.sentence)
+      : endedUnseen(rollout, { at: deps.clock.now(), verdict: how.verdict, sentence: how.sentence });
+  return end(deps, id, { state: how.verdict, decision, actor: how.actor });
+}
+
+/**
+ * Every request of the rollout is judged again under the stage whose deployment logged it, then every label in the order in
+ * which it came and with the value that it had then. What was decided and not written down before the end is decided again.
+ */
+async function resume(deps: RolloutsDeps, endpoint: EndpointRuntime, rollout: Rollout): Promise<void> {
+  const judge = createRolloutRuntime(rollout, () => deps.clock.now());
+  const firstDeployment = (await deps.queries.firstDeploymentOf(rollout.id)) ?? 0;
+  const seen: string[] = [];
+  for await (const record of endpoint.log.readServedSince(rollout.startedAt - clockStepMs)) {
+    if (record.deployment < firstDeployment) continue;
+    judge.replayRequest(pairOf(record), record.deployment - firstDeployment);
+    seen.push(record.id);
+  }
+  const labels = [...(await deps.labels.of(endpoint, seen))];
+  labels.sort(([, a], [, b]) => a.joinedNumber - b.joinedNumber);
+  for (const [id, { firstValue }] of labels) judge.replayLabel(id, firstValue);
+  endpoint.rollout = judge;
+  const move = judge.decide();
+  if (move !== undefined) order(endpoint, judge, move);
+}
