@@ -4,7 +4,7 @@ export const exitCodes = {
   failed: { code: 1, meaning: 'the server refused, or what was started did not succeed' },
   usage: { code: 2, meaning: 'the command line was wrong: an unknown flag, a missing argument, a value out of range' },
   notFound: { code: 3, meaning: 'the thing that was named does not exist' },
-  unreachable: { code: 4, meaning: 'no server answered at that address' },
+  unreachable: { code: 4, meaning: 'no Slipway server answered at that address' },
   notPermitted: { code: 5, meaning: 'the credentials are missing, wrong, or not enough' },
   gate: { code: 6, meaning: 'a gate, a validation or a verification said no' },
   interrupted: { code: 130, meaning: 'interrupted by Ctrl-C' },

@@ -14,11 +14,17 @@ export interface Output {
 
 type Style = Parameters<typeof styleText>[0];
 
-export const paint = (style: Style, text: string): string => styleText(style, text, { stream: process.stdout });
+/** Colours, where the stream is a terminal and NO_COLOR is not set. */
+export const paint = (style: Style, text: string, stream: NodeJS.WriteStream = process.stdout): string =>
+  styleText(style, text, { stream });
+
+/** Without a terminal, what is going on is said at most this often. */
+const quietProgressMs = 10_000;
 
 export function createOutput(options: { readonly json: boolean }): Output {
   const live = process.stderr.isTTY === true && !options.json;
   let shown = '';
+  let saidAt = performance.now();
   const clear = (): void => {
     if (live && shown !== '') process.stderr.write('\r\x1b[2K');
     shown = '';
@@ -28,7 +34,7 @@ export function createOutput(options: { readonly json: boolean }): Output {
     result: (value, text) => {
       clear();
       const body = options.json ? JSON.stringify(value, null, 2) : text();
-      process.stdout.write(body.endsWith('\n') || body === '' ? body : `${body}\n`);
+      if (body !== '') process.stdout.write(body.endsWith('\n') ? body : `${body}\n`);
     },
     note: (line) => {
       clear();
@@ -40,6 +46,9 @@ export function createOutput(options: { readonly json: boolean }): Output {
         const width = (process.stderr.columns ?? 100) - 1;
         shown = line.slice(0, width);
         process.stderr.write(shown);
+      } else if (!options.json && performance.now() - saidAt > quietProgressMs) {
+        saidAt = performance.now();
+        process.stderr.write(`${line}\n`);
       }
     },
     endProgress: clear,
@@ -50,8 +59,14 @@ export function createOutput(options: { readonly json: boolean }): Output {
 // oxlint-disable-next-line no-control-regex
 const visible = (text: string): number => text.replaceAll(/\x1b\[[0-9;]*m/g, '').length;
 
+/** One line, and no control characters but our colours: names come from other people. */
+const oneLine = (cell: string): string =>
+  // oxlint-disable-next-line no-control-regex
+  cell.replaceAll(/\s+/g, ' ').replaceAll(/[\x00-\x1a\x1c-\x1f\x7f\u202a-\u202e]|\x1b(?!\[[0-9;]*m)/g, '\ufffd');
+
 /** Columns padded to their widest cell; the last one is not padded. */
-export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+export function table(head: readonly string[], cells: readonly (readonly string[])[]): string {
+  const rows = cells.map((row) => row.map(oneLine));
   const widths = head.map((h, i) => Math.max(visible(h), ...rows.map((r) => visible(r[i] ?? ''))));
   const line = (cells: readonly string[]): string =>
     cells
@@ -76,8 +91,16 @@ export function seconds(ms: number): string {
   return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
 }
 
+/** An instant in the zone of this machine (or of TZ), with its offset, to the second. `--json` has milliseconds UTC. */
 export function instant(ms: number): string {
-  return new Date(ms).toISOString().replace('.000Z', 'Z');
+  const at = new Date(ms);
+  const two = (n: number): string => String(n).padStart(2, '0');
+  const day = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
+  const time = `${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`;
+  const offset = -at.getTimezoneOffset();
+  if (offset === 0) return `${day} ${time}Z`;
+  const size = Math.abs(offset);
+  return `${day} ${time}${offset < 0 ? '-' : '+'}${two(Math.floor(size / 60))}:${two(size % 60)}`;
 }
 
 export const shortDigest = (digest: string): string => digest.replace(/^sha256:([0-9a-f]{12}).*$/, '$1');

@@ -126,6 +126,10 @@ export const errorCatalogue = {
     409,
     'The project bundle names {count} objects that the server does not have, {digest} among them. Upload them first: `slipway apply` does.',
   ),
+  project_moved: caller(
+    409,
+    'Project "{project}" stands at apply {found} (by {appliedBy}, commit {commit}), not at {expected}: it was applied since the plan was made. Nothing was changed; look at `slipway plan` again.',
+  ),
   bundle_path_invalid: caller(
     400,
     'The bundle has a file "{path}", which is not a plain relative path. Use forward slashes and no "..".',

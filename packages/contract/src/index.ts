@@ -17,3 +17,4 @@ export * from './monitoring.ts';
 export * from './automation.ts';
 export * from './serving.ts';
 export * from './features.ts';
+export * from './project-file.ts';

@@ -31,6 +31,8 @@ export const ProjectManifest = z.object({
   resources: z.array(ResourceDeclaration).max(2000),
   bundle: z.array(BundleFile).max(5000),
   source: SourceCommit.optional(),
+  /** Apply only when the project still stands at this apply number (0: it was never applied). */
+  expectedApply: z.int().min(0).optional(),
 });
 export type ProjectManifest = z.infer<typeof ProjectManifest>;
 
@@ -47,6 +49,12 @@ export const ProjectPlan = z.object({
   project: z.string(),
   diffs: z.array(ResourceDiff),
   bundleDigest: Digest,
+  /** The apply that the server stands at; 0 when the project was never applied. */
+  serverApply: z.int().min(0),
+  /** Where that apply came from. */
+  serverSource: SourceCommit.optional(),
+  /** The files differ from those of that apply. */
+  codeChanged: z.boolean(),
   /** Objects of the bundle that the server does not have yet. */
   missingObjects: z.array(Digest),
 });

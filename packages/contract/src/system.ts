@@ -3,6 +3,7 @@ import { Instant, Name } from './names.ts';
 import { routes } from './route.ts';
 
 export const TokenRole = z.enum(['owner', 'deployer', 'editor', 'viewer', 'predictor']);
+export type TokenRole = z.infer<typeof TokenRole>;
 
 export const ApiToken = z.object({
   name: z.string(),

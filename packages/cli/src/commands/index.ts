@@ -9,7 +9,9 @@ const loaders: Readonly<Record<string, () => Promise<{ readonly register: Regist
   plan: () => import('./project.ts'),
   apply: () => import('./project.ts'),
   destroy: () => import('./project.ts'),
+  project: () => import('./project.ts'),
   data: () => import('./data.ts'),
+  feature: () => import('./feature.ts'),
   pipeline: () => import('./pipeline.ts'),
   run: () => import('./run.ts'),
   model: () => import('./model.ts'),
@@ -22,6 +24,8 @@ const loaders: Readonly<Record<string, () => Promise<{ readonly register: Regist
   token: () => import('./token.ts'),
   doctor: () => import('./doctor.ts'),
   completion: () => import('./completion.ts'),
+
+  complete: async () => ({ register: (await import('./completion.ts')).registerComplete }),
 };
 
 export const commandNames: readonly string[] = Object.keys(loaders);

@@ -1,98 +1,215 @@
+import { createWriteStream } from 'node:fs';
+import { basename } from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline as pipe } from 'node:stream/promises';
+import { Alias, ModelName } from '@slipway/contract';
+import type { ModelVersion } from '@slipway/contract';
 import type { Command } from 'commander';
-import { action, CommandFailure } from '../command.ts';
-import { instant, paint, shortDigest, table } from '../output.ts';
+import { usage, versionOf } from '../arguments.ts';
+import { action } from '../command.ts';
+import type { PageFlags } from '../listing.ts';
+import { paged, pageQuery, showPage } from '../listing.ts';
+import { bytes, instant, paint, shortDigest, table } from '../output.ts';
 
-type AliasArguments = [name: string, alias: string, version: string, options: { reason?: string }];
+export function modelName(typed: string): string {
+  if (ModelName.safeParse(typed).success) return typed;
+  throw usage(`"${typed.slice(0, 80)}" cannot be the name of a model: 1 to 250 characters, no slash, colon or at-sign`);
+}
+
+function aliasName(typed: string): string {
+  if (Alias.safeParse(typed).success) return typed;
+  throw usage(
+    `"${typed.slice(0, 80)}" cannot be an alias: letters, digits, underscore and dash; "latest" and "v1" are reserved`,
+  );
+}
+
+const versionHelp = 'number, alias or latest';
 
 export function register(program: Command): void {
   const model = program.command('model').description('Registered models: versions, aliases, gates');
-  model
-    .command('list')
-    .description('Registered models')
+  lists(model);
+  show(model);
+  aliases(model);
+}
+
+function lists(model: Command): void {
+  paged(model.command('list').description('Registered models'))
+    .addHelpText('after', '\nExample:\n  slipway model list\n')
     .action(
-      action(async ({ client, output }) => {
-        const answer = await client.models.list({ query: { limit: 1000 } });
-        output.result(answer, () => {
-          if (answer.items.length === 0) return 'No models yet. A pipeline or an MLflow client registers them.';
-          const rows = answer.items.map((m) => [
+      action(async (session, flags: PageFlags) => {
+        showPage(session, await session.client.models.list({ query: pageQuery(flags) }), {
+          head: ['MODEL', 'LATEST', 'ALIASES', 'GATE PROTECTS', 'CHANGED'],
+          empty: 'No models yet. A pipeline registers them, or an MLflow client.',
+          row: (m) => [
             m.name,
-            String(m.latestNumber),
+            m.latestNumber === 0 ? '-' : String(m.latestNumber),
             Object.entries(m.aliases)
-              .map(([a, v]) => `${a}=${v}`)
-              .join(' '),
-            m.gate === undefined ? 'none' : m.gate.protected.join(', '),
-          ]);
-          return table(['MODEL', 'LATEST', 'ALIASES', 'GATE PROTECTS'], rows);
+              .map(([alias, version]) => `${alias}=${version}`)
+              .join(' ') || '-',
+            m.gate === undefined ? 'no gate' : m.gate.protected.join(', '),
+            instant(m.updatedAt),
+          ],
         });
       }),
     );
-  model
-    .command('versions')
-    .description('The versions of a model, newest first')
-    .argument('<model>')
+  paged(
+    model.command('versions').description('The versions of a model, newest first').argument('<model>', '', modelName),
+    30,
+  )
+    .addHelpText('after', '\nExample:\n  slipway model versions flight-delay\n')
     .action(
-      action(async ({ client, output }, name: string) => {
-        const answer = await client.models.versions({ params: { model: name }, query: { limit: 100 } });
-        output.result(answer, () =>
-          table(
-            ['VERSION', 'ALIASES', 'GATE', 'FLAVOR', 'DIGEST', 'MADE'],
-            answer.items.map((v) => [
-              String(v.number),
-              v.aliases.join(' '),
-              v.gate === undefined ? '-' : v.gate.passed ? paint('green', 'passed') : paint('red', 'failed'),
-              v.flavor,
-              v.artifactDigest === undefined ? '-' : shortDigest(v.artifactDigest),
-              instant(v.createdAt),
-            ]),
-          ),
-        );
+      action(async (session, name: string, flags: PageFlags) => {
+        showPage(session, await session.client.models.versions({ params: { model: name }, query: pageQuery(flags) }), {
+          head: ['VERSION', 'ALIASES', 'GATE', 'FLAVOR', 'DIGEST', 'MADE', 'BY'],
+          empty: `Model ${name} has no versions yet.`,
+          row: (v) => [
+            String(v.number),
+            v.aliases.join(' ') || '-',
+            v.gate === undefined ? '-' : verdict(v.gate.passed),
+            v.flavor,
+            v.artifactDigest === undefined ? '-' : shortDigest(v.artifactDigest),
+            instant(v.createdAt),
+            v.createdBy,
+          ],
+        });
       }),
     );
+  paged(
+    model
+      .command('gates')
+      .description('The gates that were judged for a model, newest first')
+      .argument('<model>', '', modelName),
+    30,
+  )
+    .addHelpText('after', '\nExample:\n  slipway model gates flight-delay\n')
+    .action(
+      action(async (session, name: string, flags: PageFlags) => {
+        showPage(session, await session.client.models.gates({ params: { model: name }, query: pageQuery(flags) }), {
+          head: ['GATE', 'RESULT', 'VERSION', 'AT', 'FAILED CHECKS'],
+          empty: `No gate was judged for ${name} yet. The \`gate\` step of a pipeline judges one.`,
+          row: (g) => [
+            g.id,
+            verdict(g.passed),
+            g.version === undefined ? '-' : String(g.version),
+            instant(g.createdAt),
+            g.checks
+              .filter((c) => !c.passed)
+              .map((c) => c.sentence)
+              .join(' ') || '-',
+          ],
+        });
+      }),
+    );
+}
+
+const verdict = (passed: boolean): string => (passed ? paint('green', 'passed') : paint('red', 'failed'));
+
+function show(model: Command): void {
   model
     .command('show')
-    .description('One version: its gate, its lineage, its files')
-    .argument('<model>')
-    .argument('<version>', 'number, alias or latest')
+    .description('One version: its gate, where it comes from, its files')
+    .argument('<model>', '', modelName)
+    .argument('[version]', versionHelp, 'latest')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  slipway model show flight-delay champion\n  slipway model show flight-delay 3\n',
+    )
     .action(
       action(async ({ client, output }, name: string, version: string) => {
-        const found = await client.models.getVersion({ params: { model: name, version } });
-        output.result(found, () => {
-          const gate = found.gate?.checks.map(
-            (c) => `  ${c.passed ? paint('green', 'passed') : paint('red', 'failed')} ${c.sentence}`,
-          ) ?? ['  none'];
-          const lineage = Object.entries(found.lineage).map(
-            ([key, value]) => `  ${key} ${typeof value === 'string' ? value : JSON.stringify(value)}`,
-          );
-          const files = found.files.map((f) => `  ${f.path} ${f.digest}`);
-          return [
-            paint('bold', `${found.model}/${found.number}`) + ` ${found.aliases.join(' ')}`,
-            'gate',
-            ...gate,
-            'lineage',
-            ...lineage,
-            'files',
-            ...files,
-          ].join('\n');
-        });
+        const params = { model: name, version: String(versionOf(version)) };
+        const found = await client.models.getVersion({ params });
+        output.result(found, () => drawVersion(found));
       }),
     );
+  model
+    .command('get')
+    .description('Write one file of a version to disk')
+    .argument('<model>', '', modelName)
+    .argument('<version>', versionHelp)
+    .option('--name <name>', 'which file; the ONNX file unless said')
+    .option('--out <path>', 'where to; the name of the file, here, unless said')
+    .addHelpText('after', '\nExample:\n  slipway model get flight-delay champion --out /tmp/model.onnx\n')
+    .action(
+      action(async ({ client, output }, name: string, version: string, o: { name?: string; out?: string }) => {
+        const params = { model: name, version: String(versionOf(version)) };
+        const found = await client.models.getVersion({ params });
+        const path = o.name ?? found.onnx?.path;
+        if (path === undefined)
+          throw usage(
+            `${name}/${version} has no single ONNX file: name one with --name (${found.files.map((f) => f.path).join(', ')})`,
+          );
+        const out = o.out ?? basename(path);
+        await pipe(Readable.from(await client.models.getFile({ params: { ...params, path } })), createWriteStream(out));
+        output.result({ path: out }, () => out);
+      }),
+    );
+}
+
+function drawVersion(found: ModelVersion): string {
+  const { lineage } = found;
+  const gate = found.gate?.checks.map((c) => [verdict(c.passed), c.sentence]) ?? [['-', 'no gate was judged']];
+  const origin: [string, string | undefined][] = [
+    ['run', found.runId],
+    ['pipeline run', lineage.pipelineRun],
+    ['training set', lineage.trainingSetDigest],
+    ...(lineage.datasetVersions ?? []).map((d): [string, string] => [
+      'dataset',
+      `${d.dataset}@${d.number} ${d.digest}`,
+    ]),
+    [
+      'feature service',
+      lineage.featureService &&
+        `${lineage.featureService.set}/${lineage.featureService.service} ${lineage.featureService.digest}`,
+    ],
+    ['code', lineage.codeDigest],
+    ['commit', lineage.commit],
+  ];
+  const known = origin.flatMap(([key, value]) => (value === undefined ? [] : [[key, value]]));
+  const files = found.files.map((f) => [f.path, bytes(f.sizeBytes), f.digest]);
+  return [
+    `${paint('bold', `${found.model}/${found.number}`)} ${found.aliases.join(' ')}\nmade ${instant(found.createdAt)} by ${found.createdBy}`,
+    table(['GATE', 'CHECK'], gate),
+    table(['FROM', 'WHAT'], known.length === 0 ? [['-', 'it came without lineage']] : known),
+    table(['FILE', 'SIZE', 'DIGEST'], files),
+  ].join('\n\n');
+}
+
+type AliasWords = readonly [model: string, alias: string, version: string, flags: { readonly reason?: string }];
+
+function aliases(model: Command): void {
   model
     .command('alias')
     .description('Point an alias at a version; a protected alias takes only a version whose gate passed')
-    .argument('<model>')
-    .argument('<alias>')
-    .argument('<version>')
-    .option('--reason <text>')
+    .argument('<model>', '', modelName)
+    .argument('<alias>', '', aliasName)
+    .argument('<version>', 'number, another alias or latest')
+    .option('--reason <text>', 'why, for the record')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  slipway model alias flight-delay champion 3 --reason "better in May"\n  slipway model alias flight-delay champion challenger\n',
+    )
     .action(
-      action(async ({ client, output }, ...[name, alias, version, { reason }]: AliasArguments) => {
-        const number = Number(version);
-        if (!Number.isInteger(number) || number < 1)
-          throw new CommandFailure('usage', `"${version}" is not a version number`);
-        const moved = await client.models.setAlias({
-          params: { model: name, alias },
-          body: { version: number, ...(reason === undefined ? {} : { reason }) },
-        });
+      action(async ({ client, output }, ...[name, alias, version, { reason }]: AliasWords) => {
+        const typed = versionOf(version);
+        const number =
+          typeof typed === 'number'
+            ? typed
+            : (await client.models.getVersion({ params: { model: name, version: typed } })).number;
+        const body = { version: number, ...(reason === undefined ? {} : { reason }) };
+        const moved = await client.models.setAlias({ params: { model: name, alias }, body });
         output.result(moved, () => `${moved.model}@${moved.alias}: ${moved.previous ?? 'nothing'} -> ${moved.version}`);
+      }),
+    );
+  model
+    .command('unalias')
+    .description('Remove an alias')
+    .argument('<model>', '', modelName)
+    .argument('<alias>', '', aliasName)
+    .addHelpText('after', '\nExample:\n  slipway model unalias flight-delay challenger\n')
+    .action(
+      action(async ({ client, output }, name: string, alias: string) => {
+        const done = await client.models.deleteAlias({ params: { model: name, alias } });
+        output.result(done, () => (done.removed ? `${name}@${alias} is removed` : `${name} has no alias ${alias}`));
       }),
     );
 }

@@ -1,182 +1,239 @@
-import type { PipelineRunDetail, StepRun } from '@slipway/contract';
+import type { PipelineRunDetail } from '@slipway/contract';
 import type { Command } from 'commander';
-import { z } from 'zod';
+import { idOf, nameOf, valuesOf, wholeNumber } from '../arguments.ts';
 import type { Session } from '../command.ts';
-import { action, CommandFailure, wholeNumber } from '../command.ts';
-import { instant, paint, seconds, table } from '../output.ts';
+import { action, CommandFailure } from '../command.ts';
+import { drawRun, followRun, logEvents, paintState } from '../follow-run.ts';
+import type { PageFlags } from '../listing.ts';
+import { paged, pageQuery, showPage } from '../listing.ts';
+import { instant, seconds, table } from '../output.ts';
+
+const pipelineName = nameOf('pipeline');
+const runId = idOf('pipeline run');
+const stepName = nameOf('step');
 
 export function register(program: Command): void {
-  const pipeline = program.command('pipeline').description('Pipelines: start, watch, cancel, rerun');
-  pipeline
-    .command('list')
-    .description('The pipelines that projects declare')
+  const pipeline = program.command('pipeline').description('Pipelines: start, follow, cancel, rerun');
+  lists(pipeline);
+  starts(pipeline);
+  looks(pipeline);
+}
+
+function lists(pipeline: Command): void {
+  paged(pipeline.command('list').description('The pipelines that projects declare'))
+    .addHelpText('after', '\nExample:\n  slipway pipeline list\n')
     .action(
-      action(async ({ client, output }) => {
-        const answer = await client.pipelines.list({ query: { limit: 1000 } });
-        output.result(answer, () => {
-          if (answer.items.length === 0)
-            return 'No pipelines yet. A project folder declares them; `slipway apply` brings them here.';
-          return table(
-            ['PIPELINE', 'PROJECT', 'LAST RUN', 'STATE'],
-            answer.items.map((p) => [p.name, p.project, p.lastRun?.id ?? '-', p.lastRun?.state ?? '-']),
-          );
+      action(async (session, flags: PageFlags) => {
+        showPage(session, await session.client.pipelines.list({ query: pageQuery(flags) }), {
+          head: ['PIPELINE', 'PROJECT', 'LAST RUN', 'STATE', 'STARTED', 'WHAT'],
+          empty: 'No pipelines yet. A project folder declares them; `slipway apply` brings them here.',
+          row: (p) => [
+            p.name,
+            p.project,
+            p.lastRun?.id ?? '-',
+            p.lastRun === undefined ? '-' : paintState(p.lastRun.state),
+            p.lastRun === undefined ? '-' : instant(p.lastRun.startedAt),
+            p.description ?? '',
+          ],
         });
       }),
     );
+  paged(pipeline.command('runs').description('Runs, newest first'), 30)
+    .option('--pipeline <name>', 'only of this pipeline', pipelineName)
+    .addHelpText('after', '\nExample:\n  slipway pipeline runs --pipeline train --limit 5\n')
+    .action(
+      action(async (session, flags: PageFlags & { pipeline?: string }) => {
+        const { pipeline: name } = flags;
+        const query = { ...pageQuery(flags), ...(name === undefined ? {} : { pipeline: name }) };
+        showPage(session, await session.client.pipelineRuns.list({ query }), {
+          head: ['RUN', 'PIPELINE', 'STATE', 'STARTED', 'TOOK', 'BY', 'REASON'],
+          empty: `No runs${name === undefined ? '' : ` of ${name}`} yet. \`slipway pipeline run PIPELINE\` starts one.`,
+          row: (r) => [
+            r.id,
+            r.pipeline,
+            paintState(r.state),
+            instant(r.startedAt),
+            r.finishedAt === undefined ? '-' : seconds(r.finishedAt - r.startedAt),
+            r.startedBy,
+            r.reason ?? '',
+          ],
+        });
+      }),
+    );
+}
+
+interface RunFlags {
+  readonly param?: string[];
+  readonly reason?: string;
+  readonly cache: boolean;
+  readonly detach?: boolean;
+  readonly logs: boolean;
+}
+
+function starts(pipeline: Command): void {
   pipeline
     .command('run')
-    .description('Start a run and watch it; exits 1 when it does not succeed')
-    .argument('<pipeline>')
+    .description('Start a run and follow it with its logs; exits 1 when it does not succeed')
+    .argument('<pipeline>', '', pipelineName)
     .option('--param <name=value...>', 'a parameter; values are JSON, or text')
     .option('--reason <text>', 'why, for the record')
     .option('--no-cache', 'run every step again')
-    .option('--detach', 'do not wait for the end')
+    .option('--no-logs', 'do not show what the steps print')
+    .option('--detach', 'print the id of the run and do not wait')
     .addHelpText(
       'after',
-      '\nExample:\n  slipway pipeline run train --param until=2013-04-01T04:00:00Z --param holdoutDays=14\n',
+      '\nExamples:\n  slipway pipeline run train --param until=2013-04-01T04:00:00Z --param holdoutDays=14\n  slipway pipeline run train --param until=2013-04-01T04:00:00Z --detach\n',
     )
     .action(
-      action(
-        async (
-          session,
-          name: string,
-          options: { param?: string[]; reason?: string; cache: boolean; detach?: boolean },
-        ) => {
-          const { client, output } = session;
-          const run = await client.pipelines.run({
-            params: { pipeline: name },
-            body: {
-              params: paramsOf(options.param ?? []),
-              cache: options.cache,
-              ...(options.reason === undefined ? {} : { reason: options.reason }),
-            },
-          });
-          if (options.detach === true) return output.result(run, () => run.id);
-          const done = await watchRun(session, run.id);
-          output.result(done, () => drawRun(done));
-          if (done.state !== 'succeeded')
-            throw new CommandFailure(
-              'failed',
-              `run ${done.id} ${done.state}: ${done.problem ?? 'see the steps above'}`,
-            );
-        },
-      ),
+      action(async (session, name: string, flags: RunFlags) => {
+        const { client, output } = session;
+        const body = {
+          params: valuesOf('--param', flags.param ?? []),
+          cache: flags.cache,
+          ...(flags.reason === undefined ? {} : { reason: flags.reason }),
+        };
+        const run = await client.pipelines.run({ params: { pipeline: name }, body });
+        if (flags.detach === true) return output.result(run, () => run.id);
+        await followToEnd(session, run.id, flags);
+      }),
     );
   pipeline
-    .command('runs')
-    .description('Runs, newest first')
-    .option('--pipeline <name>')
-    .option('--limit <n>', 'how many', wholeNumber('--limit', { min: 1, max: 1000 }), 30)
+    .command('rerun')
+    .description('Run again what did not succeed, or everything from one step on')
+    .argument('<pipeline-run>', '', runId)
+    .option('--from <step>', 'this step and all that need it', stepName)
+    .option('--no-logs', 'do not show what the steps print')
+    .option('--detach', 'print the id of the run and do not wait')
+    .addHelpText('after', '\nExample:\n  slipway pipeline rerun plr_01m7z8… --from evaluate\n')
     .action(
-      action(async ({ client, output }, query: { pipeline?: string; limit: number }) => {
-        const answer = await client.pipelineRuns.list({ query });
-        output.result(answer, () => {
-          if (answer.items.length === 0) return 'No runs yet.';
-          return table(
-            ['RUN', 'PIPELINE', 'STATE', 'STARTED', 'BY'],
-            answer.items.map((r) => [r.id, r.pipeline, r.state, instant(r.startedAt), r.startedBy]),
-          );
+      action(async (session, id: string, flags: { from?: string; detach?: boolean; logs: boolean }) => {
+        const body = flags.from === undefined ? {} : { from: flags.from };
+        const again = await session.client.pipelineRuns.rerun({ params: { run: id }, body });
+        if (flags.detach === true) return session.output.result(again, () => again.id);
+        await followToEnd(session, again.id, flags);
+      }),
+    );
+  pipeline
+    .command('cancel')
+    .description('Stop a run: its steps are asked to end, then ended')
+    .argument('<pipeline-run>', '', runId)
+    .addHelpText('after', '\nExample:\n  slipway pipeline cancel plr_01m7z8…\n')
+    .action(
+      action(async ({ client, output }, id: string) => {
+        const found = await client.pipelineRuns.cancel({ params: { run: id } });
+        output.result(found, () => `${found.id} is ${found.state}`);
+      }),
+    );
+}
+
+async function followToEnd(session: Session, run: string, how: { readonly logs: boolean }): Promise<void> {
+  session.leaves(
+    `run ${run} goes on; \`slipway pipeline follow ${run}\` shows it again, \`slipway pipeline cancel ${run}\` stops it`,
+  );
+  if (!session.output.json) session.output.note(`run ${run}`);
+  const done = await followRun(session, run, how);
+  session.output.result(done, () => drawRun(done));
+  if (done.state !== 'succeeded') throw new CommandFailure('failed', `run ${done.id} ${done.state}${why(done)}`);
+}
+
+function why(run: PipelineRunDetail): string {
+  const failed = run.steps.find((s) => s.state === 'failed');
+  if (failed !== undefined)
+    return `: step ${failed.step}; \`slipway pipeline log ${run.id} ${failed.step}\` has what it printed`;
+  return run.problem === undefined ? '' : `: ${run.problem}`;
+}
+
+function looks(pipeline: Command): void {
+  pipeline
+    .command('graph')
+    .description('The steps of a pipeline, what each waits for, and the parameters it takes')
+    .argument('<pipeline>', '', pipelineName)
+    .addHelpText('after', '\nExample:\n  slipway pipeline graph train\n')
+    .action(
+      action(async ({ client, output }, name: string) => {
+        const found = await client.pipelines.get({ params: { pipeline: name } });
+        output.result(found, () => {
+          const rows = found.graph.nodes.map((n) => [n.id, n.kind, needs(n.inputs, n.after), n.cache]);
+          return `${found.name} of project ${found.project}: ${found.graph.description ?? ''}\nparameters ${parametersOf(found.graph.params)}\n\n${table(['STEP', 'KIND', 'AFTER', 'CACHE'], rows)}`;
         });
       }),
     );
   pipeline
     .command('show')
     .description('One run: its steps, why each ran or was reused, times')
-    .argument('<run>')
+    .argument('<pipeline-run>', '', runId)
+    .addHelpText('after', '\nExample:\n  slipway pipeline show plr_01m7z8…\n')
     .action(
-      action(async ({ client, output }, run: string) => {
-        const found = await client.pipelineRuns.get({ params: { run } });
+      action(async ({ client, output }, id: string) => {
+        const found = await client.pipelineRuns.get({ params: { run: id } });
         output.result(found, () => drawRun(found));
       }),
     );
   pipeline
+    .command('follow')
+    .description('Follow a run with its logs until it ends; exits 1 when it does not succeed')
+    .argument('<pipeline-run>', '', runId)
+    .option('--no-logs', 'do not show what the steps print')
+    .addHelpText('after', '\nExample:\n  slipway pipeline follow plr_01m7z8…\n')
+    .action(action((session, id: string, flags: { logs: boolean }) => followToEnd(session, id, flags)));
+  log(pipeline);
+}
+
+interface LogFlags {
+  readonly attempt?: number;
+  readonly follow?: boolean;
+}
+
+function log(pipeline: Command): void {
+  pipeline
     .command('log')
     .description('What a step printed')
-    .argument('<run>')
-    .argument('<step>')
+    .argument('<pipeline-run>', '', runId)
+    .argument('<step>', '', stepName)
+    .option('--attempt <n>', 'the newest unless said', wholeNumber('--attempt', { min: 1, max: 1000 }))
+    .option('--follow', 'go on until the step ends')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  slipway pipeline log plr_01m7z8… refit\n  slipway pipeline log plr_01m7z8… refit --follow\n',
+    )
     .action(
-      action(async ({ client, output }, run: string, step: string) => {
-        const log = await client.pipelineRuns.log({ params: { run, step } });
-        output.result({ log }, () => log);
-      }),
-    );
-  pipeline
-    .command('cancel')
-    .description('Stop a run')
-    .argument('<run>')
-    .action(
-      action(async ({ client, output }, run: string) => {
-        const found = await client.pipelineRuns.cancel({ params: { run } });
-        output.result(found, () => `${found.id} is ${found.state}`);
-      }),
-    );
-  pipeline
-    .command('rerun')
-    .description('Run again what did not succeed, or everything from one step on')
-    .argument('<run>')
-    .option('--from <step>')
-    .action(
-      action(async (session, run: string, { from }: { from?: string }) => {
-        const again = await session.client.pipelineRuns.rerun({
-          params: { run },
-          body: from === undefined ? {} : { from },
-        });
-        const done = await watchRun(session, again.id);
-        session.output.result(done, () => drawRun(done));
-        if (done.state !== 'succeeded') throw new CommandFailure('failed', `run ${done.id} ${done.state}`);
+      action(async (session, id: string, step: string, flags: LogFlags) => {
+        const { client, output } = session;
+        if (flags.follow === true) {
+          session.leaves('the step goes on');
+          for await (const event of logEvents(session, id, step))
+            if (output.json) process.stdout.write(`${JSON.stringify(event)}\n`);
+            else if ('text' in event) process.stdout.write(event.text);
+          return;
+        }
+        const query = flags.attempt === undefined ? {} : { attempt: flags.attempt };
+        const text = await client.pipelineRuns.log({ params: { run: id, step }, query });
+        if (text === '' && !output.json) return output.note(`Step ${step} has printed nothing.`);
+        output.result({ log: text }, () => text);
       }),
     );
 }
 
-type Json = z.core.util.JSONType;
-
-function paramsOf(pairs: readonly string[]): Record<string, Json> {
-  return Object.fromEntries(
-    pairs.map((pair): [string, Json] => {
-      const at = pair.indexOf('=');
-      if (at < 1) throw new CommandFailure('usage', `"${pair}" is not name=value`);
-      const text = pair.slice(at + 1);
-      try {
-        return [pair.slice(0, at), z.json().parse(JSON.parse(text))];
-      } catch {
-        return [pair.slice(0, at), text];
-      }
-    }),
-  );
+function needs(inputs: Readonly<Record<string, unknown>>, after: readonly string[]): string {
+  const found = new Set(after);
+  const walk = (source: unknown): void => {
+    if (typeof source !== 'object' || source === null) return;
+    if ('step' in source && typeof source.step === 'string') found.add(source.step);
+    if ('dataset' in source && typeof source.dataset === 'string') found.add(`dataset ${source.dataset}`);
+    if ('list' in source && Array.isArray(source.list)) source.list.forEach(walk);
+  };
+  Object.values(inputs).forEach(walk);
+  return [...found].join(', ');
 }
 
-const pollMs = 250;
-const ended = new Set(['succeeded', 'failed', 'cancelled']);
-
-/** Follows a run until it ends, with a live line that says which steps are at work. */
-export async function watchRun(session: Pick<Session, 'client' | 'output'>, run: string): Promise<PipelineRunDetail> {
-  const { client, output } = session;
-  for (;;) {
-    const found = await client.pipelineRuns.get({ params: { run } });
-    if (ended.has(found.state)) {
-      output.endProgress();
-      return found;
-    }
-    const done = found.steps.filter((s) => s.state === 'succeeded' || s.state === 'reused').length;
-    const busy = found.steps
-      .filter((s) => s.state === 'running')
-      .map((s) => s.step + (s.progress === undefined ? '' : ` ${Math.round(s.progress.fraction * 100)} %`));
-    output.progress(`${found.pipeline}: ${done} of ${found.steps.length} steps done; ${busy.join(', ') || 'waiting'}`);
-    await new Promise((resolve) => setTimeout(resolve, pollMs));
-  }
+/** `until, holdoutDays = 14, maxMonths?` */
+function parametersOf(schema: Readonly<Record<string, unknown>>): string {
+  const properties = Object.entries((schema['properties'] ?? {}) as Record<string, { default?: unknown }>);
+  const required = new Set(Array.isArray(schema['required']) ? schema['required'] : []);
+  if (properties.length === 0) return 'none';
+  return properties
+    .map(([name, p]) =>
+      p.default !== undefined ? `${name} = ${JSON.stringify(p.default)}` : required.has(name) ? name : `${name}?`,
+    )
+    .join(', ');
 }
-
-const colours = { succeeded: 'green', reused: 'green', failed: 'red', cancelled: 'yellow', running: 'cyan' } as const;
-
-function drawRun(run: PipelineRunDetail): string {
-  const rows = run.steps.map((s) => [s.step, paintState(s), took(s), s.reason ?? '', s.problem ?? '']);
-  return `${paint('bold', run.id)} ${run.pipeline} ${run.state}\n${table(['STEP', 'STATE', 'TOOK', 'WHY', 'PROBLEM'], rows)}`;
-}
-
-function paintState(step: StepRun): string {
-  const colour = Object.entries(colours).find(([state]) => state === step.state)?.[1] ?? 'dim';
-  return paint(colour, step.state);
-}
-
-const took = (step: StepRun): string =>
-  step.startedAt === undefined || step.finishedAt === undefined ? '' : seconds(step.finishedAt - step.startedAt);

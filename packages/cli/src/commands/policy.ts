@@ -1,80 +1,133 @@
+import type { PolicyFiring } from '@slipway/contract';
 import type { Command } from 'commander';
+import { nameOf, wholeNumber } from '../arguments.ts';
 import { action } from '../command.ts';
-import { instant, table } from '../output.ts';
+import type { PageFlags } from '../listing.ts';
+import { paged, pageQuery, showPage } from '../listing.ts';
+import { count, instant, paint, table } from '../output.ts';
+
+const policyName = nameOf('policy');
 
 export function register(program: Command): void {
   const policy = program
     .command('policy')
     .description('Policies: what happens by itself, and what would have happened');
-  policy
-    .command('list')
-    .description('The policies')
+  lists(policy);
+  dryRun(policy);
+  decisions(policy);
+}
+
+function lists(policy: Command): void {
+  paged(policy.command('list').description('The policies'))
+    .addHelpText('after', '\nExample:\n  slipway policy list\n')
     .action(
-      action(async ({ client, output }) => {
-        const answer = await client.policies.list({ query: { limit: 1000 } });
-        output.result(answer, () =>
-          answer.items.length === 0
-            ? 'No policies yet. slipway.yaml declares them.'
-            : table(
-                ['POLICY', 'WHEN', 'WHERE', 'DO'],
-                answer.items.map((p) => [p.name, p.spec.when, JSON.stringify(p.spec.where), JSON.stringify(p.spec.do)]),
-              ),
-        );
+      action(async (session, flags: PageFlags) => {
+        showPage(session, await session.client.policies.list({ query: pageQuery(flags) }), {
+          head: ['POLICY', 'WHEN', 'WHERE', 'DO', 'APPROVAL'],
+          empty: 'No policies yet. slipway.yaml declares them; `slipway apply` brings them here.',
+          row: (p) => [
+            p.name,
+            p.retiredAt === undefined ? p.spec.when : 'retired',
+            Object.entries(p.spec.where)
+              .map(([path, value]) => `${path} = ${typeof value === 'string' ? value : JSON.stringify(value)}`)
+              .join(', '),
+            actionOf(p.spec.do),
+            p.spec.approval ? 'asks' : 'acts',
+          ],
+        });
       }),
     );
-  policy
-    .command('firings')
-    .description('What a policy did and what it held back, newest first')
-    .argument('<policy>')
+  paged(
+    policy
+      .command('firings')
+      .description('What a policy did and what it held back, newest first')
+      .argument('<policy>', '', policyName),
+    30,
+  )
+    .addHelpText('after', '\nExample:\n  slipway policy firings retrain-on-decay\n')
     .action(
-      action(async ({ client, output }, name: string) => {
-        const answer = await client.policies.firings({ params: { policy: name }, query: { limit: 100 } });
-        output.result(answer, () =>
-          answer.items.length === 0
-            ? 'It has not fired yet.'
-            : table(
-                ['FIRING', 'STATE', 'CAUSE', 'EVENT TIME', 'REASON', 'PROBLEM'],
-                answer.items.map((f) => [
-                  String(f.id),
-                  f.state,
-                  `event ${f.causeSeq}`,
-                  instant(f.at),
-                  f.reason,
-                  f.problem ?? '',
-                ]),
-              ),
-        );
+      action(async (session, name: string, flags: PageFlags) => {
+        const page = await session.client.policies.firings({ params: { policy: name }, query: pageQuery(flags) });
+        showPage(session, page, {
+          head: ['FIRING', 'STATE', 'CAUSE', 'EVENT TIME', 'CAME OF IT', 'REASON'],
+          empty: `${name} has not fired yet. \`slipway policy dry-run ${name}\` says what it would have done.`,
+          row: (f) => [
+            String(f.id),
+            f.state,
+            `event ${f.causeSeq}`,
+            instant(f.at),
+            f.result === undefined ? (f.problem ?? '-') : Object.values(f.result).map(String).join(' '),
+            f.reason,
+          ],
+        });
       }),
     );
+}
+
+function actionOf(action: PolicyFiring['action']): string {
+  if ('run' in action) return `run ${action.run.pipeline}`;
+  if ('rollout' in action) return `roll ${action.rollout.candidate} out on ${action.rollout.endpoint}`;
+  if ('alias' in action) return `${action.alias.model}@${action.alias.alias} = ${action.alias.version}`;
+  return `tell ${action.webhook.url}`;
+}
+
+function dryRun(policy: Command): void {
   policy
     .command('dry-run')
     .description('What the policy would have done on the events of the past')
-    .argument('<policy>')
+    .argument('<policy>', '', policyName)
+    .option(
+      '--after <seq>',
+      'only events after this sequence number',
+      wholeNumber('--after', { min: 0, max: Number.MAX_SAFE_INTEGER }),
+      0,
+    )
+    .option(
+      '--limit <n>',
+      'at most this many events of its kind',
+      wholeNumber('--limit', { min: 1, max: 10_000 }),
+      10_000,
+    )
+    .addHelpText('after', '\nExample:\n  slipway policy dry-run retrain-on-decay\n')
     .action(
-      action(async ({ client, output }, name: string) => {
-        const answer = await client.policies.dryRun({ params: { policy: name }, query: { limit: 10_000 } });
-        output.result(
-          answer,
-          () =>
-            `${answer.events} events looked at, ${answer.firings.length} firings\n${answer.firings.map((f) => `  event ${f.causeSeq} ${instant(f.at)} ${f.state}: ${f.reason}`).join('\n')}`,
-        );
+      action(async ({ client, output }, name: string, query: { after: number; limit: number }) => {
+        const answer = await client.policies.dryRun({ params: { policy: name }, query });
+        output.result(answer, () => {
+          const head = `${count(answer.events, 'event')} looked at, ${count(answer.firings.length, 'firing')}`;
+          const rows = answer.firings.map((f) => [`event ${f.causeSeq}`, instant(f.at), f.state, f.reason]);
+          return rows.length === 0 ? head : `${head}\n${table(['CAUSE', 'EVENT TIME', 'STATE', 'REASON'], rows)}`;
+        });
       }),
     );
-  for (const verb of ['approve', 'reject'] as const) {
-    policy
-      .command(verb)
-      .description(verb === 'approve' ? 'Let a waiting firing act' : 'Refuse a waiting firing')
-      .argument('<policy>')
-      .argument('<firing>')
-      .action(
-        action(async ({ client, output }, name: string, firing: string) => {
-          const params = { policy: name, firing };
-          const done =
-            verb === 'approve'
-              ? await client.policies.approve({ params })
-              : await client.policies.reject({ params, body: {} });
-          output.result(done, () => `firing ${done.id} is ${done.state}`);
-        }),
-      );
-  }
+}
+
+const firingNumber = wholeNumber('the firing', { min: 1, max: Number.MAX_SAFE_INTEGER });
+
+function decisions(policy: Command): void {
+  policy
+    .command('approve')
+    .description('Let a waiting firing act')
+    .argument('<policy>', '', policyName)
+    .argument('<firing>', 'its number, as `slipway policy firings` shows it', firingNumber)
+    .addHelpText('after', '\nExample:\n  slipway policy approve retrain-on-decay 3\n')
+    .action(
+      action(async ({ client, output }, name: string, firing: number) => {
+        const done = await client.policies.approve({ params: { policy: name, firing } });
+        output.result(done, () => `firing ${done.id} is ${paint('bold', done.state)}`);
+      }),
+    );
+  policy
+    .command('reject')
+    .description('Refuse a waiting firing')
+    .argument('<policy>', '', policyName)
+    .argument('<firing>', 'its number, as `slipway policy firings` shows it', firingNumber)
+    .option('--reason <text>', 'why, for the record')
+    .addHelpText('after', '\nExample:\n  slipway policy reject retrain-on-decay 3 --reason "holiday week"\n')
+    .action(
+      action(async ({ client, output }, name: string, firing: number, { reason }: { reason?: string }) => {
+        const body = reason === undefined ? {} : { reason };
+        const done = await client.policies.reject({ params: { policy: name, firing }, body });
+        output.result(done, () => `firing ${done.id} is ${paint('bold', done.state)}`);
+      }),
+    );
 }

@@ -1,66 +1,65 @@
-import { readFile } from 'node:fs/promises';
-import { text } from 'node:stream/consumers';
-import { Instance } from '@slipway/contract';
+import { Instance, instancesPerRequestMax } from '@slipway/contract';
 import type { Command } from 'commander';
 import { z } from 'zod';
-import { action, CommandFailure } from '../command.ts';
+import { instantOf, nameOf, readJsonFile, usage, valuesOf } from '../arguments.ts';
+import { action } from '../command.ts';
 import { table } from '../output.ts';
+
+interface Flags {
+  readonly input?: string[];
+  readonly file?: string;
+  readonly at?: number;
+}
 
 export function register(program: Command): void {
   program
     .command('predict')
     .description('Ask an endpoint for predictions')
-    .argument('<endpoint>')
+    .argument('<endpoint>', '', nameOf('endpoint'))
     .option('--input <name=value...>', 'one instance; values are JSON, or text')
-    .option('--file <path>', 'a JSON array of instances, or "-" for standard input')
-    .option('--at <instant>', 'event time of the instance; now unless said')
+    .option('--file <path>', 'a JSON array of instances {"inputs": {…}, "id"?, "at"?}, or "-" for standard input')
+    .option('--at <instant>', 'event time of the instance; now unless said', instantOf('--at'))
     .addHelpText(
       'after',
-      `\nExamples:\n  slipway predict flight-delay --input origin=JFK dest=LAX carrier=AA flight=1 sched_dep='"2013-07-01T13:00:00Z"' block=370 miles=2475\n  slipway predict flight-delay --file instances.json\n`,
+      `\nExamples:\n  slipway predict flight-delay --input origin=JFK dest=LAX carrier=AA flight=1 sched_dep=2013-07-01T13:00:00Z block=370 miles=2475 --at 2013-07-01T11:00:00Z\n  slipway predict flight-delay --file instances.json\n  echo '[{"inputs": {"origin": "JFK"}}]' | slipway predict flight-delay --file - --json\n`,
     )
     .action(
-      action(
-        async ({ client, output }, endpoint: string, options: { input?: string[]; file?: string; at?: string }) => {
-          const instances = await instancesOf(options);
-          const { predictions } = await client.endpoints.predict({ params: { endpoint }, body: { instances } });
-          output.result(predictions, () =>
-            table(
-              ['PREDICTION', 'SCORE', 'VERSION'],
-              predictions.map((p) => [p.id, String(p.score), String(p.version)]),
-            ),
-          );
-        },
-      ),
+      action(async ({ client, output }, endpoint: string, flags: Flags) => {
+        const instances = await instancesOf(flags);
+        // One request takes a bounded number of instances; a file may hold more.
+        const predictions = [];
+        for (let i = 0; i < instances.length; i += instancesPerRequestMax) {
+          output.progress(`${i} of ${instances.length} predicted`);
+          const body = { instances: instances.slice(i, i + instancesPerRequestMax) };
+          predictions.push(...(await client.endpoints.predict({ params: { endpoint }, body })).predictions);
+        }
+        const rows = predictions.map((p) => [p.id, p.score.toFixed(6), String(p.version)]);
+        output.result({ predictions }, () => table(['PREDICTION', 'SCORE', 'VERSION'], rows));
+      }),
     );
 }
 
-async function instancesOf(options: { input?: string[]; file?: string; at?: string }): Promise<Instance[]> {
-  if (options.file !== undefined) {
-    const body = options.file === '-' ? await text(process.stdin) : await readFile(options.file, 'utf8');
-    const parsed = z.array(Instance).safeParse(JSON.parse(body));
-    if (!parsed.success)
-      throw new CommandFailure('usage', `${options.file} is no array of instances: ${z.prettifyError(parsed.error)}`);
+async function instancesOf(flags: Flags): Promise<Instance[]> {
+  if (flags.file !== undefined) {
+    if (flags.input !== undefined || flags.at !== undefined)
+      throw usage('--file has whole instances: leave --input and --at out, and put "at" into the file');
+    const name = flags.file === '-' ? 'standard input' : flags.file;
+    const parsed = z
+      .array(Instance)
+      .min(1)
+      .safeParse(await readJsonFile('--file', flags.file));
+    if (!parsed.success) throw usage(`${name} is no array of instances: ${firstIssue(parsed.error)}`);
     return parsed.data;
   }
-  if (options.input === undefined)
-    throw new CommandFailure('usage', 'name the inputs with --input name=value, or a file with --file');
-  const inputs = Object.fromEntries(
-    options.input.map((pair): [string, unknown] => {
-      const at = pair.indexOf('=');
-      if (at < 1) throw new CommandFailure('usage', `"${pair}" is not name=value`);
-      return [pair.slice(0, at), valueOf(pair.slice(at + 1))];
-    }),
-  );
-  const at = options.at === undefined ? undefined : Date.parse(options.at);
-  if (at !== undefined && Number.isNaN(at))
-    throw new CommandFailure('usage', `--at "${options.at}" is no instant; write 2013-07-01T13:00:00Z`);
-  return [Instance.parse({ inputs, ...(at === undefined ? {} : { at }) })];
+  if (flags.input === undefined) throw usage('name the inputs with --input name=value …, or a file with --file');
+  const inputs = valuesOf('--input', flags.input);
+  const parsed = Instance.safeParse({ inputs, ...(flags.at === undefined ? {} : { at: flags.at }) });
+  if (!parsed.success) throw usage(`--input does not fit: ${firstIssue(parsed.error)}`);
+  return [parsed.data];
 }
 
-function valueOf(textValue: string): unknown {
-  try {
-    return JSON.parse(textValue) as unknown;
-  } catch {
-    return textValue;
-  }
+function firstIssue(error: z.ZodError): string {
+  const [issue] = error.issues;
+  const place = issue?.path.map((key) => (typeof key === 'number' ? `[${key}]` : `.${String(key)}`)).join('') ?? '';
+  return `${place === '' ? '' : `${place.replace(/^\./, '')}: `}${issue?.message ?? 'wrong shape'}`;
 }

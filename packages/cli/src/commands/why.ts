@@ -1,25 +1,53 @@
 import type { Reason } from '@slipway/contract';
 import { whyKinds } from '@slipway/contract';
 import type { Command } from 'commander';
-import { action, CommandFailure } from '../command.ts';
+import { usage } from '../arguments.ts';
+import { action, oneOf } from '../command.ts';
 import { paint } from '../output.ts';
+
+type WhyKind = (typeof whyKinds)[number];
+
+/** Ids say what they are; names with a version are told by their form. */
+const kindOfPrefix: Readonly<Record<string, WhyKind>> = {
+  prd: 'prediction',
+  mdv: 'version',
+  run: 'run',
+  dsv: 'dataset-version',
+  dep: 'deployment',
+  plr: 'pipeline-run',
+  rol: 'rollout',
+  alt: 'alert',
+};
 
 export function register(program: Command): void {
   program
     .command('why')
     .description('Where something came from, down to dataset digests and the commit of the code')
-    .argument('<kind>', `one of ${whyKinds.join(', ')}`)
-    .argument('<id>', 'the id that other commands print')
-    .addHelpText('after', '\nExamples:\n  slipway why prediction prd_01k…\n  slipway why version flight-delay/2\n')
+    .argument('<kind>', `one of ${whyKinds.join(', ')}; or the id alone, when it says what it is`)
+    .argument('[id]', 'the id that other commands print')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  slipway why prediction prd_01m7z8…\n  slipway why prd_01m7z8…\n  slipway why version flight-delay/2\n  slipway why version flight-delay@champion\n  slipway why dataset-version flights@3\n',
+    )
     .action(
-      action(async ({ client, output }, kind: string, id: string) => {
-        const known = whyKinds.find((k) => k === kind);
-        if (known === undefined)
-          throw new CommandFailure('usage', `"${kind}" cannot be explained; the kinds are ${whyKinds.join(', ')}`);
-        const reason = await client.why.get({ params: { kind: known, id } });
+      action(async ({ client, output }, first: string, second: string | undefined) => {
+        const { kind, id } = wanted(first, second);
+        const reason = await client.why.get({ params: { kind, id } });
         output.result(reason, () => drawReason(reason));
       }),
     );
+}
+
+function wanted(first: string, second: string | undefined): { readonly kind: WhyKind; readonly id: string } {
+  if (second !== undefined) return { kind: oneOf('kind that can be explained', whyKinds, first), id: second };
+  const prefix = /^([a-z]{3})_[0-9a-z]+$/.exec(first)?.[1] ?? '';
+  const kind = Object.hasOwn(kindOfPrefix, prefix) ? kindOfPrefix[prefix] : undefined;
+  if (kind !== undefined) return { kind, id: first };
+  throw usage(
+    whyKinds.some((known) => known === first)
+      ? `which ${first}? Add its id, as other commands print it`
+      : `"${first.slice(0, 80)}" does not say what it is: name the kind first, one of ${whyKinds.join(', ')}`,
+  );
 }
 
 /** The chain as an indented tree, one thing a line and its facts below it. */

@@ -7,7 +7,7 @@ import type { Objects } from '../../platform/objects/objects.ts';
 import { diffPaths } from './diff.ts';
 import type { AnyResourceKind } from './resource.ts';
 import type { ProjectOperations, ProjectTables, StoredResource, WantedResource } from './store.ts';
-import { listResources } from './store.ts';
+import { listResources, sourceOf } from './store.ts';
 
 export interface Projects {
   list(): Promise<Project[]>;
@@ -52,7 +52,7 @@ export function createProjects(deps: {
       appliedBy: row.applied_by,
       applyNumber: row.apply_number,
       bundleDigest: row.bundle_digest,
-      ...(row.source === null ? {} : { source: JSON.parse(row.source) as SourceCommit }),
+      ...(row.source === null ? {} : { source: sourceOf(row.source) }),
       resources: resources.map(({ kind, name: resource, digest }) => ({ kind, name: resource, digest })),
     };
   };
@@ -98,10 +98,20 @@ export function createProjects(deps: {
     for (const digest of new Set(manifest.bundle.map((f) => f.digest))) {
       if (!(await objects.find(digest))) missing.push(digest);
     }
+    const bundleDigest = sha256(canonicalJson([...manifest.bundle].sort((a, b) => (a.path < b.path ? -1 : 1))));
+    const row = await tables()
+      .selectFrom('projects_project')
+      .select(['apply_number', 'bundle_digest', 'source'])
+      .where('name', '=', project)
+      .executeTakeFirst();
+    const source = sourceOf(row?.source);
     return {
       project,
       diffs: diffResources(await listResources(tables(), project), wanted),
-      bundleDigest: sha256(canonicalJson([...manifest.bundle].sort((a, b) => (a.path < b.path ? -1 : 1)))),
+      bundleDigest,
+      serverApply: row?.apply_number ?? 0,
+      ...(source === undefined ? {} : { serverSource: source }),
+      codeChanged: row?.bundle_digest !== bundleDigest,
       missingObjects: missing,
       wanted,
     };
@@ -143,6 +153,7 @@ export function createProjects(deps: {
         bundleDigest: answer.bundleDigest,
         bundle: manifest.bundle,
         source: manifest.source,
+        expectedApply: manifest.expectedApply,
       });
       return { ...answer, applyNumber };
     },
@@ -159,8 +170,12 @@ export function createProjects(deps: {
         .where('projects_resource.name', '=', name)
         .executeTakeFirst();
       if (!row) return undefined;
-      const source = row.source === null ? undefined : (JSON.parse(row.source) as SourceCommit);
-      return { project: row.name, source, bundleDigest: row.bundle_digest, applyNumber: row.apply_number };
+      return {
+        project: row.name,
+        source: sourceOf(row.source),
+        bundleDigest: row.bundle_digest,
+        applyNumber: row.apply_number,
+      };
     },
   };
 }

@@ -3,8 +3,8 @@
  * writes its own tables, and either all of it happens or nothing does.
  */
 import { join } from 'node:path';
-import type { ProjectManifest, ResourceDiff, SourceCommit } from '@slipway/contract';
-import { canonicalJson, SlipwayError } from '@slipway/contract';
+import type { ProjectManifest, ResourceDiff } from '@slipway/contract';
+import { canonicalJson, SlipwayError, SourceCommit } from '@slipway/contract';
 import type { Kysely } from 'kysely';
 import type { Operation, StoreModule, Trx } from '../../platform/db/db.ts';
 import { operation } from '../../platform/db/db.ts';
@@ -55,6 +55,8 @@ export interface ApplyInput {
   readonly bundleDigest: string;
   readonly bundle: ProjectManifest['bundle'];
   readonly source: SourceCommit | undefined;
+  /** Refuse when the project stands elsewhere. */
+  readonly expectedApply: number | undefined;
 }
 
 export interface ApplyResult {
@@ -116,6 +118,29 @@ async function putResource(trx: Trx, kind: AnyResourceKind, input: ApplyInput, w
     .execute();
 }
 
+/** The stored source of an apply. */
+export const sourceOf = (text: string | null | undefined): SourceCommit | undefined =>
+  text === null || text === undefined ? undefined : SourceCommit.parse(JSON.parse(text));
+
+async function checkExpected(tables: Kysely<ProjectTables>, input: ApplyInput): Promise<void> {
+  const { project, expectedApply: expected } = input;
+  if (expected === undefined) return;
+  const row = await tables
+    .selectFrom('projects_project')
+    .select(['apply_number', 'applied_by', 'source'])
+    .where('name', '=', project)
+    .executeTakeFirst();
+  const found = row?.apply_number ?? 0;
+  if (found === expected) return;
+  throw new SlipwayError('project_moved', {
+    project,
+    found,
+    expected,
+    appliedBy: row?.applied_by ?? 'nobody',
+    commit: sourceOf(row?.source)?.commit.slice(0, 12) ?? 'none',
+  });
+}
+
 async function writeProject(trx: Trx, input: ApplyInput): Promise<number> {
   const tables = trx.tables<ProjectTables>();
   const before = await tables
@@ -170,6 +195,7 @@ export function createProjectOperations(kinds: readonly AnyResourceKind[]): Proj
 
   const apply = operation('projects.apply', async (trx, input: ApplyInput): Promise<ApplyResult> => {
     const tables = trx.tables<ProjectTables>();
+    await checkExpected(tables, input);
     const stored = await listResources(tables, input.project);
     const key = (r: { kind: string; name: string }): string => `${r.kind}/${r.name}`;
     const wantedKeys = new Set(input.wanted.map(key));
