@@ -14,7 +14,9 @@ export function canonicalJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
   if ('toJSON' in value && typeof value.toJSON === 'function') return canonicalJson(value.toJSON());
   const parts: string[] = [];
-  for (const [key, member] of Object.entries(value).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))) {
+  for (const key of Object.keys(value).sort()) {
+    // A checked object: its own keys are read as data.
+    const member = (value as Record<string, unknown>)[key];
     if (member !== undefined) parts.push(`${JSON.stringify(key)}:${canonicalJson(member)}`);
   }
   return `{${parts.join(',')}}`;

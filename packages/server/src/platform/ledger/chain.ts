@@ -10,8 +10,8 @@
  */
 import assert from 'node:assert/strict';
 import { createHash, hash } from 'node:crypto';
+import { canonicalJson } from '@slipway/contract';
 import type { NewEvent } from '../db/db.ts';
-import { canonicalJson } from './canonical.ts';
 
 /** Largest serialised body, bytes. An event reports a change; bulk data belongs into an object that the event names. */
 export const bodyLimitBytes = 64 * 1024;

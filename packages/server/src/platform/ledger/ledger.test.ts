@@ -1,13 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { sql } from 'kysely';
 import { createSystemClock } from '../clock.ts';
 import { operation } from '../db/db.ts';
 import type { Db } from '../db/db.ts';
 import { dbTest, eachDatabase, openTestDb } from '../db/testing.ts';
 import { createLog } from '../log.ts';
-import { canonicalJson } from './canonical.ts';
 import { createLedger } from './create-ledger.ts';
 import type { Ledger, LedgerEvent } from './ledger.ts';
 import type { LedgerTables } from './store.ts';
@@ -58,27 +56,6 @@ test('the digest and the chain of a known event do not change between versions',
   assert.equal(event?.digest, '9965f83ecd416540fe8d4bb582350e542fb583921417680600cb82fbfbbd68a9');
   assert.equal(event?.chain, 'aec78bc4aea4f7b997ef5708e4d92bee6dc5b0c6cf883e78e357d512474fd9f0');
 });
-
-test('canonical JSON: the order of keys does not matter, and it parses back to the same data', () => {
-  fc.assert(
-    fc.property(fc.jsonValue({ maxDepth: 4 }), (value) => {
-      const text = canonicalJson(value);
-      assert.equal(canonicalJson(JSON.parse(text)), text);
-      assert.equal(canonicalJson(reversed(value)), text);
-      assert.deepEqual(JSON.parse(text), JSON.parse(JSON.stringify(value)));
-    }),
-  );
-});
-
-function reversed(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(reversed);
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value)
-      .reverse()
-      .map(([key, member]) => [key, reversed(member)]),
-  );
-}
 
 eachDatabase((name, openDb) => {
   const ledgerTest = (title: string, run: (opened: Opened) => Promise<void>): void =>
@@ -178,7 +155,7 @@ eachDatabase((name, openDb) => {
       { kind: 'run.finished', subject: 'run:1', body: { value: Number.NaN } },
       { kind: 'run.finished', subject: 'run:1', body: { text: 'x'.repeat(70_000) } },
     ]) {
-      await assert.rejects(db.write(say, bad), { name: 'AssertionError' });
+      await assert.rejects(db.write(say, bad), { name: /^(?:AssertionError|TypeError)$/ });
     }
     assert.equal((await ledger.head()).seq, 0);
   });
