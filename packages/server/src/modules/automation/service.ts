@@ -6,6 +6,8 @@
 import type { Policy, PolicyAction, PolicyFiring } from '@slipway/contract';
 import { policyEventKinds, SlipwayError } from '@slipway/contract';
 import type { Kysely } from 'kysely';
+import { pageOf } from '../../lib/page.ts';
+import type { Page, PageRequest } from '../../lib/page.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Db } from '../../platform/db/db.ts';
 import type { Ledger } from '../../platform/ledger/ledger.ts';
@@ -53,15 +55,6 @@ export interface AutomationDeps extends AutomationPorts {
   readonly clock: Clock;
   readonly log: Log;
   readonly ledger: Ledger;
-}
-
-interface Page<T> {
-  readonly items: T[];
-  readonly nextPageToken?: string;
-}
-interface PageRequest {
-  readonly limit: number;
-  readonly pageToken?: string | undefined;
 }
 
 export interface DryRun {
@@ -113,7 +106,7 @@ export function createAutomation(deps: AutomationDeps): Automation {
         .limit(limit + 1);
       if (pageToken !== undefined) query = query.where('name', '>', pageToken);
       const rows = await db.scan(query);
-      return pageOf(rows.slice(0, limit).map(policyOf), rows.length > limit, (p) => p.name);
+      return pageOf(rows, limit, (row) => row.name, policyOf);
     },
     firings: async (name, { limit, pageToken }) => {
       await get(name);
@@ -125,7 +118,7 @@ export function createAutomation(deps: AutomationDeps): Automation {
         .limit(limit + 1);
       if (pageToken !== undefined) query = query.where('id', '<', numberToken(pageToken));
       const rows = await db.scan(query);
-      return pageOf(rows.slice(0, limit).map(firingOf), rows.length > limit, (f) => String(f.id));
+      return pageOf(rows, limit, (row) => String(row.id), firingOf);
     },
     dryRun: async (name, { after, limit }) => dryRun(ledger, await get(name), { after, limit }),
     decide: async (input) => {
@@ -136,11 +129,6 @@ export function createAutomation(deps: AutomationDeps): Automation {
       for (const row of await listActing(tables())) await act(deps, firingOf(row));
     },
   };
-}
-
-function pageOf<T>(items: T[], hasMore: boolean, tokenOf: (item: T) => string): Page<T> {
-  const last = items.at(-1);
-  return hasMore && last !== undefined ? { items, nextPageToken: tokenOf(last) } : { items };
 }
 
 function numberToken(token: string): number {

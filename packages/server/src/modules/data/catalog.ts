@@ -2,20 +2,12 @@
 import type { Dataset, DatasetVersion, DatasetVersionSummary } from '@slipway/contract';
 import { SlipwayError } from '@slipway/contract';
 import type { Kysely } from 'kysely';
+import { pageOf } from '../../lib/page.ts';
+import type { Page, PageRequest } from '../../lib/page.ts';
 import { decodePageToken, encodePageToken, fingerprintOf } from '../../lib/page-token.ts';
 import type { VersionWord } from './reference.ts';
 import type { DatasetRow, DataTables, StoredVersion, VersionRow } from './store.ts';
 import { findDataset, listFiles, readSchema } from './store.ts';
-
-export interface Page<T> {
-  readonly items: T[];
-  readonly nextPageToken?: string;
-}
-
-export interface PageRequest {
-  readonly limit: number;
-  readonly pageToken?: string | undefined;
-}
 
 const summaryOf = (dataset: string, row: VersionRow): DatasetVersionSummary => ({
   id: row.id,
@@ -101,10 +93,13 @@ async function listDatasets(tables: Tables, page: PageRequest): Promise<Page<Dat
     query = query.where('name', '>', String(name));
   }
   const rows = await query.execute();
-  const shown = rows.slice(0, page.limit);
-  const next = rows.length > page.limit ? shown.at(-1) : undefined;
-  const items = await Promise.all(shown.map((row) => datasetOf(tables, row)));
-  return { items, ...(next === undefined ? {} : { nextPageToken: encodePageToken(fingerprint, [next.name]) }) };
+  const found = pageOf(
+    rows,
+    page.limit,
+    (row) => encodePageToken(fingerprint, [row.name]),
+    (row) => row,
+  );
+  return { ...found, items: await Promise.all(found.items.map((row) => datasetOf(tables, row))) };
 }
 
 async function listVersions(tables: Tables, name: string, page: PageRequest): Promise<Page<DatasetVersionSummary>> {
@@ -123,9 +118,12 @@ async function listVersions(tables: Tables, name: string, page: PageRequest): Pr
     .orderBy('number', 'desc')
     .limit(page.limit + 1)
     .execute();
-  const items = rows.slice(0, page.limit).map((row) => summaryOf(name, row));
-  const next = rows.length > page.limit ? items.at(-1) : undefined;
-  return { items, ...(next === undefined ? {} : { nextPageToken: encodePageToken(fingerprint, [next.number]) }) };
+  return pageOf(
+    rows,
+    page.limit,
+    (row) => encodePageToken(fingerprint, [row.number]),
+    (row) => summaryOf(name, row),
+  );
 }
 
 async function findLatest(tables: Tables, dataset: string): Promise<StoredVersion | undefined> {

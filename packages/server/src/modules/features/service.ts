@@ -10,6 +10,7 @@ import type {
   PushAnswer,
 } from '@slipway/contract';
 import { SlipwayError } from '@slipway/contract';
+import { pageOf } from '../../lib/page.ts';
 import type { Analytics } from '../../platform/analytics/analytics.ts';
 import { sqlText } from '../../platform/analytics/analytics.ts';
 import type { Clock } from '../../platform/clock.ts';
@@ -387,11 +388,7 @@ export function createFeatures(deps: FeaturesDeps): Features {
     },
     list: async ({ limit, pageToken }) => {
       const sets = await listSets(tables(), { afterName: pageToken, limit: limit + 1 });
-      const shown = sets.slice(0, limit);
-      return {
-        items: shown.map(summaryOf),
-        ...(sets.length > limit ? { nextPageToken: shown.at(-1)?.name ?? '' } : {}),
-      };
+      return pageOf(sets, limit, (set) => set.name, summaryOf);
     },
     get: async (set) => describeSet(await runtimeOf(set)),
     push,

@@ -13,6 +13,8 @@ import { describeReference } from '../../lib/drift.ts';
 import type { ReferenceColumn } from '../../lib/drift.ts';
 import { clustersOf } from '../../lib/intervals.ts';
 import type { Judged } from '../../lib/intervals.ts';
+import { pageOf } from '../../lib/page.ts';
+import type { Page, PageRequest } from '../../lib/page.ts';
 import { comparePaired, decidePaired } from '../../lib/paired.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Db } from '../../platform/db/db.ts';
@@ -91,15 +93,6 @@ export interface MonitoringDeps extends MonitoringPorts {
   readonly ids: Ids;
   readonly log: Log;
   readonly ledger: Ledger;
-}
-
-interface Page<T> {
-  readonly items: T[];
-  readonly nextPageToken?: string;
-}
-interface PageRequest {
-  readonly limit: number;
-  readonly pageToken?: string | undefined;
 }
 
 export interface CompareRequest {
@@ -185,8 +178,12 @@ export function createMonitoring(deps: MonitoringDeps): Monitoring {
       const rows = await query.execute();
       const watermarks = new Map<string, number | undefined>();
       for (const { endpoint } of rows) watermarks.set(endpoint, await findWatermark(tables(), endpoint));
-      const items = rows.slice(0, limit).map((row) => monitorOf(row, watermarks.get(row.endpoint)));
-      return pageOf(items, rows.length > limit, (m) => m.name);
+      return pageOf(
+        rows,
+        limit,
+        (row) => row.name,
+        (row) => monitorOf(row, watermarks.get(row.endpoint)),
+      );
     },
     windows: async (name, { limit, pageToken }) => {
       await get(name);
@@ -198,7 +195,7 @@ export function createMonitoring(deps: MonitoringDeps): Monitoring {
         .limit(limit + 1);
       if (pageToken !== undefined) query = query.where('window_from', '<', instantToken(pageToken));
       const rows = await db.scan(query);
-      return pageOf(rows.slice(0, limit).map(windowOf), rows.length > limit, (w) => String(w.from));
+      return pageOf(rows, limit, (row) => String(row.window_from), windowOf);
     },
     measure: async (name, range) => {
       const monitor = await get(name);
@@ -224,7 +221,7 @@ export function createMonitoring(deps: MonitoringDeps): Monitoring {
       if (state !== undefined) query = query.where('state', '=', state);
       if (monitor !== undefined) query = query.where('monitor', '=', monitor);
       const rows = await db.scan(query);
-      return pageOf(rows.slice(0, limit).map(alertOf), rows.length > limit, (a) => a.id);
+      return pageOf(rows, limit, (row) => row.id, alertOf);
     },
     alert: async (id) => {
       const row = await findAlert(tables(), id);
@@ -248,11 +245,6 @@ export function createMonitoring(deps: MonitoringDeps): Monitoring {
       };
     },
   };
-}
-
-function pageOf<T>(items: T[], hasMore: boolean, tokenOf: (item: T) => string): Page<T> {
-  const last = items.at(-1);
-  return hasMore && last !== undefined ? { items, nextPageToken: tokenOf(last) } : { items };
 }
 
 function instantToken(token: string): number {

@@ -2,6 +2,8 @@
 import type { Pipeline, PipelineRun, PipelineRunDetail, PinnedDataset, StepOutput } from '@slipway/contract';
 import { PipelineGraph, SlipwayError, StepOutput as OutputSchema } from '@slipway/contract';
 import { z } from 'zod';
+import { pageOf } from '../../lib/page.ts';
+import type { Page } from '../../lib/page.ts';
 import type { Db } from '../../platform/db/db.ts';
 import type { Ids } from '../../platform/ids.ts';
 import type { Jobs } from '../../platform/jobs/jobs.ts';
@@ -22,11 +24,6 @@ export interface StartOptions {
   readonly idempotencyKey?: string | undefined;
   readonly cache?: boolean;
   readonly actor: string;
-}
-
-export interface Page<T> {
-  readonly items: T[];
-  readonly nextPageToken?: string;
 }
 
 export interface PipelineService {
@@ -242,16 +239,4 @@ function planSteps(
     };
   });
   return { steps, edges };
-}
-
-function pageOf<Row, T>(
-  rows: readonly Row[],
-  limit: number,
-  key: (row: Row) => string,
-  shape: (row: Row) => T,
-): Page<T> {
-  const items = rows.slice(0, limit);
-  const last = items.at(-1);
-  const more = rows.length > limit && last !== undefined ? { nextPageToken: key(last) } : {};
-  return { items: items.map(shape), ...more };
 }

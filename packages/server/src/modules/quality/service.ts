@@ -5,6 +5,8 @@ import type { Analytics } from '../../platform/analytics/analytics.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Db } from '../../platform/db/db.ts';
 import type { Ids } from '../../platform/ids.ts';
+import { pageOf } from '../../lib/page.ts';
+import type { Page, PageRequest } from '../../lib/page.ts';
 import { decodePageToken, encodePageToken, fingerprintOf } from '../../lib/page-token.ts';
 import type { Datasets, SelectedDataset } from './ports.ts';
 import type { QualityTables, StoredSuite } from './store.ts';
@@ -14,13 +16,8 @@ import { parseSuite } from './suite.ts';
 import type { TableSource } from './validate.ts';
 import { validate } from './validate.ts';
 
-export interface QualityPage<T> {
-  readonly items: T[];
-  readonly nextPageToken?: string;
-}
-
 export interface Quality {
-  listSuites(page: { limit: number; pageToken?: string | undefined }): Promise<QualityPage<Omit<Suite, 'spec'>>>;
+  listSuites(page: PageRequest): Promise<Page<Omit<Suite, 'spec'>>>;
   getSuite(name: string): Promise<Suite>;
   /** Runs to the end in the call; `signal` interrupts the scan. Throws when the suite or a table is not there. */
   validate(
@@ -31,7 +28,7 @@ export interface Quality {
     limit: number;
     pageToken?: string | undefined;
     suite?: string | undefined;
-  }): Promise<QualityPage<ValidationSummary>>;
+  }): Promise<Page<ValidationSummary>>;
   getValidation(id: string): Promise<ValidationResult>;
 }
 
@@ -136,12 +133,15 @@ export function createQuality(deps: QualityDeps): Quality {
       const fingerprint = fingerprintOf('suites.list');
       const after = pageToken === undefined ? undefined : decodePageToken(pageToken, fingerprint, 1)[0];
       const found = await listSuites(tables(), { afterName: after?.toString(), limit: limit + 1 });
-      const items = found.slice(0, limit).map((stored) => {
-        const { spec: _, ...summary } = suiteOf(stored);
-        return summary;
-      });
-      const next = found.length > limit ? items.at(-1) : undefined;
-      return { items, ...(next === undefined ? {} : { nextPageToken: encodePageToken(fingerprint, [next.name]) }) };
+      return pageOf(
+        found,
+        limit,
+        (stored) => encodePageToken(fingerprint, [stored.name]),
+        (stored) => {
+          const { spec: _, ...summary } = suiteOf(stored);
+          return summary;
+        },
+      );
     },
     getSuite: async (name) => suiteOf(await mustFindSuite(db, name)),
     validate: (request, caller) => runValidation(deps, request, caller),
@@ -149,9 +149,12 @@ export function createQuality(deps: QualityDeps): Quality {
       const fingerprint = fingerprintOf(['validations.list', suite ?? null]);
       const before = pageToken === undefined ? undefined : decodePageToken(pageToken, fingerprint, 1)[0];
       const found = await listValidations(tables(), { beforeId: before?.toString(), suite, limit: limit + 1 });
-      const items = found.slice(0, limit);
-      const next = found.length > limit ? items.at(-1) : undefined;
-      return { items, ...(next === undefined ? {} : { nextPageToken: encodePageToken(fingerprint, [next.id]) }) };
+      return pageOf(
+        found,
+        limit,
+        (result) => encodePageToken(fingerprint, [result.id]),
+        (result) => result,
+      );
     },
     getValidation: async (id) => {
       idToHex('validation', id);

@@ -2,6 +2,7 @@
 import type { Experiment, Run, RunStatus } from '@slipway/contract';
 import { metricKeyLimitChars, SlipwayError, tagValueLimitChars, paramValueLimitChars } from '@slipway/contract';
 import { sql } from 'kysely';
+import type { Page } from '../../lib/page.ts';
 import type { Filter, OrderKey } from '../../lib/search-filter/search-filter.ts';
 import { parseFilter, parseOrderKey } from '../../lib/search-filter/search-filter.ts';
 import type { Clock } from '../../platform/clock.ts';
@@ -53,11 +54,6 @@ export interface TrackingDeps {
   readonly clock: Clock;
   readonly ids: Ids;
   readonly objects: Objects;
-}
-
-export interface Page<T> {
-  readonly items: T[];
-  readonly nextPageToken?: string;
 }
 
 type Lifecycles = 'active' | 'deleted' | 'all';
