@@ -65,7 +65,7 @@ def main():
     options.add_argument("--months", type=int, default=3, help="months of raw flights, when no rows are given")
     options.add_argument("--kind", choices=["trees", "logistic"], default="trees")
     options.add_argument("--holdout-days", type=int, default=14)
-    options.add_argument("--name", default="flight-delay", help="the registered model")
+    options.add_argument("--name", default="flight-delay-python", help="the registered model")
     options.add_argument("--seed", type=int, default=7)
     args = options.parse_args()
 

@@ -1,26 +1,15 @@
 /** The unmodified MLflow client, from the package index, against a real server. */
-import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { startTestServer } from '../../journeys/server.ts';
+import { clientEnv, runProgram } from '../program.ts';
 import { pythonEnv } from '../python-env.ts';
 import { mlflowPackages } from './packages.ts';
 
-const caseLimitMs = 5 * 60_000;
-
 /** Runs one script; resolves to the outcome of each case that it reported. */
 async function runCases(python: string, script: string, url: string): Promise<Map<string, string>> {
-  const child = spawn(python, [join(import.meta.dirname, script)], {
-    env: { ...process.env, MLFLOW_TRACKING_URI: url, MLFLOW_DISABLE_TELEMETRY: 'true', PYTHONDONTWRITEBYTECODE: '1' },
-    stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: caseLimitMs,
-  });
-  let output = '';
-  let errors = '';
-  child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
-  child.stderr.on('data', (chunk: Buffer) => (errors = (errors + chunk.toString()).slice(-4000)));
-  await new Promise((resolve) => child.on('close', resolve));
+  const { output, errors } = await runProgram(python, [join(import.meta.dirname, script)], { env: clientEnv(url) });
   const outcomes = new Map<string, string>();
   for (const line of output.split('\n')) {
     const [, verdict, name = '', detail = '""'] = /^(PASS|FAIL) (\w+) ?(.*)$/.exec(line) ?? [];

@@ -49,6 +49,9 @@ def registered_aliased_and_loaded_by_alias():
     assert client.get_registered_model("by-alias").aliases == {"champion": "2"}
     assert client.get_model_version("by-alias", "2").tags["source"] == "again"
     cases.raises("INVALID_PARAMETER_VALUE", lambda: client.get_model_version_by_alias("by-alias", "nothing"))
+    copied = client.copy_model_version("models:/by-alias@champion", "copied")
+    assert numpy.array_equal(mlflow.sklearn.load_model(f"models:/copied/{copied.version}").predict(rows), model.predict(rows))
+    cases.raises("RESOURCE_DOES_NOT_EXIST", lambda: client.create_model_version("copied", "models:/by-alias/99"))
     client.delete_registered_model_alias("by-alias", "champion")
     client.delete_registered_model_alias("by-alias", "champion")
     cases.raises("RESOURCE_DOES_NOT_EXIST", lambda: client.get_model_version_by_alias("nothing", "champion"))
@@ -81,7 +84,7 @@ def models_and_versions_are_searched():
     versions = client.search_model_versions("name = 'by-alias'", order_by=["version_number DESC"])
     assert [str(v.version) for v in versions] == ["2", "1"]
     run_id = versions[0].run_id
-    assert {v.name for v in client.search_model_versions(f"run_id = '{run_id}'")} == {"by-alias"}
+    assert {v.name for v in client.search_model_versions(f"run_id = '{run_id}'")} == {"by-alias", "copied"}
     page = client.search_registered_models(max_results=1)
     assert len(page) == 1 and page.token
     assert client.search_registered_models(max_results=1, page_token=page.token)[0].name != page[0].name

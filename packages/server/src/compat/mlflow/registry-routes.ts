@@ -39,7 +39,7 @@ function filesOf(source: string, modelId: string | undefined): VersionFiles {
   switch (scheme.toLowerCase()) {
     case 'models':
       return modelIdFromWire(rest) === undefined
-        ? { from: 'nothing' }
+        ? { from: 'version', ref: rest }
         : { from: 'artifacts', owner: modelIdOf(rest), path: '' };
     case 'runs': {
       const [run = '', ...path] = rest.split('/');

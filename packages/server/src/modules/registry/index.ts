@@ -50,6 +50,8 @@ export type VersionFiles =
   /** A file or folder of a run or of a logged model. */
   | { readonly from: 'artifacts'; readonly owner: string; readonly path: string }
   | { readonly from: 'object'; readonly digest: string; readonly fileName: string }
+  /** Another version's files, with its flavor, signature and lineage where the request gives none: `name/3`, `name@alias`. */
+  | { readonly from: 'version'; readonly ref: string }
   /** A version without files: a prompt, or a pointer to somewhere else. */
   | { readonly from: 'nothing' };
 
@@ -157,8 +159,7 @@ function checkName(noun: string, value: string, schema: typeof ModelName): void 
 }
 
 export function createRegistry({ db, ids, objects, tracking }: RegistryDeps): Registry {
-  const filesOf = async (request: VersionRequest): Promise<readonly ModelFile[]> => {
-    const { files } = request;
+  const filesOf = async (files: Exclude<VersionFiles, { from: 'version' }>): Promise<readonly ModelFile[]> => {
     if (files.from === 'nothing') return [];
     if (files.from === 'object') {
       const object = await objects.find(files.digest);
@@ -205,8 +206,9 @@ export function createRegistry({ db, ids, objects, tracking }: RegistryDeps): Re
       checkName('model', request.model, ModelName);
       for (const alias of request.aliases ?? []) checkName('alias', alias, Alias);
       if (request.runId !== undefined) await tracking.getRun(request.runId);
-      const files = await filesOf(request);
-      const described = await describe(files);
+      const origin = request.files.from === 'version' ? await registry.resolve(request.files.ref) : undefined;
+      const files = request.files.from === 'version' ? (origin?.files ?? []) : await filesOf(request.files);
+      const described = origin ?? (await describe(files));
       const [only] = files;
       const manifest = files.map(({ path, digest }) => ({ path, digest }));
       const artifactDigest =
@@ -224,10 +226,10 @@ export function createRegistry({ db, ids, objects, tracking }: RegistryDeps): Re
           artifactDigest,
           flavor: request.flavor ?? described.flavor,
           signature: request.signature ?? described.signature,
-          lineage: request.lineage ?? {},
+          lineage: request.lineage ?? origin?.lineage ?? {},
           description: request.description,
-          runId: request.runId,
-          loggedModelId: request.loggedModelId,
+          runId: request.runId ?? origin?.runId,
+          loggedModelId: request.loggedModelId ?? origin?.loggedModelId,
           source: request.source,
           gateId: request.gateId,
           tags: request.tags ?? {},

@@ -60,6 +60,36 @@ const spec = modelKind.parse('m', { gate: { checks: { auc: { min: 0.7 } } } });
 const evidence = (auc: number): GateEvidence => ({ metrics: { auc: { value: auc } }, baselines: {} });
 
 eachDatabase((name, open) => {
+  dbTest(`${name}: a version of another model's version is the same model`, open, options, async (_t, opened) => {
+    const { registry, objects, tracking } = benchOf(opened);
+    const experiment = await tracking.ensureExperiment('e', actor);
+    const run = await tracking.createRun({ experimentId: experiment.id, actor });
+    const { digest } = await objects.put(Buffer.from('weights'));
+    const signature = { inputs: [{ name: 'x', type: 'double' }] };
+    const lineage = { featureService: { set: 's', service: 'v', digest } };
+    const first = await registry.createVersion({
+      model: 'one',
+      files: { from: 'object', digest, fileName: 'model.onnx' },
+      signature,
+      lineage,
+      runId: run.id,
+      aliases: ['best'],
+      actor,
+    });
+    for (const ref of ['one/1', 'one@best']) {
+      const copy = await registry.createVersion({ model: 'two', files: { from: 'version', ref }, actor });
+      const { files, onnx, artifactDigest, flavor, runId } = first;
+      assert.deepEqual(
+        { ...copy },
+        { ...copy, files, onnx, artifactDigest, flavor, signature, lineage, runId, aliases: [] },
+        ref,
+      );
+    }
+    const missing = registry.createVersion({ model: 'two', files: { from: 'version', ref: 'one/7' }, actor });
+    await assert.rejects(missing, { code: 'not_found' });
+    assert.equal((await registry.getVersion('two', 'latest')).number, 2);
+  });
+
   dbTest(
     `${name}: versions: numbered from 1, never reused, files pinned by digest`,
     open,
