@@ -16,7 +16,7 @@ import { createBells } from './bells.ts';
 import type { Bells } from './bells.ts';
 import type { AnyOperation, Db, NewEvent, Operation, StoreModule, Trx } from './db.ts';
 import { operationsByName } from './group-commit.ts';
-import type { Committed } from './group-commit.ts';
+import type { CommitFault, Committed } from './group-commit.ts';
 import { appliedSql, listMigrations, migrationTableSql, pendingMigrations } from './migrate.ts';
 import type { AppliedMigration } from './migrate.ts';
 import {
@@ -56,6 +56,10 @@ export interface PostgresDbOptions {
   readonly poolSize?: number;
   /** Uniform in [0, 1), for retry jitter. */
   readonly random?: () => number;
+  /** Hear of the commits of other processes at once; without it they are found by polling. On unless said. */
+  readonly listens?: boolean;
+  /** Injects crashes around the commits of writes. */
+  readonly fault?: CommitFault;
 }
 
 export interface PostgresDb extends Db {
@@ -256,12 +260,18 @@ async function runOnce(session: Session, client: pg.PoolClient, found: AnyOperat
     throw translatePostgres(error);
   }
   try {
+    session.fault?.('before-commit');
     await client.query('commit');
   } catch (error) {
     await client.query('rollback').catch(() => {});
     // The answer to the commit was lost, and with it whether the commit was made.
     if (isUnavailable(error)) throw new SlipwayError('write_outcome_unknown', {}, { cause: error });
     throw translatePostgres(error);
+  }
+  try {
+    session.fault?.('after-commit');
+  } catch (error) {
+    throw new SlipwayError('write_outcome_unknown', {}, { cause: error });
   }
   return { value, topics: [...topics], eventCount: events.length };
 }
@@ -386,15 +396,16 @@ function createAnnouncer(session: Session): Announcer {
       log.debug('other processes were not woken; they poll', { error });
     });
   };
-  const starting = listen().catch((error: unknown) =>
-    log.warn('cannot listen for commits of other processes', { error }),
-  );
+  const starting =
+    session.listens === false
+      ? Promise.resolve()
+      : listen().catch((error: unknown) => log.warn('cannot listen for commits of other processes', { error }));
   return {
     tell: (commit) => {
       bells.ring(commit);
       seq = commit.seq ?? seq;
       for (const topic of commit.topics) topics.add(topic);
-      if (isWaiting || isStopped) return;
+      if (isWaiting || isStopped || session.listens === false) return;
       isWaiting = true;
       clock.after(notifyEveryMs, flush);
     },

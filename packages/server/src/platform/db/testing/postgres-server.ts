@@ -8,8 +8,15 @@ import pg from 'pg';
 
 export interface TestPostgres {
   readonly url: string;
-  readonly createDatabase: () => Promise<{ readonly url: string; readonly drop: () => Promise<void> }>;
+  /** A fresh database, or a copy of one of this server that nobody is connected to. */
+  readonly createDatabase: (template?: string) => Promise<TestDatabase>;
   readonly stop: () => Promise<void>;
+}
+
+export interface TestDatabase {
+  readonly name: string;
+  readonly url: string;
+  readonly drop: () => Promise<void>;
 }
 
 /** Settings for data that nobody keeps. */
@@ -76,12 +83,13 @@ async function connectTo(url: string, stop: () => Promise<void>): Promise<TestPo
   let count = 0;
   return {
     url,
-    createDatabase: async () => {
+    createDatabase: async (template = 'template0') => {
       const name = `test_${process.pid}_${++count}`;
-      await admin.query(`create database ${name} template template0`);
+      await admin.query(`create database ${name} template ${template}`);
       const target = new URL(url);
       target.pathname = `/${name}`;
       return {
+        name,
         url: target.href,
         drop: async () => {
           await admin.query(`drop database if exists ${name} with (force)`);

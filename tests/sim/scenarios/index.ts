@@ -1,0 +1,5 @@
+import type { Scenario } from '../scenario.ts';
+import { jobsScenario } from './jobs.ts';
+import { ledgerScenario } from './ledger.ts';
+
+export const scenarios: readonly Scenario[] = [jobsScenario, ledgerScenario];
