@@ -4,6 +4,7 @@
  * local midnight. Zones are IANA names, as the runtime's own tables know them.
  */
 import assert from 'node:assert';
+import { zoneOffset } from './zone-offset.ts';
 
 export const windowKinds = ['hour', 'day', 'week', 'month'] as const;
 export type WindowKind = (typeof windowKinds)[number];
@@ -91,26 +92,14 @@ export function createCalendar(kind: WindowKind, zone: string): Calendar {
 /** Local time minus UTC, in milliseconds, remembered per quarter of an hour: clocks change on those. */
 function offsetsOf(zone: string): (at: number) => number {
   if (zone === 'UTC') return () => 0;
-  const format = new Intl.DateTimeFormat('en-US', {
-    timeZone: zone,
-    hourCycle: 'h23',
-    year: 'numeric',
-    month: 'numeric',
-    day: 'numeric',
-    hour: 'numeric',
-    minute: 'numeric',
-    second: 'numeric',
-  });
+  const offsetAt = zoneOffset(zone);
   const quarterMs = 900_000;
   const known = new Map<number, number>();
   return (at) => {
     const quarter = Math.floor(at / quarterMs);
     let offset = known.get(quarter);
     if (offset === undefined) {
-      const part: Record<string, number> = {};
-      for (const { type, value } of format.formatToParts(quarter * quarterMs)) part[type] = Number(value);
-      const { year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0 } = part;
-      offset = Date.UTC(year, month - 1, day, hour, minute, second) - quarter * quarterMs;
+      offset = offsetAt(quarter * quarterMs);
       if (known.size > 100_000) known.clear();
       known.set(quarter, offset);
     }

@@ -8,6 +8,7 @@
  * step is one comparison. Limit: two changes of the offset within the sampling step would be missed; no zone has them.
  */
 import { createHash } from 'node:crypto';
+import { zoneOffset } from '../../lib/zone-offset.ts';
 
 export interface Zone {
   readonly name: string;
@@ -28,29 +29,7 @@ export const zoneRangeUs: { readonly start: number; readonly end: number } = {
 
 /** Builds the table. Throws RangeError when `Intl` does not know the name. */
 export function createZone(name: string): Zone {
-  const format = new Intl.DateTimeFormat('en-US', {
-    timeZone: name,
-    hourCycle: 'h23',
-    year: 'numeric',
-    month: 'numeric',
-    day: 'numeric',
-    hour: 'numeric',
-    minute: 'numeric',
-    second: 'numeric',
-  });
-  const offsetMs = (ms: number): number => {
-    const part: Record<string, number> = {};
-    for (const { type, value } of format.formatToParts(ms)) part[type] = Number(value);
-    const local = Date.UTC(
-      part['year'] ?? 0,
-      (part['month'] ?? 1) - 1,
-      part['day'] ?? 1,
-      part['hour'] ?? 0,
-      part['minute'] ?? 0,
-      part['second'] ?? 0,
-    );
-    return local - ms;
-  };
+  const offsetMs = zoneOffset(name);
   const starts = [0];
   const offsets = [offsetMs(0)];
   const endMs = zoneRangeUs.end / 1000;
