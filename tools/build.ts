@@ -106,7 +106,9 @@ function writeTypes(): void {
   });
   for (const file of globSync('**/*.d.ts', { cwd: types })) {
     const path = join(types, file);
-    const text = readFileSync(path, 'utf8').replace(
+    // The compiler writes the member "-Infinity" of an enumeration as an expression, which it then refuses to read.
+    const declared = readFileSync(path, 'utf8').replaceAll('[-Infinity]:', '"-Infinity":');
+    const text = declared.replace(
       /(from |import\()(['"])([^'"]+)\2/g,
       (_, before: string, quote: string, specifier: string) =>
         `${before}${quote}${typesSpecifier(specifier, dirname(file))}${quote}`,

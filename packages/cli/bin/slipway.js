@@ -13,6 +13,7 @@ const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
 
 if (major > 24 || (major === 24 && minor >= 15)) {
   module.enableCompileCache?.();
+  endWith(process.env['SLIPWAY_LAUNCHER_PID']);
   const source = join(here, '../src/main.ts');
   await import(existsSync(source) ? source : join(here, '../dist/cli.js'));
 } else {
@@ -27,7 +28,10 @@ function handOver() {
     );
     process.exit(2);
   }
-  const child = spawn(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: 'inherit' });
+  const child = spawn(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], {
+    stdio: 'inherit',
+    env: { ...process.env, SLIPWAY_LAUNCHER_PID: String(process.pid) },
+  });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
   child.on('error', (error) => {
     process.stderr.write(`Slipway could not start ${node}: ${error.message}\n`);
@@ -35,6 +39,18 @@ function handOver() {
   });
   // As a shell reports it: 128 and the number of the signal.
   child.on('exit', (code, signal) => process.exit(code ?? 128 + (constants.signals[signal] ?? 1)));
+}
+
+/** A launcher that is killed outright cannot pass that on: whoever it started asks to be stopped when it has another parent. */
+function endWith(launcher) {
+  delete process.env['SLIPWAY_LAUNCHER_PID'];
+  if (launcher !== String(process.ppid)) return;
+  const watch = setInterval(() => {
+    if (launcher === String(process.ppid)) return;
+    clearInterval(watch);
+    process.kill(process.pid, 'SIGTERM');
+  }, 1000);
+  watch.unref();
 }
 
 function nodePackage() {

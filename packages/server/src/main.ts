@@ -41,8 +41,18 @@ export async function startServer(config: Config): Promise<SlipwayServer> {
   try {
     return await build(config, basics);
   } catch (error) {
-    await basics.closers.closeAll();
+    await holding(() => basics.closers.closeAll());
     throw error;
+  }
+}
+
+/** Threads and timers in the background do not keep the process alive: while they are being closed, this does. */
+async function holding(run: () => Promise<void>): Promise<void> {
+  const hold = setInterval(() => undefined, 60_000);
+  try {
+    await run();
+  } finally {
+    clearInterval(hold);
   }
 }
 
@@ -78,18 +88,14 @@ async function build(config: Config, basics: Basics): Promise<SlipwayServer> {
   return {
     url,
     port,
-    stop: async (graceMs) => {
-      // Background timers do not keep the process alive; until everything is closed, this one does.
-      const hold = setInterval(() => undefined, 60_000);
-      try {
+    stop: (graceMs) =>
+      holding(async () => {
+        const endsAtMs = clock.monotonic() + graceMs;
         await http.close(graceMs);
-        await jobs.stop(graceMs);
+        await jobs.stop(Math.max(0, endsAtMs - clock.monotonic()));
         await ledger.stop();
         await closers.closeAll();
-      } finally {
-        clearInterval(hold);
-      }
-    },
+      }),
   };
 }
 

@@ -23,7 +23,7 @@ export function register(program: Command): void {
     .option('--dir <folder>', 'workspace folder whose disk is checked', '.')
     .action(
       action(async ({ client, output, url }, { dir }: { dir: string }) => {
-        const findings: Finding[] = [node(), await disk(dir), await python(), await git()];
+        const findings: Finding[] = [node(), ...(await nativeParts()), await disk(dir), await python(), await git()];
         try {
           const info = await client.server.info();
           findings.push({
@@ -62,6 +62,15 @@ const node = (): Finding => ({
   state: 'ok',
   detail: `${process.versions.node} on ${process.platform} ${process.arch}`,
 });
+
+async function nativeParts(): Promise<Finding[]> {
+  const { checkNativeParts } = await import('@slipway/server/native-parts');
+  return (await checkNativeParts()).map((part) => ({
+    check: part.name,
+    state: part.version === undefined ? 'fail' : 'ok',
+    detail: part.version ?? part.problem ?? 'it does not load',
+  }));
+}
 
 async function disk(folder: string): Promise<Finding> {
   try {

@@ -37,12 +37,14 @@ export function register(program: Command): void {
       const output = createOutput({ json: command.optsWithGlobals<{ json?: boolean }>().json === true });
       try {
         const { readConfig, startServer } = await import('@slipway/server');
+        // From here on Ctrl-C stops a server cleanly, also one that is still starting.
+        const stopped = untilStopped();
         const server = await startServer(readConfig(options, process.env));
         output.result(
           { url: server.url, pid: process.pid },
           () => `${paint('green', 'Slipway is ready')} at ${paint('bold', server.url)}   (Ctrl-C stops it)`,
         );
-        await untilStopped();
+        await stopped;
         output.note('stopping…');
         await server.stop(stopGraceMs);
         process.exit(exitCodes.ok.code);

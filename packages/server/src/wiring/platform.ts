@@ -13,6 +13,7 @@ import { createSystemClock } from '../platform/clock.ts';
 import type { Db } from '../platform/db/db.ts';
 import { createPostgresDb } from '../platform/db/postgres.ts';
 import { createSqliteDb } from '../platform/db/sqlite.ts';
+import { lockWorkspace } from '../platform/db/workspace-lock.ts';
 import { entryFile } from '../platform/entry.ts';
 import type { Ids } from '../platform/ids.ts';
 import { createIds } from '../platform/ids.ts';
@@ -79,6 +80,8 @@ export function createBasics(config: Config): Basics {
 }
 
 export async function createPlatform(config: Config, { clock, log, closers }: Basics): Promise<Platform> {
+  const lock = lockWorkspace(config.folder);
+  closers.add('workspace lock', () => lock.release());
   const metrics = createMetrics();
   const traces = createTraces({ endpoint: config.otlpEndpoint, clock, log });
   closers.add('traces', traces.stop);

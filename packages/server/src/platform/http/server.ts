@@ -37,7 +37,7 @@ export interface HttpOptions {
 
 export interface HttpServer {
   listen(host: string, port: number): Promise<number>;
-  /** Stops accepting, lets running requests end within `graceMs`, then closes their connections. */
+  /** Stops accepting, ends event streams, lets running requests end within `graceMs`, then closes their connections. */
   close(graceMs: number): Promise<void>;
 }
 
@@ -45,8 +45,12 @@ type RawHandler = (parsed: { params: unknown; query: unknown; body: unknown }, c
 
 interface Deps extends HttpOptions {
   readonly seconds: Histogram;
+  /** Aborted when the server stops: what follows events would never end by itself. */
+  readonly stopping: AbortSignal;
 }
 
+/** How often a stopping server closes the connections that have become idle. */
+const idleSweepMs = 50;
 const latencyBoundsSeconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const securityHeaders: Readonly<Record<string, string>> = {
   'x-content-type-options': 'nosniff',
@@ -62,7 +66,8 @@ export async function createHttpServer(options: HttpOptions): Promise<HttpServer
     'Time to answer, by operation and status class.',
     latencyBoundsSeconds,
   );
-  const deps: Deps = { ...options, seconds };
+  const stopping = new AbortController();
+  const deps: Deps = { ...options, seconds, stopping: stopping.signal };
   let server: Server | undefined;
   const app = fastify({
     logger: false,
@@ -120,9 +125,12 @@ export async function createHttpServer(options: HttpOptions): Promise<HttpServer
       return typeof address === 'object' && address !== null ? address.port : port;
     },
     close: async (graceMs) => {
+      stopping.abort(new Error('the server is stopping'));
       const cut = options.clock.after(graceMs, () => server?.closeAllConnections());
-      server?.closeIdleConnections();
+      // A connection that answers its last request only now would otherwise stay open for its client's next one.
+      const sweep = setInterval(() => server?.closeIdleConnections(), idleSweepMs);
       await app.close();
+      clearInterval(sweep);
       cut();
     },
   };
@@ -181,6 +189,11 @@ function callerOf(request: FastifyRequest, reply: FastifyReply, principal: Princ
   return { actor: principal.actor, requestId, signal: controller.signal, headers: request.raw.headers };
 }
 
+/** Answers that follow events end with the server; all others get its grace. */
+function followerOf(caller: Caller, deps: Deps): Caller {
+  return { ...caller, signal: AbortSignal.any([caller.signal, deps.stopping]) };
+}
+
 interface Finished {
   readonly name: string;
   readonly startAt: number;
@@ -218,7 +231,8 @@ function mount(app: FastifyInstance, deps: Deps, binding: Binding): void {
           const principal = await deps.auth.authenticate(request.raw);
           deps.auth.authorise(principal, route.permission);
           const caller = callerOf(request, reply, principal, requestId);
-          const answer = await handle(await parse(name, route, request), caller);
+          const asking = route.response === 'events' ? followerOf(caller, deps) : caller;
+          const answer = await handle(await parse(name, route, request), asking);
           return await send(reply, route, answer);
         } catch (error) {
           return sendError(deps, reply, error, requestId);
