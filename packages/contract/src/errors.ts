@@ -134,6 +134,11 @@ export const errorCatalogue = {
     400,
     'The bundle has a file "{path}", which is not a plain relative path. Use forward slashes and no "..".',
   ),
+  // governance
+  ledger_file_wrong: caller(
+    400,
+    'No ledger can be read from {file}: {problem}. Name the database of a server (slipway.db in its folder), or a file that `slipway ledger export` wrote.',
+  ),
   // tracking
   run_deleted: caller(
     409,

@@ -3,4 +3,4 @@ export type { Config, ConfigFlags } from './config.ts';
 export { readConfig } from './config.ts';
 export type { SlipwayServer } from './main.ts';
 export { startServer } from './main.ts';
-export { verifyLedgerFile } from './wiring/verify-ledger-file.ts';
+export { verifyLedgerFile } from './modules/governance/index.ts';

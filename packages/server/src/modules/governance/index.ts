@@ -6,6 +6,7 @@ import type { Ledger, LedgerEvent } from '../../platform/ledger/ledger.ts';
 import type { Explain } from './why.ts';
 import { explainWhy } from './why.ts';
 
+export { verifyLedgerFile } from './ledger-file.ts';
 export type { Explain, Explanation, Reference } from './why.ts';
 
 export interface GovernanceDeps {

@@ -25,6 +25,27 @@ export type Explain = (id: string) => Promise<Explanation | undefined>;
 const maxDepth = 12;
 const maxNodes = 500;
 
+/** Where the ids of each kind are found. */
+const remedies: Readonly<Record<string, string>> = {
+  prediction: '`slipway predict` and `slipway endpoint predictions` print their ids.',
+  version: 'Write model/number, model@alias or the id of a version; `slipway model versions` lists them.',
+  run: '`slipway run list` lists the runs.',
+  'dataset-version': 'Write dataset@number; `slipway data versions` lists them.',
+  deployment: '`slipway endpoint deployments` lists them with their ids.',
+  'pipeline-run': '`slipway pipeline runs` lists them.',
+  rollout: '`slipway endpoint rollouts` lists them.',
+  alert: '`slipway monitor alerts` lists them.',
+};
+
+/** Where the bounds end the walk, it says so. */
+const notShown = (count: number): Reason => ({
+  kind: 'more',
+  id: '',
+  title: `… and ${count} more, not shown here: ask for one of them`,
+  facts: {},
+  because: [],
+});
+
 export async function explainWhy(explainers: Readonly<Record<string, Explain>>, start: Reference): Promise<Reason> {
   const seen = new Set<string>();
   const walk = async (reference: Reference, depth: number): Promise<Reason> => {
@@ -35,11 +56,12 @@ export async function explainWhy(explainers: Readonly<Record<string, Explain>>, 
     const found = await explainers[kind]?.(id);
     if (!found) return { kind, id, title: `${kind} ${id}`, facts: {}, because: [] };
     const because: Reason[] = [];
-    if (depth < maxDepth) {
-      for (const cause of found.because) {
-        if (seen.size >= maxNodes) break;
-        because.push(await walk(cause, depth + 1));
+    for (const [i, cause] of found.because.entries()) {
+      if (depth >= maxDepth || seen.size >= maxNodes) {
+        because.push(notShown(found.because.length - i));
+        break;
       }
+      because.push(await walk(cause, depth + 1));
     }
     return { kind, id, title: found.title, facts: found.facts, because };
   };
@@ -48,7 +70,7 @@ export async function explainWhy(explainers: Readonly<Record<string, Explain>>, 
     throw new SlipwayError('not_found', {
       noun: start.kind,
       name: start.id,
-      remedy: `\`slipway why\` takes the id that the other commands print, for example \`slipway why prediction prd_…\`.`,
+      remedy: remedies[start.kind] ?? 'Take the id that the other commands print.',
     });
   }
   return walk(start, 0);
