@@ -53,8 +53,6 @@ function writeDatabase(path: string): void {
     head = chain;
   }
   db.prepare('insert into ledger_head values (0, ?, ?)').run(eventCount, head);
-  // Pages that were split keep copies of rows in their free space; altering one of those alters nothing.
-  db.exec('vacuum');
   db.close();
 }
 
@@ -102,11 +100,10 @@ test('a database holds, is not changed by looking, and an altered byte of any ev
     assert((await verifyLedgerFile(path)).ok);
     assert.deepEqual(readFileSync(path), whole);
     for (const seq of [1, 7, eventCount]) {
-      const altered = Buffer.from(whole);
-      const at = altered.indexOf(`moved for the ${seq}. time`);
-      altered[at] = 'M'.charCodeAt(0);
+      // Pages that were split keep copies of rows in their free space; altering only one of those would alter nothing.
+      const altered = whole.toString('latin1').replaceAll(`moved for the ${seq}. time`, `Moved for the ${seq}. time`);
       const copy = join(folder, 'altered.db');
-      writeFileSync(copy, altered);
+      writeFileSync(copy, altered, 'latin1');
       const verdict = await verifyLedgerFile(copy);
       assert(!verdict.ok);
       assert.equal(verdict.firstBadSeq, seq);
