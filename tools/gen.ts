@@ -1,7 +1,7 @@
 /**
- * Files made from the source: the error list, the route list with permissions, the OpenAPI document, the architecture
- * diagram. `npm run gen` writes them; `npm run check` fails when a committed one differs, so a reviewer always sees what
- * changed for the outside.
+ * Files made from the source: the error list, the route list with permissions, the OpenAPI document, the JSON Schemas of
+ * project files, the architecture diagram. `npm run gen` writes them; `npm run check` fails when a committed one differs, so
+ * a reviewer always sees what changed for the outside.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -9,6 +9,7 @@ import type { Route } from '@slipway/contract';
 import { allRoutes, errorCatalogue } from '@slipway/contract';
 import { openApiDocument } from '@slipway/server/openapi';
 import { compat, modules, packages } from '../layers.mjs';
+import { schemaFiles } from './schemas.ts';
 import { listSources, root } from './sources.ts';
 import { loweredRatchets, ratchetsPath } from './tidy.ts';
 
@@ -62,6 +63,7 @@ export function generatedFiles(): ReadonlyMap<string, string> {
     ['docs/generated/errors.md', errorsPage()],
     ['docs/generated/routes.md', routesPage()],
     ['docs/generated/openapi.json', `${JSON.stringify(openApiDocument(allRoutes, version), null, 1)}\n`],
+    ...schemaFiles(),
     ['ARCHITECTURE.md', between(architecture, 'diagram', `\`\`\`mermaid\n${diagram()}\`\`\``)],
   ]);
 }

@@ -63,7 +63,8 @@ const Service = z.strictObject({
   features: z.array(z.string()).min(1),
   rows: Rows.optional(),
 });
-const Written = z.strictObject({
+/** The whole file, before names and expressions are checked. */
+export const FeaturesFile = z.strictObject({
   features: Identifier,
   time: z
     .strictObject({ zone: z.string().default('UTC'), tick: z.literal('1us').default('1us') })
@@ -150,7 +151,7 @@ export function parseDefinitionText(text: string): Definition {
 /** Checks the shape of a parsed definition and returns its canonical form. Throws `features_invalid`. */
 export function parseDefinition(value: unknown): Definition {
   refuseCycle(value, [], new Set());
-  const parsed = Written.safeParse(value);
+  const parsed = FeaturesFile.safeParse(value);
   if (!parsed.success) throw shapeProblem(parsed.error, value);
   const written = parsed.data;
   const entities = written.entities;
