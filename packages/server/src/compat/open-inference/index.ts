@@ -1,3 +1,2 @@
-export { createHotPaths } from './hot-path.ts';
-export type { HotPathDeps } from './hot-path.ts';
+export { createHotPaths, createInferPath } from './hot-path.ts';
 export { openInferenceProtocol } from './routes.ts';

@@ -5,12 +5,12 @@
  * [rows, columns] under any name, columns in the model's order. `parameters.at` is the event time in milliseconds.
  * Outputs: `score`, `prediction_id`, `model_version`, each [rows].
  */
-import type { Instance, Prediction } from '@slipway/contract';
+import type { Prediction } from '@slipway/contract';
 import { instancesPerRequestMax, SlipwayError } from '@slipway/contract';
 import type { ForeignAnswer } from '../../platform/http/foreign.ts';
 import { refuse, show } from './errors.ts';
-import type { EndpointInputs } from '../../modules/serving/index.ts';
-import { BinaryTail, encode, isObject, parseTensor } from './tensors.ts';
+import type { EndpointInputs, PredictionRow } from '../../modules/serving/index.ts';
+import { BinaryTail, encode, isObject, NAME_MAX, parseTensor } from './tensors.ts';
 import type { InputValue, Tensor } from './tensors.ts';
 
 const operation = 'infer';
@@ -18,6 +18,7 @@ const operation = 'infer';
 const TENSORS_MAX = 10_000;
 /** An id is also the routing key of its rows. */
 const ID_MAX = 200;
+const tensorKeys: ReadonlySet<string> = new Set(['name', 'shape', 'datatype', 'data']);
 
 /** Outputs that every endpoint has. */
 export const inferOutputs = [
@@ -33,7 +34,7 @@ const allBinary = inferOutputs.map(({ name }) => ({ name, isBinary: true }));
 
 export interface InferRequest {
   readonly id: string | undefined;
-  readonly instances: readonly Instance[];
+  readonly rows: readonly PredictionRow[];
   readonly outputs: readonly { readonly name: OutputName; readonly isBinary: boolean }[];
 }
 
@@ -50,6 +51,46 @@ export function parseInfer(body: InferBody, inputs: EndpointInputs): InferReques
     throw refuse(operation, `Inference-Header-Content-Length is ${jsonLength} for a body of ${bytes.length} bytes`);
   }
   const json = parseJson(jsonLength === undefined ? bytes : bytes.subarray(0, jsonLength));
+  return (jsonLength === undefined ? readUsual(json, inputs) : undefined) ?? parseAny(json, body, inputs);
+}
+
+/**
+ * The usual request to a model of numbers, one tensor of all columns and nothing optional but an id, read by one loop into
+ * rows; undefined for everything else, right or wrong.
+ */
+function readUsual(json: unknown, { numberNames: names }: EndpointInputs): InferRequest | undefined {
+  if (names === undefined || names.length < 2 || !isObject(json)) return undefined;
+  for (const key in json) if (key !== 'id' && key !== 'inputs') return undefined;
+  const { id, inputs } = json;
+  if (id !== undefined && (typeof id !== 'string' || id.length > ID_MAX)) return undefined;
+  const tensor: unknown = Array.isArray(inputs) && inputs.length === 1 ? inputs[0] : undefined;
+  if (!isObject(tensor)) return undefined;
+  for (const key in tensor) if (!tensorKeys.has(key)) return undefined;
+  const { name, shape, datatype, data } = tensor;
+  if (typeof name !== 'string' || name.length === 0 || name.length > NAME_MAX) return undefined;
+  if ((datatype !== 'FP32' && datatype !== 'FP64') || !Array.isArray(shape) || !Array.isArray(data)) return undefined;
+  const rowCount: unknown = shape[0];
+  const width = names.length;
+  if (shape.length !== 2 || shape[1] !== width || typeof rowCount !== 'number' || !Number.isInteger(rowCount)) {
+    return undefined;
+  }
+  if (rowCount < 1 || rowCount > instancesPerRequestMax || data.length !== rowCount * width) return undefined;
+  const routingId = id === '' ? undefined : id;
+  const rows: PredictionRow[] = [];
+  for (let row = 0; row < rowCount; row++) {
+    const numbers = new Float64Array(width);
+    for (let i = 0; i < width; i++) {
+      const value: unknown = data[row * width + i];
+      if (typeof value === 'number') numbers[i] = value;
+      else if (value === null) numbers[i] = Number.NaN;
+      else return undefined;
+    }
+    rows.push({ id: routingId, at: undefined, names, numbers });
+  }
+  return { id, rows, outputs: allJson };
+}
+
+function parseAny(json: unknown, { bytes, jsonLength }: InferBody, inputs: EndpointInputs): InferRequest {
   if (!isObject(json)) throw refuse(operation, `the body is ${show(json)}; it must be an object`);
   const { id, parameters, inputs: list } = json;
   if (id !== undefined && (typeof id !== 'string' || id.length > ID_MAX)) {
@@ -72,7 +113,7 @@ export function parseInfer(body: InferBody, inputs: EndpointInputs): InferReques
   const routingId = id === '' ? undefined : id;
   return {
     id,
-    instances: rows.map((row) => ({ id: routingId, at, inputs: row })),
+    rows: rows.map((row) => ({ id: routingId, at, inputs: row })),
     outputs: parseOutputs(json['outputs'], parameters?.['binary_data_output'] === true),
   };
 }
@@ -181,6 +222,7 @@ export function answerInfer(
   request: InferRequest,
   predictions: readonly Prediction[],
 ): ForeignAnswer {
+  if (request.outputs === allJson) return { status: 200, headers: jsonHeaders, body: usualAnswer(endpoint, request.id, predictions) };
   const version = predictions[0]?.version;
   const isOneVersion = predictions.every((prediction) => prediction.version === version);
   const tails: Uint8Array[] = [];
@@ -207,6 +249,33 @@ export function answerInfer(
   };
   return { status: 200, headers, body: Buffer.concat([head, ...tails]) };
 }
+
+/** All outputs as JSON, in the same words, without going through objects. */
+function usualAnswer(endpoint: string, id: string | undefined, predictions: readonly Prediction[]): string {
+  const [first] = predictions;
+  let isOneVersion = true;
+  let scores = '';
+  let ids = '';
+  let versions = '';
+  for (const prediction of predictions) {
+    const comma = prediction === first ? '' : ',';
+    isOneVersion &&= prediction.version === first?.version;
+    scores += comma + (Number.isFinite(prediction.score) ? String(prediction.score) : 'null');
+    ids += `${comma}"${prediction.id}"`;
+    versions += comma + String(prediction.version);
+  }
+  const shape = `"shape":[${predictions.length}]`;
+  return (
+    `{"model_name":${quoted(endpoint)},` +
+    (isOneVersion ? `"model_version":"${first?.version}",` : '') +
+    (id === undefined ? '' : `"id":${quoted(id)},`) +
+    `"outputs":[{"name":"score","datatype":"FP32",${shape},"data":[${scores}]},` +
+    `{"name":"prediction_id","datatype":"BYTES",${shape},"data":[${ids}]},` +
+    `{"name":"model_version","datatype":"INT64",${shape},"data":[${versions}]}]}`
+  );
+}
+
+const quoted = (text: string): string => (/^[\w-]*$/.test(text) ? `"${text}"` : JSON.stringify(text));
 
 function outputValue(name: OutputName, prediction: Prediction): number | string {
   switch (name) {

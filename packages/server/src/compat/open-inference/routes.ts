@@ -75,7 +75,7 @@ function inferenceRoutes({ scoring, version }: OpenInferenceDeps): ForeignRoute[
         for await (const chunk of request.stream) chunks.push(chunk);
         const body = { bytes: Buffer.concat(chunks), jsonLength: readJsonLength(request.caller.headers) };
         const parsed = parseInfer(body, mustInputs(scoring, endpoint));
-        const predictions = scoring.predict(endpoint, parsed.instances);
+        const predictions = scoring.predict(endpoint, parsed.rows);
         await scoring.settled(endpoint);
         return answerInfer(endpoint, parsed, predictions);
       },

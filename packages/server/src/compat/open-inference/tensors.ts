@@ -20,7 +20,7 @@ export interface Tensor {
 
 const operation = 'infer';
 /** A tensor name is a column name or `features`. */
-const NAME_MAX = 250;
+export const NAME_MAX = 250;
 
 interface NumberType {
   readonly bytes: number;
