@@ -463,12 +463,13 @@ eachDatabase((name, openDb) => {
       runtime = jobs(`g${++generation}`, { work: handler });
       assert(generation < 400, 'the jobs do not come to an end');
     }
-    const events = await db
-      .read<{ ledger_event: { subject: string } }>()
-      .selectFrom('ledger_event')
-      .select('subject')
-      .execute();
-    assert.deepEqual(events.map((e) => e.subject).sort(), Array.from({ length: count }, (_, i) => `run:${i}`).sort());
+    const recorded = async (): Promise<string[]> =>
+      (
+        await db.read<{ ledger_event: { subject: string } }>().selectFrom('ledger_event').select('subject').execute()
+      ).map((event) => event.subject);
+    // PostgreSQL seals events shortly after their commit.
+    await until(async () => (await recorded()).length >= count, 'every success is sealed');
+    assert.deepEqual((await recorded()).sort(), Array.from({ length: count }, (_, i) => `run:${i}`).sort());
   });
 
   jobsTest(
