@@ -1,7 +1,8 @@
-/** `npm run check`: format, lint, types, layers, tidy, ratchets, generated files. Prints every problem; exits 1 on any. */
+/** `npm run check`: format, lint, types, layers, errors, tidy, ratchets, generated files. Prints every problem; exits 1 on any. */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { generatedProblems } from './gen.ts';
+import { checkErrors } from './errors.ts';
 import { checkLayers } from './layers.ts';
 import { listSources, root } from './sources.ts';
 import { checkRatchets, checkTidy } from './tidy.ts';
@@ -29,6 +30,7 @@ const checks: readonly Check[] = [
   { name: 'lint', run: command('oxlint', ['--type-aware', 'packages', 'tools', 'tests', 'bench', 'examples']) },
   { name: 'types', run: command('tsc', ['--noEmit', '-p', 'tsconfig.json']) },
   { name: 'layers', run: () => checkLayers(sources).map(show) },
+  { name: 'errors', run: () => checkErrors(sources).map(show) },
   { name: 'tidy', run: () => checkTidy(sources).map(show) },
   { name: 'ratchets', run: () => checkRatchets(sources).map(show) },
   { name: 'generated', run: generatedProblems },

@@ -109,7 +109,10 @@ export const errorCatalogue = {
     409,
     'The lease of job {job} was lost (fence {fence} is no longer current). Its work was handed to another worker.',
   ),
-  job_deadline_passed: caller(408, 'Job {job} did not finish by its deadline, {limitMs} ms after it was queued.'),
+  job_deadline_passed: caller(
+    408,
+    'Job {job} did not finish by its deadline, {limitMs} ms after it was queued. Look into its log, then start it again, with a longer deadline if it needs one.',
+  ),
   schedule_invalid: caller(
     400,
     'The schedule "{value}" is not valid: {problem}. Use five cron fields and an IANA time zone.',
@@ -290,8 +293,14 @@ export const errorCatalogue = {
     409,
     'Endpoint "{endpoint}" has a rollout under way ({rollout}). Wait for its decision, or cancel it: `slipway endpoint cancel {rollout}`.',
   ),
-  rollout_ended: caller(409, 'Rollout {rollout} has ended already ({state}).'),
-  rollout_pointless: caller(409, 'Version {version} is what endpoint "{endpoint}" serves already.'),
+  rollout_ended: caller(
+    409,
+    'Rollout {rollout} has ended already ({state}). Start a new one to change what is served.',
+  ),
+  rollout_pointless: caller(
+    409,
+    'Version {version} is what endpoint "{endpoint}" serves already. Name another candidate.',
+  ),
   model_not_servable: caller(409, 'Version {version} of model "{model}" cannot be served: {problem}'),
   feature_service_differs: caller(
     409,
