@@ -60,11 +60,18 @@ export const systemRoutes = routes({
     summary: 'A page that lists what is running',
     response: 'text',
   },
+  'server.reference': {
+    method: 'GET',
+    path: '/reference',
+    permission: 'projects.read',
+    summary: 'A page of this API for people',
+    response: 'text',
+  },
   'server.style': {
     method: 'GET',
     path: '/style.css',
     permission: 'public',
-    summary: 'The style of that page',
+    summary: 'The style of these pages',
     response: 'text',
   },
   'objects.put': {

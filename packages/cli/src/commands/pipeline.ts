@@ -24,17 +24,19 @@ function lists(pipeline: Command): void {
     .addHelpText('after', '\nExample:\n  slipway pipeline list\n')
     .action(
       action(async (session, flags: PageFlags) => {
-        showPage(session, await session.client.pipelines.list({ query: pageQuery(flags) }), {
-          head: ['PIPELINE', 'PROJECT', 'LAST RUN', 'STATE', 'STARTED', 'WHAT'],
+        const { client, output } = session;
+        const page = await client.pipelines.list({ query: pageQuery(flags) });
+        // The newest run of each, from as many newest runs as one page has.
+        const runs = output.json ? [] : (await client.pipelineRuns.list({ query: { limit: 1000 } })).items;
+        showPage(session, page, {
+          head: ['PIPELINE', 'PROJECT', 'LAST RUN', 'STATE', 'STARTED'],
           empty: 'No pipelines yet. A project folder declares them; `slipway apply` brings them here.',
-          row: (p) => [
-            p.name,
-            p.project,
-            p.lastRun?.id ?? '-',
-            p.lastRun === undefined ? '-' : paintState(p.lastRun.state),
-            p.lastRun === undefined ? '-' : instant(p.lastRun.startedAt),
-            p.description ?? '',
-          ],
+          row: (p) => {
+            const last = runs.find((r) => r.pipeline === p.name);
+            return last === undefined
+              ? [p.name, p.project, '-', 'never run', '-']
+              : [p.name, p.project, last.id, paintState(last.state), instant(last.startedAt)];
+          },
         });
       }),
     );

@@ -1,51 +1,94 @@
-/** The page at the server's root: what is running, and where to read on. No script, no outside asset. */
+/** The page at the server's root: what is running, what needs somebody, and where to read on. */
+import type { Html } from './page.ts';
+import { html, pageOf, timeOf } from './page.ts';
+
+export type Tone = 'good' | 'warn' | 'bad' | 'live' | 'soft';
+
+export interface HomeCell {
+  readonly text?: string;
+  /** An instant instead of a text. */
+  readonly at?: number;
+  /** Where the thing is described, in JSON. */
+  readonly path?: string;
+  readonly tone?: Tone;
+  readonly isNumber?: boolean;
+}
+
+export interface HomeSection {
+  readonly title: string;
+  /** The whole list, in JSON. */
+  readonly path: string;
+  /** What to do when there is nothing; may name commands in backticks. */
+  readonly empty: string;
+  readonly head: readonly string[];
+  /** The first cell names the thing; the last one may be long. */
+  readonly rows: readonly (readonly HomeCell[])[];
+  /** There are more than are shown. */
+  readonly hasMore?: boolean;
+}
+
 export interface HomeFacts {
   readonly version: string;
   readonly startedAt: number;
   readonly database: string;
-  readonly sections: readonly {
-    readonly title: string;
-    readonly path: string;
-    readonly empty: string;
-    readonly rows: readonly HomeRow[];
-  }[];
-}
-export interface HomeRow {
-  readonly name: string;
-  readonly detail: string;
-}
-
-const escape = (text: string): string =>
-  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
-
-function section(part: HomeFacts['sections'][number]): string {
-  const rows = part.rows
-    .map((r) => `<tr><th scope="row">${escape(r.name)}</th><td>${escape(r.detail)}</td></tr>`)
-    .join('\n');
-  const body = part.rows.length === 0 ? `<p class="empty">${escape(part.empty)}</p>` : `<table>${rows}</table>`;
-  return `<section><h2>${escape(part.title)} <a href="${escape(part.path)}">JSON</a></h2>${body}</section>`;
+  readonly sections: readonly HomeSection[];
 }
 
 export function homePage(facts: HomeFacts): string {
-  return `<!doctype html>
-<html lang="en">
-<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>Slipway</title><link rel="stylesheet" href="/style.css"></head>
-<body>
-<header><h1>Slipway</h1><p>version ${escape(facts.version)} · ${escape(facts.database)} · running since ${escape(new Date(facts.startedAt).toISOString())}</p>
-<nav><a href="/api/openapi.json">API reference (OpenAPI 3.1)</a> <a href="/api/ledger">ledger</a> <a href="/metrics">metrics</a></nav></header>
-<main>
-${facts.sections.map(section).join('\n')}
-</main>
-</body>
-</html>
-`;
+  const body = html`<h1>What is running</h1>
+    <p class="lead">Since ${timeOf(facts.startedAt)} on ${facts.database === 'sqlite' ? 'SQLite' : 'PostgreSQL'}.</p>
+    ${facts.sections.map(section)}`;
+  return pageOf({ title: 'Slipway', version: facts.version, current: '/', body });
 }
 
-export const homeStyle = `:root { color-scheme: light dark; --ink: #16202a; --soft: #5a6875; --line: #d8dee5; --back: #fbfcfd; --accent: #0b6bcb; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e6ebf0; --soft: #9aa7b4; --line: #2c3640; --back: #12181e; --accent: #6db3f8; } }
-body { margin: 0 auto; max-width: 72rem; padding: 2rem 1.5rem; font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--back); }
-h1 { margin: 0; font-size: 1.6rem; } h2 { font-size: 1.05rem; margin: 2rem 0 .5rem; } h2 a { font-weight: normal; font-size: .85rem; }
-header p { color: var(--soft); margin: .25rem 0 .75rem; } nav a { margin-right: 1rem; } a { color: var(--accent); }
-table { border-collapse: collapse; width: 100%; } th, td { text-align: left; padding: .35rem .75rem .35rem 0; border-top: 1px solid var(--line); vertical-align: top; }
-th { font-weight: 600; white-space: nowrap; } td { color: var(--soft); width: 100%; } .empty { color: var(--soft); }
-`;
+function section(part: HomeSection): Html {
+  const more = part.hasMore === true ? 'more, in JSON' : 'in JSON';
+  const head = html`<div class="head">
+    <h2>${part.title}</h2>
+    <a href="${part.path}">${more}</a>
+  </div>`;
+  if (part.rows.length === 0)
+    return html`<section class="card">
+      ${head}
+      <p class="empty">${prose(part.empty)}</p>
+    </section>`;
+  return html`<section class="card">
+    ${head}
+    <div class="scroll">
+      <table>
+        <thead>
+          <tr>
+            ${part.head.map((name, i) =>
+              part.rows[0]?.[i]?.isNumber === true
+                ? html`<th scope="col" class="number">${name}</th>`
+                : html`<th scope="col">${name}</th>`,
+            )}
+          </tr>
+        </thead>
+        <tbody>
+          ${part.rows.map(
+            (cells) =>
+              html`<tr>
+                ${cells.map((cell, i) => cellOf(cell, i === 0, i === cells.length - 1))}
+              </tr>`,
+          )}
+        </tbody>
+      </table>
+    </div>
+  </section>`;
+}
+
+function cellOf(cell: HomeCell, isName: boolean, isLast: boolean): Html {
+  const text = cell.at === undefined ? html`${cell.text ?? '–'}` : timeOf(cell.at);
+  const linked = cell.path === undefined ? text : html`<a href="${cell.path}">${text}</a>`;
+  const toned = cell.tone === undefined ? linked : html`<span class="tone ${cell.tone}">${linked}</span>`;
+  if (isName) return html`<th scope="row">${toned}</th>`;
+  if (cell.isNumber === true) return html`<td class="number">${toned}</td>`;
+  return isLast ? html`<td class="wide">${toned}</td>` : html`<td>${toned}</td>`;
+}
+
+/** Words in backticks are commands. */
+function prose(text: string): Html {
+  const parts = text.split('`').map((part, i) => (i % 2 === 1 ? html`<code>${part}</code>` : html`${part}`));
+  return { html: parts.map((p) => p.html).join('') };
+}

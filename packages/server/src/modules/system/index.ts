@@ -8,8 +8,10 @@ import { bind, Stream } from '../../platform/http/binding.ts';
 import type { Objects } from '../../platform/objects/objects.ts';
 import type { Metrics } from '../../platform/telemetry/metrics.ts';
 import type { HomeFacts } from './home.ts';
-import { homePage, homeStyle } from './home.ts';
+import { homePage } from './home.ts';
 import { openApiDocument } from './openapi.ts';
+import { pageStyle } from './page.ts';
+import { referencePage } from './reference.ts';
 
 export { openApiDocument } from './openapi.ts';
 
@@ -38,6 +40,7 @@ const dayMs = 86_400_000;
 export function systemBinding(deps: SystemDeps): Binding {
   const { auth, objects } = deps;
   let openApi: string | undefined;
+  let reference: string | undefined;
   return bind(systemRoutes, {
     'server.info': async (_request, caller) => ({
       product: 'slipway' as const,
@@ -61,7 +64,9 @@ export function systemBinding(deps: SystemDeps): Binding {
         }),
         'text/html; charset=utf-8',
       ),
-    'server.style': async () => text(homeStyle, 'text/css; charset=utf-8'),
+    'server.reference': async () =>
+      text((reference ??= referencePage(allRoutes, deps.version)), 'text/html; charset=utf-8'),
+    'server.style': async () => text(pageStyle, 'text/css; charset=utf-8'),
     'objects.put': ({ params, body }) => objects.put(body, { expect: params.digest }),
     'objects.get': async ({ params }) => {
       const info = await objects.find(params.digest);
