@@ -1,0 +1,135 @@
+/** Every `slipway …` line of the documentation is a command line that the real command understands, with flags that it has. */
+import assert from 'node:assert/strict';
+import { globSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import type { Command } from 'commander';
+import { createProgram, loadNamed } from '../../packages/cli/src/program.ts';
+
+const root = join(import.meta.dirname, '../..');
+const pages = [
+  '*.md',
+  'docs/guides/**/*.md',
+  'docs/runbooks/**/*.md',
+  'docs/adr/*.md',
+  'examples/*/README.md',
+  'packages/**/README.md',
+]
+  .flatMap((pattern) => globSync(pattern, { cwd: root, exclude: ['**/node_modules/**', '**/dist/**'] }))
+  .sort();
+
+interface Line {
+  readonly place: string;
+  readonly words: readonly string[];
+  /** From a block of code: whole. In running text a command may be named without its arguments. */
+  readonly isWhole: boolean;
+}
+
+/** Words as a shell would cut them, up to a comment, a pipe, a redirection or the next command. */
+function wordsOf(text: string): string[] {
+  const words: string[] = [];
+  for (const [word] of text.matchAll(/(?:[^\s"']|"[^"]*"|'[^']*')+/g)) {
+    if (word.startsWith('#') || /^(?:\||\|\||&&?|;|>>?|2>.*|<|\\|->)$/.test(word)) break;
+    const isLast = word.endsWith(';');
+    words.push((isLast ? word.slice(0, -1) : word).replaceAll(/["']/g, ''));
+    if (isLast) break;
+  }
+  return words;
+}
+
+function commandLines(path: string): Line[] {
+  const found: Line[] = [];
+  let inBlock = false;
+  readFileSync(join(root, path), 'utf8')
+    .split('\n')
+    .forEach((line, i) => {
+      const place = `${path}:${i + 1}`;
+      if (/^\s*(?:```|~~~)/.test(line)) {
+        inBlock = !inBlock;
+        return;
+      }
+      if (inBlock) {
+        const match = /^\s*(?:\$ )?(?:\w+=\S+ )*(?:npx )?(?:slipway|node \S*bin\/slipway\.js)(?=\s|$)(.*)$/.exec(line);
+        if (match) found.push({ place, words: wordsOf(match[1] ?? ''), isWhole: true });
+        return;
+      }
+      for (const [, text = ''] of line.matchAll(/`(?:npx )?slipway(?=[\s`])([^`]*)`/g)) {
+        found.push({ place, words: wordsOf(text), isWhole: false });
+      }
+    });
+  return found;
+}
+
+/** What is wrong with the line, or undefined. */
+async function problemOf({ words, isWhole }: Line): Promise<string | undefined> {
+  const program = await loadNamed(createProgram({ quiet: true }), words);
+  let command: Command = program;
+  const rest = [...words];
+  if (rest[0] === 'help' || rest.length === 0) return undefined;
+  for (;;) {
+    const next = command.commands.find((c) => c.name() === rest[0] || c.aliases().includes(rest[0] ?? ''));
+    if (next === undefined) break;
+    command = next;
+    rest.shift();
+  }
+  if (command === program) return `there is no command "${rest[0]}"`;
+  const name = command.name();
+  const flags = [...command.options, ...program.options].flatMap((o) => [o.short, o.long]);
+  const unknown = rest.find((word) => word.startsWith('-') && !flags.includes(word.split('=')[0]) && word !== '--help');
+  if (unknown !== undefined) return `"${name}" has no flag ${unknown}`;
+  if (!isWhole || rest.includes('--help')) return undefined;
+  const taking = [...command.options, ...program.options].filter((o) => o.required || o.optional);
+  const operands = rest.filter((word, i) => {
+    const before = rest[i - 1];
+    return (
+      !word.startsWith('-') && !(before !== undefined && taking.some((o) => before === o.short || before === o.long))
+    );
+  });
+  if (command.commands.length > 0 && command.registeredArguments.length === 0) {
+    return operands.length > 0 ? `"${name}" has no verb "${operands[0]}"` : `"${name}" wants a verb`;
+  }
+  const known = command.registeredArguments;
+  const least = known.filter((a) => a.required).length;
+  const most = known.some((a) => a.variadic) ? Number.POSITIVE_INFINITY : known.length;
+  if (operands.length < least || operands.length > most)
+    return `"${name}" takes ${known.map((a) => a.name()).join(', ') || 'no argument'}, not "${operands.join(' ')}"`;
+  const missing = command.options.find((o) => o.mandatory && !rest.some((w) => w === o.long || w === o.short));
+  return missing === undefined ? undefined : `"${name}" needs ${missing.flags}`;
+}
+
+test('command lines in the documentation are ones that the command has', async () => {
+  const problems: string[] = [];
+  // The roadmap names what is not there yet.
+  const lines = pages.filter((page) => page !== 'ROADMAP.md').flatMap(commandLines);
+  for (const line of lines) {
+    const problem = await problemOf(line);
+    if (problem !== undefined) problems.push(`${line.place}: slipway ${line.words.join(' ')}: ${problem}`);
+  }
+  assert.deepEqual(problems, []);
+  assert.ok(pages.includes('README.md'));
+  assert.ok(lines.filter((l) => l.isWhole && l.place.startsWith('README.md')).length >= 5, 'the README shows commands');
+});
+
+test('the test itself sees what is wrong', async () => {
+  const wrong: Readonly<Record<string, RegExp>> = {
+    frobnicate: /no command/,
+    'model frob': /no verb/,
+    'model alias flight-delay champion': /takes/,
+    'data list --wrong': /no flag/,
+    'why version a b c': /takes/,
+  };
+  for (const [text, expected] of Object.entries(wrong))
+    assert.match((await problemOf({ place: '', words: wordsOf(text), isWhole: true })) ?? '', expected, text);
+  assert.deepEqual(wordsOf(` data add flights 'a b.csv' # note`), ['data', 'add', 'flights', 'a b.csv']);
+  assert.deepEqual(wordsOf(' ledger list --json | head -3'), ['ledger', 'list', '--json']);
+});
+
+test('links between the pages lead somewhere', () => {
+  const broken = pages.flatMap((page) =>
+    [...readFileSync(join(root, page), 'utf8').matchAll(/\]\((?!https?:|mailto:|#)([^)\s#]+)(?:#[^)]*)?\)/g)].flatMap(
+      ([, target = '']) =>
+        globSync(join(root, page, '..', decodeURI(target))).length > 0 ? [] : [`${page}: ${target}`],
+    ),
+  );
+  assert.deepEqual(broken, []);
+});
