@@ -12,7 +12,7 @@ export interface Ids {
  * UUIDv7 with the 12-bit `rand_a` field used as a counter within one millisecond (RFC 9562, 6.2 method 1), so ids made by
  * one process are strictly increasing even when the clock steps back.
  */
-export function createIds(clock: Clock, fill: (bytes: Uint8Array) => void = (b) => void randomFillSync(b)): Ids {
+export function createIds(clock: Clock, fill: (bytes: Uint8Array) => void = createRandomFill()): Ids {
   let lastMs = 0;
   let counter = 0;
   return {
@@ -34,5 +34,21 @@ export function createIds(clock: Clock, fill: (bytes: Uint8Array) => void = (b) 
       view.setUint8(8, 0x80 | (view.getUint8(8) & 0x3f));
       return spellId(noun, bytes);
     },
+  };
+}
+
+/** Bytes drawn at a time: asking the system for 16 costs as much as for 4096. */
+const poolBytes = 4096;
+
+function createRandomFill(): (bytes: Uint8Array) => void {
+  const pool = new Uint8Array(poolBytes);
+  let used = poolBytes;
+  return (bytes) => {
+    if (used + bytes.length > poolBytes) {
+      randomFillSync(pool);
+      used = 0;
+    }
+    bytes.set(pool.subarray(used, used + bytes.length));
+    used += bytes.length;
   };
 }

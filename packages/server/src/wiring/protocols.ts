@@ -2,14 +2,18 @@
 import type { ForeignProtocol, HotPaths } from '../platform/http/foreign.ts';
 import { mlflowProtocol } from '../compat/mlflow/index.ts';
 import { mlflowScoringProtocol } from '../compat/mlflow-scoring/index.ts';
-import { createHotPaths, openInferenceProtocol } from '../compat/open-inference/index.ts';
-import { createScoringPort } from '../modules/serving/index.ts';
+import { createInferPath, openInferenceProtocol } from '../compat/open-inference/index.ts';
+import { createHotPaths, createPredictPath, createScoringPort } from '../modules/serving/index.ts';
+import type { Histogram } from '../platform/telemetry/metrics.ts';
 import { version } from '../version.ts';
 import type { Modules } from './modules.ts';
 import type { Platform } from './platform.ts';
 
 /** Upper bounds, seconds. */
 const predictionBuckets = [0.000_25, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 1];
+
+/** Endpoint names come from requests, so there is a bound. */
+const seriesMax = 500;
 
 export interface Protocols {
   readonly protocols: readonly ForeignProtocol[];
@@ -33,11 +37,28 @@ export function createProtocols(platform: Platform, modules: Modules): Protocols
       }),
       openInferenceProtocol({ scoring, version }),
     ],
-    hot: createHotPaths({
-      scoring,
-      now: () => clock.monotonic(),
-      observe: (endpoint, status, took) => seconds.observe({ endpoint, status: String(status) }, took),
-      report: (error) => log.error('a prediction failed', { error }),
-    }),
+    hot: createHotPaths(
+      {
+        scoring,
+        now: () => clock.monotonic(),
+        observe: createObserver(seconds),
+        report: (error) => log.error('a prediction failed', { error }),
+      },
+      [createPredictPath(scoring), createInferPath(scoring)],
+    ),
+  };
+}
+
+/** Counts by endpoint and status; the series of each is looked up once. */
+function createObserver(seconds: Histogram): (endpoint: string, status: number, took: number) => void {
+  const known = new Map<string, (took: number) => void>();
+  return (endpoint, status, took) => {
+    const key = `${status} ${endpoint}`;
+    let series = known.get(key);
+    if (series === undefined) {
+      series = seconds.series({ endpoint, status: String(status) });
+      if (known.size < seriesMax) known.set(key, series);
+    }
+    series(took);
   };
 }

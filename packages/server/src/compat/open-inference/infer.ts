@@ -222,7 +222,8 @@ export function answerInfer(
   request: InferRequest,
   predictions: readonly Prediction[],
 ): ForeignAnswer {
-  if (request.outputs === allJson) return { status: 200, headers: jsonHeaders, body: usualAnswer(endpoint, request.id, predictions) };
+  if (request.outputs === allJson)
+    return { status: 200, headers: jsonHeaders, body: usualAnswer(endpoint, request.id, predictions) };
   const version = predictions[0]?.version;
   const isOneVersion = predictions.every((prediction) => prediction.version === version);
   const tails: Uint8Array[] = [];

@@ -15,6 +15,25 @@ import type { PredictionLog } from './prediction-log.ts';
 import type { NextMove, RolloutRuntime, ScoredRequest } from './rollout-runtime.ts';
 import type { Scorer } from './scorer.ts';
 
+/** A row of a request whose model takes numbers alone, in the order of its columns; NaN is a missing one. */
+export interface NumberRow {
+  readonly id: string | undefined;
+  readonly at: number | undefined;
+  readonly names: readonly string[];
+  readonly numbers: Float64Array;
+}
+
+export type PredictionRow = Instance | NumberRow;
+
+const isNumberRow = (row: PredictionRow): row is NumberRow => 'numbers' in row;
+
+const inputsOf = (row: PredictionRow): Instance['inputs'] =>
+  isNumberRow(row)
+    ? Object.fromEntries(
+        row.names.map((name, i) => [name, Number.isFinite(row.numbers[i]) ? (row.numbers[i] ?? null) : null]),
+      )
+    : row.inputs;
+
 /** A version loaded for this endpoint. */
 export interface Arm {
   readonly version: number;
@@ -23,6 +42,8 @@ export interface Arm {
   readonly features: FeatureReader | undefined;
   /** For each model column: its place in the feature vector, or -1 for an input of the request. */
   readonly sources: readonly number[];
+  /** Takes nothing but the numbers of the request. */
+  readonly isNumeric: boolean;
   /** Features of the row that was scored last. */
   readonly vector: Float64Array;
   /** What each place of the vector is called. */
@@ -52,6 +73,7 @@ export function createArm(version: number, scorer: Scorer, features: FeatureRead
     scorer,
     features,
     sources: scorer.columns.map((column) => (column.type === 'number' ? (places.get(column.name) ?? -1) : -1)),
+    isNumeric: features === undefined && scorer.columns.every((column) => column.type === 'number'),
     vector: new Float64Array(names.length).fill(Number.NaN),
     names,
     placed: { names, places: Int32Array.from(names, (_, i) => i) },
@@ -90,14 +112,14 @@ interface Context {
 /** Scores, logs, then answers. Throws before anything is logged when an instance does not fit. */
 export function predict(
   endpoint: EndpointRuntime,
-  instances: readonly Instance[],
+  rows: readonly PredictionRow[],
   deps: { readonly clock: Clock; readonly ids: Ids },
 ): Prediction[] {
   const { deployment } = endpoint;
   if (deployment === undefined) throw new SlipwayError('endpoint_not_deployed', { endpoint: endpoint.name });
   const startedAt = deps.clock.monotonic();
   const context: Context = { now: deps.clock.now(), deployment: deployment.number, ids: deps.ids };
-  const records = instances.map((instance, index) => serveOne(endpoint, { instance, index }, context));
+  const records = rows.map((row, index) => serveOne(endpoint, { row, index }, context));
   const latencyUs = Math.round((deps.clock.monotonic() - startedAt) * 1000);
   for (const record of records) record.latencyUs = latencyUs;
   endpoint.log.append(records);
@@ -105,27 +127,33 @@ export function predict(
   return records.map(({ id, score, version }) => ({ id, score, version }));
 }
 
-interface Row {
-  readonly instance: Instance;
+interface Asked {
+  readonly row: PredictionRow;
   readonly index: number;
+}
+
+interface Timed extends Asked {
+  readonly at: number;
 }
 
 type OpenRecord = { -readonly [K in keyof LogRecord]: LogRecord[K] };
 
-function serveOne(endpoint: EndpointRuntime, row: Row, context: Context): OpenRecord {
-  const { instance } = row;
-  const at = instance.at ?? context.now;
+function serveOne(endpoint: EndpointRuntime, { row, index }: Asked, context: Context): OpenRecord {
+  const at = row.at ?? context.now;
   const id = context.ids.next('prediction');
-  const assigned = armOf(endpoint, route(endpoint.traffic, instance.id ?? id));
+  const { traffic } = endpoint;
+  const version = traffic.length === 1 ? (traffic[0]?.version ?? 0) : route(traffic, row.id ?? id);
+  const assigned = armOf(endpoint, version);
   const rollout = endpoint.rollout?.rollout();
   const isTrial = rollout !== undefined && assigned.version === rollout.candidate;
   const other = otherArm(endpoint, assigned);
   const [sure, tried] = isTrial ? [other, assigned] : [assigned, other];
-  const score = scoreArm(endpoint, sure ?? assigned, { at, row });
-  const trial = tried === undefined ? undefined : tryScore(endpoint, tried, { at, row });
+  const score = scoreArm(endpoint, sure ?? assigned, { at, row, index });
+  const trial = tried === undefined ? undefined : tryScore(endpoint, tried, { at, row, index });
   const isCanary = isTrial && trial !== undefined;
   const answering = isCanary ? assigned : (sure ?? assigned);
   const fault: LogFault = tried === undefined || trial !== undefined ? 'none' : isTrial ? 'canary' : 'shadow';
+  const names = endpoint.log.featureNames();
   return {
     id,
     servedAt: context.now,
@@ -138,8 +166,12 @@ function serveOne(endpoint: EndpointRuntime, row: Row, context: Context): OpenRe
     latencyUs: 0,
     score: isCanary ? trial : score,
     shadowScore: (isCanary ? score : trial) ?? Number.NaN,
-    features: featuresFor(endpoint.log.featureNames(), answering, answering === assigned ? other : assigned),
-    inputs: JSON.stringify(instance.inputs),
+    features: featuresFor(names, answering, answering === assigned ? other : assigned),
+    // Numbers that are the logged features are not written twice.
+    inputs:
+      isNumberRow(row) && answering.isNumeric && isSame(answering.names, names)
+        ? undefined
+        : JSON.stringify(inputsOf(row)),
   };
 }
 
@@ -155,6 +187,7 @@ function otherArm(endpoint: EndpointRuntime, assigned: Arm): Arm | undefined {
 
 /** In the order of the log's names: what the answering version saw, then what only the other one did. */
 function featuresFor(names: readonly string[], answering: Arm, other: Arm | undefined): Float64Array {
+  if (answering.names === names) return answering.vector.slice();
   const own = placesOf(answering, names);
   const others = other && placesOf(other, names);
   const features = new Float64Array(names.length);
@@ -164,6 +197,9 @@ function featuresFor(names: readonly string[], answering: Arm, other: Arm | unde
   }
   return features;
 }
+
+const isSame = (a: readonly string[], b: readonly string[]): boolean =>
+  a === b || (a.length === b.length && a.every((name, i) => name === b[i]));
 
 /** Where each of these names lies in the version's vector, or -1; the names change with deployments only. */
 function placesOf(arm: Arm, names: readonly string[]): Int32Array {
@@ -180,7 +216,7 @@ function armOf(endpoint: EndpointRuntime, version: number): Arm {
 }
 
 /** Undefined where the version refuses what the answering one took, fails, or has no finite score. */
-function tryScore(endpoint: EndpointRuntime, arm: Arm, request: { at: number; row: Row }): number | undefined {
+function tryScore(endpoint: EndpointRuntime, arm: Arm, request: Timed): number | undefined {
   try {
     const score = scoreArm(endpoint, arm, request);
     return Number.isFinite(score) ? score : undefined;
@@ -189,12 +225,17 @@ function tryScore(endpoint: EndpointRuntime, arm: Arm, request: { at: number; ro
   }
 }
 
-function scoreArm(endpoint: EndpointRuntime, arm: Arm, { at, row }: { at: number; row: Row }): number {
-  const { inputs } = row.instance;
+function scoreArm(endpoint: EndpointRuntime, arm: Arm, { at, row, index }: Timed): number {
   const { scorer, vector } = arm;
+  if (isNumberRow(row) && arm.isNumeric && isSame(arm.names, row.names)) {
+    vector.set(row.numbers);
+    for (let i = 0; i < vector.length; i++) scorer.setNumber(i, vector[i] ?? Number.NaN);
+    return scorer.score();
+  }
+  const inputs = inputsOf(row);
   if (arm.features !== undefined) arm.features.read(at, inputs, vector);
   const refuse = (problem: string): SlipwayError =>
-    new SlipwayError('inputs_invalid', { index: row.index, endpoint: endpoint.name, problem });
+    new SlipwayError('inputs_invalid', { index, endpoint: endpoint.name, problem });
   for (let i = 0; i < scorer.columns.length; i++) {
     const column = scorer.columns[i];
     const place = arm.sources[i] ?? -1;

@@ -4,9 +4,12 @@ import type { Binding } from '../../platform/http/binding.ts';
 import { bind } from '../../platform/http/binding.ts';
 import type { Serving } from './service.ts';
 
-export type { EndpointRuntime } from './endpoint-runtime.ts';
+export type { EndpointRuntime, NumberRow, PredictionRow } from './endpoint-runtime.ts';
 export type { FeaturePort, FeatureReader, RegistryPort } from './ports.ts';
 export type { Serving, ServingDeps } from './service.ts';
+export type { HotPathDeps, HotProtocol, HotRequest } from './hot-path.ts';
+export { createHotPaths } from './hot-path.ts';
+export { createPredictPath } from './predict-path.ts';
 export type { EndpointInputs, InputColumn, ScoringPort } from './scoring-port.ts';
 export { createScoringPort } from './scoring-port.ts';
 export { createServing } from './service.ts';

@@ -4,7 +4,7 @@
  *   block  = u32 magic, u32 payload bytes, u32 count, u32 crc32(payload), payload
  *   record = f64 served ms | f64 at ms | 16 B prediction id | u32 deployment | u32 version | u32 shadow version (0: none)
  *            | u32 latency us | u32 flags | f32 score | f32 shadow score | f64 x features
- *            | u32 text bytes | JSON text of the inputs
+ *            | u32 text bytes | JSON text of the inputs (0 bytes: the inputs were the features)
  *
  * Flags: 1 the candidate of a rollout answered; 2 the shadow could not score; 4 the candidate was to answer and could not,
  * so the incumbent answered in its place.
@@ -35,8 +35,8 @@ export interface LogRecord {
   /** NaN without a shadow, and where it failed. */
   readonly shadowScore: number;
   readonly features: Float64Array;
-  /** JSON text of the instance's inputs. */
-  readonly inputs: string;
+  /** JSON text of the request's inputs; undefined when they were these features, all numbers. */
+  readonly inputs: string | undefined;
 }
 
 /** What some records span: enough to know that a reader can skip them all. Empty ranges run from Infinity to -Infinity. */
@@ -114,7 +114,8 @@ export class BlockWriter {
 
   /** Answers the offset behind the record. */
   #add(record: LogRecord, start: number): number {
-    const textBytes = Buffer.byteLength(record.inputs);
+    const { inputs = '' } = record;
+    const textBytes = inputs === '' ? 0 : Buffer.byteLength(inputs);
     const size = fixedBytes + 8 * this.#featureCount + 4 + textBytes;
     if (start + size > this.#buffer.length) {
       const larger = Buffer.alloc(Math.max(this.#buffer.length * 2, start + size));
@@ -136,7 +137,7 @@ export class BlockWriter {
     p = to.writeFloatLE(record.shadowScore, p);
     for (let i = 0; i < this.#featureCount; i++) p = to.writeDoubleLE(record.features[i] ?? Number.NaN, p);
     p = to.writeUInt32LE(textBytes, p);
-    return p + to.write(record.inputs, p);
+    return textBytes === 0 ? p : p + to.write(inputs, p);
   }
 }
 
@@ -205,6 +206,6 @@ export function decodeRecord(file: Buffer, offset: number, featureCount: number)
     score: file.readFloatLE(offset + 52),
     shadowScore: file.readFloatLE(offset + 56),
     features,
-    inputs: file.toString('utf8', textAt + 4, textAt + 4 + textBytes),
+    inputs: textBytes === 0 ? undefined : file.toString('utf8', textAt + 4, textAt + 4 + textBytes),
   };
 }

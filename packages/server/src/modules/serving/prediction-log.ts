@@ -24,6 +24,8 @@ const segmentLimitBytes = 64 * 1024 * 1024;
 
 export interface LoggedPrediction extends LogRecord {
   readonly featureNames: readonly string[];
+  /** JSON text of the request's inputs. */
+  readonly inputs: string;
 }
 
 export interface PredictionLog {
@@ -176,10 +178,16 @@ async function* read(segments: readonly Segment[], wanted: Wanted): AsyncGenerat
     for await (const places of readSpans(segment, spans)) {
       for (const place of places) {
         if (!wanted.isWanted(place)) continue;
-        yield { ...decodeRecord(place.bytes, place.offset, features.length), featureNames: features };
+        const record = decodeRecord(place.bytes, place.offset, features.length);
+        yield { ...record, inputs: record.inputs ?? inputsText(features, record.features), featureNames: features };
       }
     }
   }
+}
+
+/** Inputs that were the features; NaN becomes null, as it was sent. */
+function inputsText(names: readonly string[], features: Float64Array): string {
+  return JSON.stringify(Object.fromEntries(names.map((name, i) => [name, features[i] ?? null])));
 }
 
 /** Ranges that begin at or after the instant answer from memory; only those around it are read. */

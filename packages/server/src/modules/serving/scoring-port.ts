@@ -1,5 +1,6 @@
 /** What scoring protocols need of an endpoint, whichever protocol it is: the columns that a request brings, and the scores. */
-import type { Instance, Prediction } from '@slipway/contract';
+import type { Prediction, TrafficShare } from '@slipway/contract';
+import type { Arm, PredictionRow } from './endpoint-runtime.ts';
 import type { Serving } from './service.ts';
 
 export interface InputColumn {
@@ -16,29 +17,51 @@ export interface EndpointInputs {
   readonly usesFeatures: boolean;
   /** Those that take traffic, the first of which gave the columns; none without a deployment. */
   readonly versions: readonly number[];
+  /** Names of the columns where all of them are numbers that the request brings: its rows may be `NumberRow`s. */
+  readonly numberNames: readonly string[] | undefined;
 }
 
 export interface ScoringPort {
-  /** Throws `not_found`. */
+  /** The same object until the endpoint is deployed again. Throws `not_found`. */
   inputs(endpoint: string): EndpointInputs;
   /** Scored and in the prediction log on return. Throws when any instance does not fit, and then nothing is logged. */
-  predict(endpoint: string, instances: readonly Instance[]): readonly Prediction[];
-  /** Resolves when the predictions so far are as durable as the endpoint asks. */
-  settled(endpoint: string): Promise<void>;
+  predict(endpoint: string, rows: readonly PredictionRow[]): readonly Prediction[];
+  /** Resolves when the predictions so far are as durable as the endpoint asks; undefined when they are already. */
+  settled(endpoint: string): Promise<void> | undefined;
+}
+
+interface Known {
+  readonly traffic: readonly TrafficShare[];
+  readonly arm: Arm | undefined;
+  readonly inputs: EndpointInputs;
 }
 
 export function createScoringPort(serving: Pick<Serving, 'runtime' | 'predict' | 'settled'>): ScoringPort {
+  // Of endpoints that exist, so as many as there are.
+  const known = new Map<string, Known>();
   return {
     inputs: (endpoint) => {
-      const runtime = serving.runtime(endpoint);
-      const { model } = runtime.spec;
-      const versions = runtime.traffic.map((share) => share.version);
-      const arm = versions[0] === undefined ? undefined : runtime.arms.get(versions[0]);
-      if (arm === undefined) return { model, columns: [], usesFeatures: false, versions: [] };
-      const columns = arm.scorer.columns.filter((_, i) => (arm.sources[i] ?? -1) < 0);
-      return { model, columns, usesFeatures: arm.features !== undefined, versions };
+      const { traffic, arms, spec } = serving.runtime(endpoint);
+      const first = traffic[0]?.version;
+      const arm = first === undefined ? undefined : arms.get(first);
+      const before = known.get(endpoint);
+      if (before !== undefined && before.traffic === traffic && before.arm === arm) return before.inputs;
+      const inputs = inputsOf(spec.model, arm, traffic);
+      known.set(endpoint, { traffic, arm, inputs });
+      return inputs;
     },
-    predict: (endpoint, instances) => serving.predict(endpoint, instances),
+    predict: (endpoint, rows) => serving.predict(endpoint, rows),
     settled: (endpoint) => serving.settled(endpoint),
+  };
+}
+
+function inputsOf(model: string, arm: Arm | undefined, traffic: readonly TrafficShare[]): EndpointInputs {
+  if (arm === undefined) return { model, columns: [], usesFeatures: false, versions: [], numberNames: undefined };
+  return {
+    model,
+    columns: arm.scorer.columns.filter((_, i) => (arm.sources[i] ?? -1) < 0),
+    usesFeatures: arm.features !== undefined,
+    versions: traffic.map((share) => share.version),
+    numberNames: arm.isNumeric ? arm.names : undefined,
   };
 }

@@ -3,15 +3,7 @@
  * that cannot be served is refused while the old one goes on; after a restart every deployed version is loaded again.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type {
-  Deployment,
-  Endpoint,
-  Instance,
-  Prediction,
-  PredictionRecord,
-  Rollout,
-  TrafficShare,
-} from '@slipway/contract';
+import type { Deployment, Endpoint, Prediction, PredictionRecord, Rollout, TrafficShare } from '@slipway/contract';
 import { SlipwayError } from '@slipway/contract';
 import type { Page, PageRequest } from '../../lib/page.ts';
 import type { Clock } from '../../platform/clock.ts';
@@ -19,7 +11,7 @@ import type { Db } from '../../platform/db/db.ts';
 import type { Ids } from '../../platform/ids.ts';
 import type { Log } from '../../platform/log.ts';
 import { deploy } from './deployment-store.ts';
-import type { EndpointRuntime } from './endpoint-runtime.ts';
+import type { EndpointRuntime, PredictionRow } from './endpoint-runtime.ts';
 import { predict } from './endpoint-runtime.ts';
 import type { JoinedLabels, Label, NewLabel } from './label-store.ts';
 import { joinLabels } from './label-store.ts';
@@ -69,11 +61,11 @@ export interface Serving {
   findDeploymentOf(endpoint: string, number: number): Promise<Deployment | undefined>;
   deploy(name: string, wanted: WantedDeployment, actor: string): Promise<Deployment>;
   /** Synchronous: throws `not_found`, `endpoint_not_deployed`, `inputs_invalid`, feature errors, `prediction_log_failed`. */
-  predict(name: string, instances: readonly Instance[]): Prediction[];
+  predict(name: string, rows: readonly PredictionRow[]): Prediction[];
   /** The loaded endpoint, for protocols that check against its signature. */
   runtime(name: string): EndpointRuntime;
-  /** Resolves when what was predicted so far would survive a power cut; at once for endpoints that do not ask for it. */
-  settled(name: string): Promise<void>;
+  /** Resolves when what was predicted so far would survive a power cut; undefined for endpoints that do not ask for it. */
+  settled(name: string): Promise<void> | undefined;
   /** Resolves when everything that the judge of this endpoint decided so far is carried out. */
   decided(name: string): Promise<void>;
   label(
@@ -156,11 +148,11 @@ export function createServing(deps: ServingDeps): Serving {
     findDeploymentOf: queries.findDeploymentOf,
     deployments: queries.deployments,
     deploy: (name, wanted, actor) => live.inOrder(name, () => deployInOrder(parts, { name, wanted, actor })),
-    predict: (name, instances) => predict(live.must(name), instances, { clock, ids }),
+    predict: (name, rows) => predict(live.must(name), rows, { clock, ids }),
     runtime: live.must,
-    settled: async (name) => {
+    settled: (name) => {
       const endpoint = live.must(name);
-      if (endpoint.spec.durability === 'power') await endpoint.log.synced();
+      return endpoint.spec.durability === 'power' ? endpoint.log.synced() : undefined;
     },
     decided: live.idle,
     label: async (name, given, { watermark, actor }) => {

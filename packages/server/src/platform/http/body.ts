@@ -29,9 +29,13 @@ export async function readBytes(request: IncomingMessage, limitBytes: number, op
 /** Parsed JSON, or undefined for an empty body. Content-Type must be JSON when there is a body. */
 export async function readJson(request: IncomingMessage, limitBytes: number, operation: string): Promise<unknown> {
   const bytes = await readBytes(request, limitBytes, operation);
+  return parseJsonBody(bytes, request.headers['content-type'] ?? '', operation);
+}
+
+/** The same of a body that was read. Throws `media_type_unsupported`, `body_not_json`. */
+export function parseJsonBody(bytes: Buffer, contentType: string, operation: string): unknown {
   if (bytes.length === 0) return undefined;
-  const contentType = request.headers['content-type'] ?? '';
-  if (!/^application\/(?:[\w.+-]+\+)?json\b/i.test(contentType)) {
+  if (contentType !== 'application/json' && !/^application\/(?:[\w.+-]+\+)?json\b/i.test(contentType)) {
     throw new SlipwayError('media_type_unsupported', {
       contentType: contentType.slice(0, 100),
       operation,

@@ -48,11 +48,22 @@ export interface ForeignProtocol {
 }
 
 /**
- * A path taken before the framework: exact POST paths of predictions. `handle` owns request and response; it must call
- * `authorise` first and answer errors itself. Looked up per request, so a deployment change needs no restart.
+ * A path taken before the framework: exact POST paths of predictions. Looked up per request, so a deployment change needs
+ * no restart. The server has authenticated the caller and authorised it for `serving.predict` when `handle` gets the
+ * request; `handle` owns request and response, and answers errors itself.
  */
 export interface HotPaths {
-  readonly find: (path: string) => HotHandler | undefined;
+  readonly find: (path: string) => HotPath | undefined;
 }
 
-export type HotHandler = (request: IncomingMessage, response: ServerResponse, actor: string) => void;
+export interface HotPath {
+  /** For metrics: `endpoints.predict`. */
+  readonly operation: string;
+  readonly handle: (request: IncomingMessage, response: ServerResponse, call: HotCall) => void;
+}
+
+export interface HotCall {
+  readonly actor: string;
+  /** To be called once, when the answer was written. */
+  readonly finished: (status: number) => void;
+}

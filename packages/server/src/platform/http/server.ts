@@ -3,14 +3,13 @@
  * Host and Origin check -> authentication -> route look-up -> authorisation -> parse -> handler -> answer.
  * Prediction paths are taken before the framework and go through the same authentication and authorisation.
  */
-import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import { createServer } from 'node:http';
+import { createServer, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import fastify from 'fastify';
-import { z } from 'zod';
+import type { z } from 'zod';
 import type { Route } from '@slipway/contract';
 import { SlipwayError } from '@slipway/contract';
 import type { Auth } from '../auth/auth.ts';
@@ -18,11 +17,13 @@ import type { Principal } from '../auth/principal.ts';
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
 import type { Histogram, Metrics } from '../telemetry/metrics.ts';
-import type { Traces } from '../telemetry/traces.ts';
+import type { Span, Traces } from '../telemetry/traces.ts';
 import type { Binding, Caller } from './binding.ts';
 import { Stream } from './binding.ts';
 import { defaultBodyLimitBytes, limited, readJson } from './body.ts';
-import type { ForeignAnswer, ForeignProtocol, ForeignRoute, HotPaths } from './foreign.ts';
+import { checkPart } from './check-part.ts';
+import { errorAnswer, knownError, newRequestId, requestIdOf, traceIdOf } from './error-answer.ts';
+import type { ForeignAnswer, ForeignProtocol, ForeignRoute, HotPath, HotPaths } from './foreign.ts';
 
 export interface HttpOptions {
   readonly bindings: readonly Binding[];
@@ -47,11 +48,14 @@ interface Deps extends HttpOptions {
   readonly seconds: Histogram;
   /** Aborted when the server stops: what follows events would never end by itself. */
   readonly stopping: AbortSignal;
+  /** Where the time of an answered prediction is counted. */
+  readonly hotSeconds: (operation: string, status: number) => (seconds: number) => void;
 }
 
 /** How often a stopping server closes the connections that have become idle. */
 const idleSweepMs = 50;
 const latencyBoundsSeconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+const jsonType = 'application/json; charset=utf-8';
 const securityHeaders: Readonly<Record<string, string>> = {
   'x-content-type-options': 'nosniff',
   'x-frame-options': 'DENY',
@@ -67,7 +71,7 @@ export async function createHttpServer(options: HttpOptions): Promise<HttpServer
     latencyBoundsSeconds,
   );
   const stopping = new AbortController();
-  const deps: Deps = { ...options, seconds, stopping: stopping.signal };
+  const deps: Deps = { ...options, seconds, stopping: stopping.signal, hotSeconds: createHotSeconds(seconds) };
   let server: Server | undefined;
   const app = fastify({
     logger: false,
@@ -76,7 +80,7 @@ export async function createHttpServer(options: HttpOptions): Promise<HttpServer
     clientErrorHandler: answerMalformed,
     serverFactory: (handler) => {
       server = createServer(
-        { requestTimeout: 300_000, headersTimeout: 30_000, keepAliveTimeout: 65_000, maxHeaderSize: 16_384 },
+        { requestTimeout: requestLimitMs, headersTimeout: 30_000, keepAliveTimeout: 65_000, maxHeaderSize: 16_384 },
         (request, response) => {
           const path = request.method === 'POST' ? (request.url ?? '') : '';
           const hot = path === '' ? undefined : options.hot.find(path);
@@ -136,41 +140,44 @@ export async function createHttpServer(options: HttpOptions): Promise<HttpServer
   };
 }
 
-/** Bytes that the HTTP parser refused: there is no request to route, only a socket to answer and close. */
+/** A whole request, head and body, has to arrive within this time. */
+const requestLimitMs = 300_000;
+
+/** Bytes that the HTTP parser refused, or a request that came too slowly: there is no request to route, only a socket to answer and close. */
 function answerMalformed(error: NodeJS.ErrnoException, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
-  const known = new SlipwayError('http_malformed', { problem: error.code ?? error.message });
+  const known =
+    error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+      ? new SlipwayError('request_timed_out', { limitMs: requestLimitMs })
+      : new SlipwayError('http_malformed', { problem: error.code ?? error.message });
   const body = JSON.stringify(known.toBody());
   socket.end(
-    `HTTP/1.1 ${known.status} Bad Request\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+    `HTTP/1.1 ${known.status} ${STATUS_CODES[known.status]}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
   );
 }
 
-const newRequestId = (): string => randomBytes(16).toString('hex');
-
-/** A caller's own W3C trace id is kept, so that our log lines and spans join its trace. */
-function requestIdOf(request: IncomingMessage): string {
-  const parent = request.headers['traceparent'];
-  const given =
-    typeof parent === 'string' ? /^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/.exec(parent)?.[1] : undefined;
-  return given ?? newRequestId();
-}
-
-function takeHot(
-  deps: Deps,
-  hot: NonNullable<ReturnType<HotPaths['find']>>,
-  request: IncomingMessage,
-  response: ServerResponse,
-): void {
+function takeHot(deps: Deps, hot: HotPath, request: IncomingMessage, response: ServerResponse): void {
+  const startMs = deps.clock.monotonic();
+  const finished = (status: number): void => {
+    deps.hotSeconds(hot.operation, status)((deps.clock.monotonic() - startMs) / 1000);
+    // A span for who traces: without a trace of the caller's, a prediction is worth a count only.
+    const traceId = traceIdOf(request.headers);
+    if (traceId === undefined) return;
+    const endAt = deps.clock.now();
+    const startAt = endAt - Math.round(deps.clock.monotonic() - startMs);
+    deps.traces.record(spanOf({ name: hot.operation, startAt, endAt, requestId: traceId, status }));
+  };
   const go = (principal: Principal): void => {
     deps.auth.authorise(principal, 'serving.predict');
-    hot(request, response, principal.actor);
+    hot.handle(request, response, { actor: principal.actor, finished });
   };
   const refuse = (error: unknown): void => {
     request.resume();
-    const known = known400(deps, error, newRequestId());
-    response.writeHead(known.status, { ...securityHeaders, 'content-type': 'application/json' });
-    response.end(known.body);
+    const requestId = requestIdOf(request.headers);
+    const { status, body } = failure(deps, error, requestId);
+    response.writeHead(status, { ...securityHeaders, 'content-type': jsonType, 'x-request-id': requestId });
+    response.end(body);
+    finished(status);
   };
   try {
     const principal = deps.auth.authenticate(request);
@@ -179,6 +186,20 @@ function takeHot(
   } catch (error) {
     refuse(error);
   }
+}
+
+/** Series by operation and status class, made once each. */
+function createHotSeconds(seconds: Histogram): Deps['hotSeconds'] {
+  const known = new Map<string, (value: number) => void>();
+  return (operation, status) => {
+    const key = `${operation} ${Math.floor(status / 100)}xx`;
+    let series = known.get(key);
+    if (series === undefined) {
+      series = seconds.series({ operation, status: `${Math.floor(status / 100)}xx` });
+      known.set(key, series);
+    }
+    return series;
+  };
 }
 
 function callerOf(request: FastifyRequest, reply: FastifyReply, principal: Principal, requestId: string): Caller {
@@ -202,18 +223,24 @@ interface Finished {
 }
 
 function finish(deps: Deps, { name, startAt, requestId, status }: Finished): void {
-  const now = deps.clock.now();
-  deps.seconds.observe({ operation: name, status: `${Math.floor(status / 100)}xx` }, (now - startAt) / 1000);
-  deps.traces.record({
-    traceId: requestId,
-    spanId: requestId.slice(0, 16),
-    name,
-    startAt,
-    endAt: now,
-    attributes: { 'http.response.status_code': status },
-    failed: status >= 500,
-  });
+  const endAt = deps.clock.now();
+  deps.seconds.observe({ operation: name, status: `${Math.floor(status / 100)}xx` }, (endAt - startAt) / 1000);
+  deps.traces.record(spanOf({ name, startAt, endAt, requestId, status }));
 }
+
+interface Answered extends Finished {
+  readonly endAt: number;
+}
+
+const spanOf = ({ name, startAt, endAt, requestId, status }: Answered): Span => ({
+  traceId: requestId,
+  spanId: requestId.slice(0, 16),
+  name,
+  startAt,
+  endAt,
+  attributes: { 'http.response.status_code': status },
+  failed: status >= 500,
+});
 
 function mount(app: FastifyInstance, deps: Deps, binding: Binding): void {
   for (const [name, route] of Object.entries(binding.table)) {
@@ -224,7 +251,7 @@ function mount(app: FastifyInstance, deps: Deps, binding: Binding): void {
       method: route.method,
       url: fastifyPath(route.path),
       handler: async (request, reply) => {
-        const requestId = requestIdOf(request.raw);
+        const requestId = requestIdOf(request.raw.headers);
         const startAt = deps.clock.now();
         reply.header('x-request-id', requestId);
         try {
@@ -258,15 +285,7 @@ async function parse(
 }
 
 function check(operation: string, part: string, schema: z.ZodType | undefined, value: unknown): unknown {
-  if (schema === undefined) return {};
-  const result = schema.safeParse(value ?? {});
-  if (result.success) return result.data;
-  const issues = result.error.issues.slice(0, 10).map((i) => `${[part, ...i.path].join('.')}: ${i.message}`);
-  throw new SlipwayError('request_invalid', {
-    operation,
-    problem: issues.join('; '),
-    issues: result.error.issues.slice(0, 10),
-  });
+  return schema === undefined ? {} : checkPart(operation, part, schema, value);
 }
 
 const fastifyPath = (path: string): string => path.replace(/\{(\w+)\+\}/g, '*').replace(/\{(\w+)\}/g, ':$1');
@@ -283,7 +302,7 @@ async function send(reply: FastifyReply, route: Route, answer: unknown): Promise
   if (answer instanceof Stream) return sendStream(reply, answer);
   return reply
     .code(route.status ?? 200)
-    .header('content-type', 'application/json; charset=utf-8')
+    .header('content-type', jsonType)
     .send(JSON.stringify(answer ?? {}));
 }
 
@@ -294,15 +313,11 @@ function sendStream(reply: FastifyReply, stream: Stream): FastifyReply {
     .send(Readable.from(stream.body));
 }
 
-/** The status and body of a failure; anything unforeseen becomes an incident that the log explains. */
-function known400(deps: Deps, error: unknown, requestId: string): { readonly status: number; readonly body: string } {
-  let known: SlipwayError;
-  if (error instanceof SlipwayError) known = error;
-  else if (error instanceof z.ZodError)
-    known = new SlipwayError('request_invalid', { operation: 'the request', problem: z.prettifyError(error) });
-  else known = new SlipwayError('internal', { incident: requestId }, { cause: error });
+/** The status and body of a failure; the log has what nobody foresaw. */
+function failure(deps: Deps, error: unknown, requestId: string): { readonly status: number; readonly body: string } {
+  const known = knownError(error, requestId);
   if (known.status >= 500) deps.log.error('request failed', { requestId, code: known.code, error });
-  return { status: known.status, body: JSON.stringify(known.toBody(requestId)) };
+  return errorAnswer(known, requestId);
 }
 
 function sendError(deps: Deps, reply: FastifyReply, error: unknown, requestId: string): FastifyReply {
@@ -310,14 +325,10 @@ function sendError(deps: Deps, reply: FastifyReply, error: unknown, requestId: s
     reply.raw.destroy();
     return reply;
   }
-  const known = known400(deps, error, requestId);
+  const known = failure(deps, error, requestId);
   // An unread body is left to the connection's close: reading megabytes only to refuse them would help nobody.
   if (!reply.request.raw.complete) reply.header('connection', 'close');
-  return reply
-    .code(known.status)
-    .headers(securityHeaders)
-    .header('content-type', 'application/json; charset=utf-8')
-    .send(known.body);
+  return reply.code(known.status).headers(securityHeaders).header('content-type', jsonType).send(known.body);
 }
 
 function mountForeign(app: FastifyInstance, deps: Deps, route: ForeignRoute): void {
@@ -325,7 +336,7 @@ function mountForeign(app: FastifyInstance, deps: Deps, route: ForeignRoute): vo
     method: route.method,
     url: fastifyPath(route.path),
     handler: async (request, reply) => {
-      const requestId = requestIdOf(request.raw);
+      const requestId = requestIdOf(request.raw.headers);
       const startAt = deps.clock.now();
       const [path = '', search = ''] = request.url.split('?', 2);
       const name = `${route.method} ${route.path}`;

@@ -6,6 +6,8 @@ export interface Counter {
   add(labels: Readonly<Record<string, string>>, amount?: number): void;
 }
 export interface Histogram {
+  /** For a hot place: the labels are looked up once. */
+  readonly series: (labels: Readonly<Record<string, string>>) => (value: number) => void;
   observe(labels: Readonly<Record<string, string>>, value: number): void;
 }
 export interface Metrics {
@@ -65,14 +67,18 @@ export function createMetrics(): Metrics {
         return `${text}${name}_sum${render(cell.labels)} ${number(cell.sum)}\n${name}_count${render(cell.labels)} ${total}\n`;
       };
       register(name, 'histogram', help, () => [...cells.values()].map(lines).join(''));
-      return {
-        observe: (labels, value) => {
-          const cell = bounded(cells, labels, () => ({ labels, counts: new Float64Array(bounds.length + 1), sum: 0 }));
+      const series = (labels: Readonly<Record<string, string>>) => {
+        const cell = bounded(cells, labels, () => ({ labels, counts: new Float64Array(bounds.length + 1), sum: 0 }));
+        return (value: number): void => {
           let i = 0;
           while (i < bounds.length && value > (bounds[i] ?? Infinity)) i++;
           cell.counts[i] = (cell.counts[i] ?? 0) + 1;
           cell.sum += value;
-        },
+        };
+      };
+      return {
+        series,
+        observe: (labels, value) => series(labels)(value),
       };
     },
     gauge: (name, help, read) => {
