@@ -2,23 +2,19 @@
  * The servers of a run over one database, and the faults that befall them: killed at any moment and right before or after a
  * commit, paused, their clocks set, their disk full, the answer to a write lost.
  */
-import type { KyselyPlugin } from 'kysely';
+import { join } from 'node:path';
 import { SlipwayError } from '@slipway/contract';
 import type { AnyOperation, Db, Operation } from '../../packages/server/src/platform/db/db.ts';
 import type { Log } from '../../packages/server/src/platform/log.ts';
 import { createLog } from '../../packages/server/src/platform/log.ts';
 import type { Objects } from '../../packages/server/src/platform/objects/objects.ts';
 import { createFileObjects } from '../../packages/server/src/platform/objects/file-objects.ts';
-import { join } from 'node:path';
 import type { RunDatabase } from './databases.ts';
+import type { Admission } from './machine-view.ts';
+import { createAdmission, machineDb, machineObjects } from './machine-view.ts';
 import type { Random } from './random.ts';
 import type { UnderWay } from './under-way.ts';
 import type { Machine, World } from './world.ts';
-
-/** A write waits at most so long before the database takes it, milliseconds. */
-const latencyMaxMs = 4;
-/** Writes that are taken in one go, when several wait. */
-const togetherMax = 6;
 
 export interface Server {
   readonly name: string;
@@ -48,7 +44,7 @@ export type Answer<T> =
 
 export interface Cluster {
   /** Starts all servers. */
-  start(): Promise<void>;
+  start(): void;
   /** Draws a fault and lets it happen. */
   readonly inject: () => void;
   /** No more faults: paused servers go on, dead ones are started, the disk has room. */
@@ -247,8 +243,8 @@ export function createCluster(options: ClusterOptions): Cluster {
   };
 
   return {
-    start: async () => {
-      for (const slot of slots) start(slot);
+    start: () => {
+      for (const slot of slots) world.after(0, () => start(slot));
     },
     inject,
     heal: () => {
@@ -298,7 +294,7 @@ async function startServer(
     level: 'warn',
     now: () => 0,
     write: (line) => {
-      if (machine.state() !== 'dead') world.note(`${name} ${brief(line)}`);
+      if (machine.state() !== 'dead') world.note(`${name} ${brief(line).replaceAll(database.folder, '')}`);
     },
   });
   const inner = await database.open({
@@ -328,96 +324,4 @@ function brief(line: string): string {
     error?: { message?: string };
   };
   return `${level}: ${message}${error?.message === undefined ? '' : `: ${error.message}`}`;
-}
-
-/** Decides when waiting writes are taken, and how many at once. */
-interface Admission {
-  enter(machine: Machine): Promise<void>;
-}
-
-function createAdmission(random: Random): Admission {
-  let waiting: { readonly machine: Machine; readonly go: () => void }[] = [];
-  const admit = (machine: Machine): void => {
-    const more = random.chance(0.4) ? random.between(1, togetherMax - 1) : 0;
-    const running = waiting.filter((entry) => entry.machine.state() === 'running');
-    const first = running.find((entry) => entry.machine === machine);
-    if (first === undefined) return;
-    const ready = [first, ...running.filter((entry) => entry !== first).slice(0, more)];
-    waiting = waiting.filter((entry) => !ready.includes(entry) && entry.machine.state() !== 'dead');
-    for (const entry of ready) entry.go();
-  };
-  return {
-    enter: (machine) =>
-      new Promise((resolve) => {
-        waiting.push({ machine, go: resolve });
-        machine.after(random.between(0, latencyMaxMs), () => admit(machine));
-      }),
-  };
-}
-
-/** The database as a machine sees it: what it asks takes time, and what it hears ends with its death. */
-function machineDb(inner: Db, machine: Machine, admission: Admission): Db {
-  const later = (listener: () => void): void => {
-    if (machine.state() !== 'dead') machine.after(0, listener);
-  };
-  const gate: KyselyPlugin = {
-    transformQuery: ({ node }) => node,
-    transformResult: async ({ result }) => {
-      await machine.awake();
-      return result;
-    },
-  };
-  return {
-    dialect: inner.dialect,
-    write: async (op, input) => {
-      await admission.enter(machine);
-      try {
-        return await inner.write(op, input);
-      } finally {
-        await machine.awake();
-      }
-    },
-    read: <T>() => inner.read<T>().withPlugin(gate),
-    scan: async (query) => {
-      const rows = await inner.scan(query);
-      await machine.awake();
-      return rows;
-    },
-    onCommit: (listener) => inner.onCommit((seq) => later(() => listener(seq))),
-    onWake: (topic, listener) => inner.onWake(topic, () => later(listener)),
-    [Symbol.asyncDispose]: () => Promise.resolve(),
-  };
-}
-
-/** Objects as a machine sees them. A full disk refuses before or after it took the bytes. */
-function machineObjects(
-  files: Objects,
-  options: { readonly machine: Machine; readonly isFull: () => boolean; readonly random: Random },
-): Objects {
-  const { machine, isFull, random } = options;
-  const storing = async <T>(store: () => Promise<T>): Promise<T> => {
-    await machine.clock.sleep(random.between(0, latencyMaxMs));
-    const full = new SlipwayError('disk_full', { location: 'the disk' });
-    if (isFull() && random.chance(0.5)) throw full;
-    const stored = await store();
-    await machine.awake();
-    if (isFull()) throw full;
-    return stored;
-  };
-  const reading = async <T>(read: Promise<T>): Promise<T> => {
-    try {
-      return await read;
-    } finally {
-      await machine.awake();
-    }
-  };
-  return {
-    put: (bytes, limits) => storing(() => files.put(bytes, limits)),
-    putFile: (path) => storing(() => files.putFile(path)),
-    find: (digest) => reading(files.find(digest)),
-    open: (digest, range) => reading(files.open(digest, range)),
-    read: (digest, limitBytes) => reading(files.read(digest, limitBytes)),
-    path: (digest) => reading(files.path(digest)),
-    collect: (isReferenced, graceMs) => files.collect(isReferenced, graceMs),
-  };
 }

@@ -131,7 +131,7 @@ async function play(parts: {
   };
   const hasFailed = (): boolean => failure !== undefined;
 
-  await cluster.start();
+  cluster.start();
   const prepared = begin(run.prepare?.() ?? Promise.resolve());
   await world.runUntil(startAt + settleLimitMs, () => prepared.isDone || hasFailed());
   const from = world.now();

@@ -60,7 +60,7 @@ export function watchWork(): UnderWay {
   client.connect = counted(client.connect);
 
   const hasFileRequests = (): boolean =>
-    process.getActiveResourcesInfo().some((name) => name.startsWith('FSReq') || name === 'FileHandleCloseReq');
+    process.getActiveResourcesInfo().some((name) => name.startsWith('FSReq') || name === 'CloseReq');
 
   return {
     track: (work) => {

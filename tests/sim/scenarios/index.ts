@@ -1,5 +1,6 @@
 import type { Scenario } from '../scenario.ts';
 import { jobsScenario } from './jobs.ts';
 import { ledgerScenario } from './ledger.ts';
+import { pipelinesScenario } from './pipelines.ts';
 
-export const scenarios: readonly Scenario[] = [jobsScenario, ledgerScenario];
+export const scenarios: readonly Scenario[] = [jobsScenario, ledgerScenario, pipelinesScenario];

@@ -12,7 +12,7 @@ import type { Bench, Scenario, ScenarioRun } from '../scenario.ts';
 import { finishWithEffect, listEffects, listOrders, orderJob } from '../sim-store.ts';
 
 const orderCount = 60;
-const attempts = 12;
+const attempts = 6;
 const minuteMs = 60_000;
 const schedule = {
   name: 'minutes',
@@ -37,7 +37,7 @@ interface Task {
 export const jobsScenario: Scenario = {
   name: 'jobs',
   what: 'leases, fences, retries, cancelling, deadlines, schedules',
-  busyMs: 150_000,
+  busyMs: 100_000,
   faults: [3, 9],
   create,
 };
@@ -78,7 +78,7 @@ function create(bench: Bench): ScenarioRun {
     await Promise.all([
       bench.cluster().write(setSchedule, schedule),
       ...orders.map(async (key) => {
-        await world.sleep(random.between(0, 120_000));
+        await world.sleep(random.between(0, 80_000));
         await bench.cluster().write(orderJob, { key, job: drawJob(bench, key) });
         acknowledged.add(key);
         if (!random.chance(0.15)) return;
@@ -121,7 +121,7 @@ function create(bench: Bench): ScenarioRun {
 function drawJob({ random }: Bench, key: string): NewJob {
   const task: Task = {
     key,
-    workMs: random.chance(0.2) ? random.between(5000, 40_000) : random.between(0, 800),
+    workMs: random.chance(0.2) ? random.between(5000, 30_000) : random.between(0, 800),
     failures: random.chance(0.25) ? random.between(1, 3) : random.chance(0.1) ? attempts : 0,
     hasEffect: random.chance(0.6),
   };

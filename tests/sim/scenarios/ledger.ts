@@ -14,7 +14,7 @@ const consumers: Readonly<Record<string, readonly string[]>> = {
   all: kinds,
   'two-of-three': ['sim.red', 'sim.blue'],
 };
-const noteCount = 250;
+const noteCount = 150;
 
 export const ledgerScenario: Scenario = {
   name: 'ledger',

@@ -39,10 +39,27 @@ export type ChildEnd =
   | { readonly end: 'refused' }
   | { readonly end: 'not-started'; readonly problem: string };
 
+/** The processes of this machine. A port, because the simulator has its own machines. */
+export interface Processes {
+  run(request: ChildRequest): Promise<ChildEnd>;
+  /** Kills the group of a process that an earlier server started, if it is still that process. */
+  killStranger(identity: ProcessIdentity): boolean;
+  /** Ends a group that this server started; nothing happens when it is gone. */
+  killGroup(pid: number): void;
+}
+
+export function createProcesses(clock: Clock): Processes {
+  return {
+    run: (request) => runChild(clock, request),
+    killStranger,
+    killGroup: (pid) => killGroup(pid, 'SIGKILL'),
+  };
+}
+
 // `read` waits at the gate; `exec` keeps the pid and the process group.
 const gate = ['/bin/sh', '-c', 'read -r go || exit 125; exec "$@" < /dev/null', 'slipway-step'] as const;
 
-export async function runChild(clock: Clock, request: ChildRequest): Promise<ChildEnd> {
+async function runChild(clock: Clock, request: ChildRequest): Promise<ChildEnd> {
   if (request.signal.aborted) return { end: 'aborted' };
   const log = openSync(request.logFile, 'a', 0o600);
   const [program, ...rest] = gate;
@@ -107,7 +124,7 @@ async function superviseChild(
   return why === undefined ? end : { end: why };
 }
 
-export function killGroup(pid: number, signal: 'SIGTERM' | 'SIGKILL'): void {
+function killGroup(pid: number, signal: 'SIGTERM' | 'SIGKILL'): void {
   try {
     process.kill(-pid, signal);
   } catch (error) {
@@ -115,8 +132,7 @@ export function killGroup(pid: number, signal: 'SIGTERM' | 'SIGKILL'): void {
   }
 }
 
-/** Kills the group of a process that an earlier server started, if it is still that process. */
-export function killStranger(identity: ProcessIdentity): boolean {
+function killStranger(identity: ProcessIdentity): boolean {
   if (identity.started === '' || startedOf(identity.pid) !== identity.started) return false;
   killGroup(identity.pid, 'SIGKILL');
   return true;

@@ -10,7 +10,8 @@ import type { Jobs } from '../../platform/jobs/jobs.ts';
 import type { Log } from '../../platform/log.ts';
 import type { Objects } from '../../platform/objects/objects.ts';
 import { createBundles } from './bundles.ts';
-import { killGroup } from './child-process.ts';
+import type { Processes } from './child-process.ts';
+import { createProcesses } from './child-process.ts';
 import type { BundlePort, DatasetPort, TokenPort, TrackingPort } from './ports.ts';
 import type { PipelinesTables } from './rows.ts';
 import { isLiveStep } from './rows.ts';
@@ -51,6 +52,8 @@ export interface PipelinesDeps {
   readonly runnerVersion: string;
   /** Steps that run at once; 2 unless said. */
   readonly slots?: number;
+  /** Those of this machine unless said. */
+  readonly processes?: Processes;
 }
 
 export interface Pipelines extends PipelineService {
@@ -83,7 +86,8 @@ export function createPipelines(deps: PipelinesDeps): Pipelines {
   const manifest = (digest: string): ReturnType<BundlePort['manifest']> => deps.bundles.manifest(digest);
   const bundles = createBundles({ folder: join(deps.folder, 'bundles'), objects, manifest });
   const live = { groups: new Set<number>(), isStopping: false };
-  const stepJob = createStepJob({ ...deps, bundles, graceMs, live });
+  const processes = deps.processes ?? createProcesses(clock);
+  const stepJob = createStepJob({ ...deps, processes, bundles, graceMs, live });
   const { attemptFolder } = stepJob;
   const tables = db.read<PipelinesTables>();
   jobs.register(stepJobKind, {
@@ -102,7 +106,7 @@ export function createPipelines(deps: PipelinesDeps): Pipelines {
       }
     },
   });
-  const sweeper = createSweeper({ db, clock, log, jobs });
+  const sweeper = createSweeper({ db, clock, log, jobs, processes });
   return {
     ...createPipelineService({ ...deps, attemptFolder }),
     deps: { clock, objects },
@@ -111,7 +115,7 @@ export function createPipelines(deps: PipelinesDeps): Pipelines {
     stop: () => {
       sweeper.stop();
       live.isStopping = true;
-      for (const pid of live.groups) killGroup(pid, 'SIGKILL');
+      for (const pid of live.groups) processes.killGroup(pid);
     },
     findStep: async (run, step) => {
       const row = await tables

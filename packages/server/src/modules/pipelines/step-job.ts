@@ -14,7 +14,6 @@ import {
   StepOutput as OutputSchema,
 } from '@slipway/contract';
 import { z } from 'zod';
-import type { Clock } from '../../platform/clock.ts';
 import type { Db } from '../../platform/db/db.ts';
 import type { JobContext } from '../../platform/jobs/jobs.ts';
 import type { Log } from '../../platform/log.ts';
@@ -22,8 +21,7 @@ import type { Objects } from '../../platform/objects/objects.ts';
 import type { Bundles } from './bundles.ts';
 import type { InputValue, KeyParts } from './cache-key.ts';
 import { cacheKeyOf, keyPartsOf, ranReason, reusedReason } from './cache-key.ts';
-import type { ChildEnd } from './child-process.ts';
-import { killStranger, runChild } from './child-process.ts';
+import type { ChildEnd, Processes } from './child-process.ts';
 import type { DatasetPort, TokenPort, TrackingPort } from './ports.ts';
 import type { PipelinesTables, RunRow, StepRow } from './rows.ts';
 import { isLiveStep } from './rows.ts';
@@ -37,13 +35,13 @@ import { beginStep, failStep, finishStep } from './store.ts';
 
 export interface StepJobDeps {
   readonly db: Db;
-  readonly clock: Clock;
   readonly log: Log;
   readonly objects: Objects;
   readonly bundles: Bundles;
   readonly datasets: DatasetPort;
   readonly tokens: TokenPort;
   readonly tracking: TrackingPort;
+  readonly processes: Processes;
   /** Where the server can be reached from this machine. */
   readonly url: () => string;
   /** Folder of this module: attempts lie under `runs`. */
@@ -181,7 +179,7 @@ interface Outcome {
 async function settlePrevious(deps: StepJobDeps, work: Work): Promise<Outcome | undefined> {
   const { step } = work;
   if ((step.state !== 'running' && step.state !== 'cancelling') || step.pid === null) return undefined;
-  killStranger({ pid: step.pid, started: step.pid_started ?? '' });
+  deps.processes.killStranger({ pid: step.pid, started: step.pid_started ?? '' });
   if (step.state === 'cancelling') return undefined;
   const folder = attemptFolder(deps, step.run, step.step, step.attempt);
   const result = await findResult(folder);
@@ -299,7 +297,7 @@ async function runAttempt(deps: StepJobDeps, work: Attempt): Promise<Outcome | u
       compileCache: join(deps.folder, 'compile-cache'),
     });
     let isRefused = false;
-    const end = await runChild(deps.clock, {
+    const end = await deps.processes.run({
       ...command,
       logFile: join(folder, logFile),
       timeoutMs: node.timeoutMs,

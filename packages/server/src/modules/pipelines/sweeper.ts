@@ -12,7 +12,7 @@ import type { Clock } from '../../platform/clock.ts';
 import type { Db } from '../../platform/db/db.ts';
 import type { Jobs } from '../../platform/jobs/jobs.ts';
 import type { Log } from '../../platform/log.ts';
-import { killStranger } from './child-process.ts';
+import type { Processes } from './child-process.ts';
 import type { PipelinesTables } from './rows.ts';
 import { cancelRun, expireStep } from './store.ts';
 
@@ -33,6 +33,7 @@ export interface SweeperDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly jobs: Jobs;
+  readonly processes: Pick<Processes, 'killStranger'>;
 }
 
 export function createSweeper(deps: SweeperDeps): Sweeper {
@@ -74,7 +75,7 @@ async function endOverdueRuns({ db, clock, jobs }: SweeperDeps): Promise<number>
   return runs.length;
 }
 
-async function endOverdueSteps({ db, clock }: SweeperDeps): Promise<number> {
+async function endOverdueSteps({ db, clock, processes }: SweeperDeps): Promise<number> {
   const steps = await db
     .read<PipelinesTables>()
     .selectFrom('pipelines_step')
@@ -84,14 +85,14 @@ async function endOverdueSteps({ db, clock }: SweeperDeps): Promise<number> {
     .execute();
   let ended = 0;
   for (const { run, step, pid, pid_started } of steps) {
-    if (pid !== null) killStranger({ pid, started: pid_started ?? '' });
+    if (pid !== null) processes.killStranger({ pid, started: pid_started ?? '' });
     const problem = 'it did not end by its deadline';
     if (await db.write(expireStep, { run, step, problem, isOverdue: true })) ended++;
   }
   return ended;
 }
 
-async function endOrphans({ db, clock, jobs }: SweeperDeps): Promise<number> {
+async function endOrphans({ db, clock, jobs, processes }: SweeperDeps): Promise<number> {
   const steps = await db
     .read<PipelinesTables>()
     .selectFrom('pipelines_step')
@@ -105,7 +106,7 @@ async function endOrphans({ db, clock, jobs }: SweeperDeps): Promise<number> {
   for (const { run, step, job_id, pid, pid_started } of steps) {
     const job = job_id === null ? undefined : await jobs.find(job_id);
     if (job !== undefined && ['ready', 'leased', 'cancelling'].includes(job.state)) continue;
-    if (pid !== null) killStranger({ pid, started: pid_started ?? '' });
+    if (pid !== null) processes.killStranger({ pid, started: pid_started ?? '' });
     const problem = `its job ended without an outcome (${job?.error ?? job?.state ?? 'the job is gone'})`;
     if (await db.write(expireStep, { run, step, jobId: job_id ?? undefined, problem, isOverdue: false })) ended++;
   }
