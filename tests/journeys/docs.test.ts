@@ -1,8 +1,9 @@
 /** Every `slipway …` line of the documentation is a command line that the real command understands, with flags that it has. */
 import assert from 'node:assert/strict';
-import { globSync, readFileSync } from 'node:fs';
+import { existsSync, globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { allRoutes } from '@slipway/contract';
 import type { Command } from 'commander';
 import { createProgram, loadNamed } from '../../packages/cli/src/program.ts';
 
@@ -122,6 +123,36 @@ test('the test itself sees what is wrong', async () => {
     assert.match((await problemOf({ place: '', words: wordsOf(text), isWhole: true })) ?? '', expected, text);
   assert.deepEqual(wordsOf(` data add flights 'a b.csv' # note`), ['data', 'add', 'flights', 'a b.csv']);
   assert.deepEqual(wordsOf(' ledger list --json | head -3'), ['ledger', 'list', '--json']);
+});
+
+test('files, operations and commands that the architecture names are there', async () => {
+  const page = readFileSync(join(root, 'ARCHITECTURE.md'), 'utf8');
+  const folders = ['', 'packages/server/src'];
+  const files = [...page.matchAll(/`([\w./-]+\.(?:ts|mjs))`/g)].map((m) => m[1] ?? '');
+  const lost = files.filter((file) => !folders.some((folder) => existsSync(join(root, folder, file))));
+  assert.deepEqual(lost, []);
+  const stages = page.split('\n').filter((line) => /^\| \d /.test(line));
+  assert.equal(stages.length, 9);
+  for (const stage of stages) {
+    const [, , , commands = '', operations = ''] = stage.split('|');
+    for (const [, command = ''] of commands.matchAll(/`([^`]+)`/g)) {
+      const problem = await problemOf({ place: '', words: wordsOf(command), isWhole: false });
+      assert.equal(problem, undefined, command);
+    }
+    for (const [, operation = ''] of operations.matchAll(/`([^`]+)`/g))
+      assert.ok(Object.hasOwn(allRoutes, operation), operation);
+  }
+});
+
+test('files that the README of a module names are there', () => {
+  const lost = globSync('packages/server/src/modules/*/README.md', { cwd: root }).flatMap((page) => {
+    const folders = [join(page, '..'), 'packages/server/src', 'packages/server/src/modules', ''];
+    const named = readFileSync(join(root, page), 'utf8').matchAll(/`([\w./-]+\.(?:ts|mjs|md))`/g);
+    return [...named].flatMap(([, file = '']) =>
+      folders.some((folder) => existsSync(join(root, folder, file))) ? [] : [`${page}: ${file}`],
+    );
+  });
+  assert.deepEqual(lost, []);
 });
 
 test('links between the pages lead somewhere', () => {

@@ -21,14 +21,7 @@ const rows = Object.entries(allRoutes) as [string, Route][];
 const publicOperations = ['server.metrics', 'server.openapi', 'server.ready', 'server.style'];
 
 /** Reads whose question does not fit into a query string. */
-const askingPosts = [
-  'projects.plan',
-  'endpoints.predict',
-  'featureSets.read',
-  'featureSets.parity',
-  'monitors.measure',
-  'endpoints.compareVersions',
-];
+const askingPosts = ['projects.plan', 'featureSets.read', 'featureSets.parity'];
 
 /** Larger JSON bodies would be parsed on the event loop for too long. */
 const jsonLimitBytes = 16 * 1024 * 1024;
