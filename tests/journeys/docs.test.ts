@@ -144,6 +144,16 @@ test('files, operations and commands that the architecture names are there', asy
   }
 });
 
+test('every schema of the contract has its noun in the glossary, once', () => {
+  const sources = globSync('packages/contract/src/*.ts', { cwd: root, exclude: ['**/*.test.ts'] });
+  const declared = sources.flatMap((file) =>
+    [...readFileSync(join(root, file), 'utf8').matchAll(/^export const ([A-Z]\w*)/gm)].map((m) => m[1] ?? ''),
+  );
+  const rows = readFileSync(join(root, 'GLOSSARY.md'), 'utf8').matchAll(/^\|.*\|([^|]*)\|$/gm);
+  const named = [...rows].flatMap(([, last = '']) => [...last.matchAll(/`(\w+)`/g)].map((m) => m[1] ?? ''));
+  assert.deepEqual(named.toSorted(), declared.toSorted());
+});
+
 test('files that the README of a module names are there', () => {
   const lost = globSync('packages/server/src/modules/*/README.md', { cwd: root }).flatMap((page) => {
     const folders = [join(page, '..'), 'packages/server/src', 'packages/server/src/modules', ''];
