@@ -27,7 +27,6 @@ import {
 } from './operations/experiments.ts';
 import type { LinkInput } from './operations/inputs.ts';
 import { linkInputs } from './operations/inputs.ts';
-import type { LoggedPoint } from './operations/log.ts';
 import { logBatch } from './operations/log.ts';
 import type { LoggedModelChange, ModelPoint, NewLoggedModel } from './operations/logged-models.ts';
 import { changeLoggedModel, createLoggedModel, logModelMetrics } from './operations/logged-models.ts';
@@ -35,6 +34,8 @@ import type { RunChange } from './operations/runs.ts';
 import { createRun, deleteRun, deleteTag, restoreRun, updateRun } from './operations/runs.ts';
 import { findExperiment, getExperiment, getRun, hydrateRuns, scan } from './read.ts';
 import { inList } from '../../lib/search-filter/filter-sql.ts';
+import type { LoggedPoint } from './points.ts';
+import { pointColumns } from './points.ts';
 import { runNameOf } from './run-name.ts';
 import { searchRunIds } from './search.ts';
 
@@ -46,7 +47,7 @@ export { runLanguage } from './conditions.ts';
 export type { ArtifactStore } from './artifacts.ts';
 export type { LoggedModel, LoggedModelMetric } from './logged-models.ts';
 export type { InputDataset } from './operations/inputs.ts';
-export type { LoggedPoint } from './operations/log.ts';
+export type { LoggedPoint } from './points.ts';
 export type { LoggedModelStatus, ModelPoint } from './operations/logged-models.ts';
 
 export interface TrackingDeps {
@@ -245,8 +246,10 @@ export function createTracking(deps: TrackingDeps): Tracking {
     log: async (uid, { metrics = [], params = {}, tags = {}, name }) => {
       checkTexts('param', params, paramValueLimitChars);
       checkTexts('tag', tags, tagValueLimitChars);
+      const points = pointColumns(metrics);
+      for (const key of points.keys) checkKey('metric', key);
       metrics.forEach(checkPoint);
-      await db.write(logBatch, { uid, metrics, params, tags, name });
+      await db.write(logBatch, { uid, metrics: points, params, tags, name });
     },
     deleteTag: (uid, key) => db.write(deleteTag, { uid, key }),
     history: (query) => history(db, query),
@@ -264,6 +267,7 @@ export function createTracking(deps: TrackingDeps): Tracking {
     },
     searchLoggedModels: (search) => searchLoggedModels(db, search),
     logModelMetrics: async (points) => {
+      for (const { key } of points) checkKey('metric', key);
       points.forEach(checkPoint);
       if (points.length > 0) await db.write(logModelMetrics, { points });
     },
@@ -299,7 +303,6 @@ function checkTexts(noun: string, texts: Readonly<Record<string, string>>, limit
 
 /** Steps and instants are exact integers; an instant lies at or after 1970. */
 function checkPoint(point: LoggedPoint): void {
-  checkKey('metric', point.key);
   if (!Number.isSafeInteger(point.step))
     throw invalid(`the step of metric "${point.key}" is ${point.step}, not an integer within ±2^53`);
   if (!Number.isSafeInteger(point.at) || point.at < 0)

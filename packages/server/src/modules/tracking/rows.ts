@@ -11,6 +11,8 @@ export type Cell = number | string | null;
 
 const postgresTypes: Readonly<Record<ColumnType, string>> = { int: 'bigint', real: 'float8', text: 'text' };
 
+const isEndless = (cell: Cell): boolean => typeof cell === 'number' && !Number.isFinite(cell);
+
 function cellJson(cell: Cell, dialect: Dialect): string {
   if (typeof cell === 'number' && !Number.isFinite(cell)) {
     const sign = cell < 0 ? '-' : '';
@@ -19,13 +21,19 @@ function cellJson(cell: Cell, dialect: Dialect): string {
   return JSON.stringify(cell);
 }
 
+/** The whole at once where JSON can hold it, cell by cell where an infinity is among them. */
+function rowsJson(rows: readonly (readonly Cell[])[], dialect: Dialect): string {
+  if (!rows.some((row) => row.some(isEndless))) return JSON.stringify(rows);
+  return `[${rows.map((row) => `[${row.map((cell) => cellJson(cell, dialect)).join(',')}]`).join(',')}]`;
+}
+
 /** `(select … as a, … as b from …) as <alias>`: use it after FROM. */
 export function rowsFrom(
   dialect: Dialect,
   columns: Readonly<Record<string, ColumnType>>,
   rows: readonly (readonly Cell[])[],
 ): RawBuilder<unknown> {
-  const json = `[${rows.map((row) => `[${row.map((cell) => cellJson(cell, dialect)).join(',')}]`).join(',')}]`;
+  const json = rowsJson(rows, dialect);
   const cells = Object.entries(columns).map(([name, type], i) =>
     dialect === 'sqlite'
       ? sql`json_extract(value, ${sql.lit(`$[${i}]`)}) as ${sql.ref(name)}`

@@ -80,6 +80,32 @@ eachDatabase((name, open) => {
     },
   );
 
+  dbTest(`${name}: batches of every size keep every point once`, open, options, async (_t, { db }) => {
+    const { tracking } = trackingBench(db);
+    const { id } = await tracking.createRun({ experimentId: (await tracking.ensureExperiment('e', actor)).id, actor });
+    const odd = [Number.NaN, Infinity, -Infinity, -0, 5e-324, 1 / 3];
+    const value = (i: number): number => odd[i % 50] ?? Math.sin(i);
+    const points = Array.from({ length: 1000 }, (_, i) => ({
+      key: `m${i % 7}`,
+      value: value(i),
+      step: i - 500,
+      at: i,
+    }));
+    for (const size of [1, 49, 50, 51, 100, 149, 1000]) await tracking.log(id, { metrics: points.slice(0, size) });
+    await tracking.log(id, { metrics: [...points].reverse() });
+    for (let key = 0; key < 7; key++) {
+      const own = points.filter((p) => p.key === `m${key}`);
+      const { items } = await tracking.history({ run: id, key: `m${key}`, limit: 1000 });
+      const expected = own.map((p) => ({ value: p.value + 0, step: p.step, at: p.at }));
+      assert.deepEqual(
+        items.map((p) => ({ ...p, value: Number(p.value) })),
+        expected,
+      );
+      const latest = (await tracking.getRun(id)).metrics.find((m) => m.key === `m${key}`);
+      assert.deepEqual([latest?.step, Number(latest?.value)], [own.at(-1)?.step, own.at(-1)?.value]);
+    }
+  });
+
   dbTest(
     `${name}: log is all or nothing: a changed param keeps nothing of its request and does not touch its neighbours`,
     open,

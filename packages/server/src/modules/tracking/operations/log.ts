@@ -1,15 +1,18 @@
 /**
  * log-batch: metrics, params and tags of one run in one transaction, so a refused request leaves nothing behind.
  *
- * Idea: rows travel as one JSON parameter per table (about 2 µs per point on SQLite). A point's identity is its whole row,
- * so repeats vanish. Before the latest value is upserted, the batch is folded to its best point per key: the value
- * index is the dearest thing here and is then paid per key, not per point.
+ * Idea: a point's identity is its whole row, so repeats vanish. Points come sorted by key and go in by statements of 50 rows
+ * on SQLite (0.7 µs of CPU per point; 2.2 µs as JSON), the rest, and all on PostgreSQL, as one JSON parameter. Before the
+ * latest value is upserted, the batch is folded to its best point per key: the value index is the dearest thing here and is
+ * then paid per key, not per point.
  */
 import { SlipwayError } from '@slipway/contract';
-import { sql } from 'kysely';
+import { CompiledQuery, sql } from 'kysely';
 import type { Trx } from '../../../platform/db/db.ts';
 import { operation } from '../../../platform/db/db.ts';
 import { inList } from '../../../lib/search-filter/filter-sql.ts';
+import type { LoggedPoint, PointColumns } from '../points.ts';
+import { pointAt } from '../points.ts';
 import { rowsFrom } from '../rows.ts';
 import type { TrackingTables } from '../tables.ts';
 import { valueHead } from '../tables.ts';
@@ -17,17 +20,9 @@ import { keyIds } from './keys.ts';
 import type { RunRow } from './runs.ts';
 import { mustActiveRun, writeTags } from './runs.ts';
 
-export interface LoggedPoint {
-  readonly key: string;
-  /** NaN and the infinities included. */
-  readonly value: number;
-  readonly step: number;
-  readonly at: number;
-}
-
 export interface LogInput {
   readonly uid: string;
-  readonly metrics: readonly LoggedPoint[];
+  readonly metrics: PointColumns;
   readonly params: Readonly<Record<string, string>>;
   readonly tags: Readonly<Record<string, string>>;
   /** Renames the run in the same transaction. */
@@ -37,7 +32,7 @@ export interface LogInput {
 export const logBatch = operation('tracking.log', async (trx, input: LogInput) => {
   const paramKeys = Object.keys(input.params);
   const run = await mustActiveRun(trx, input.uid, paramKeys.length > 0 ? 'update' : 'share');
-  const ids = await keyIds(trx, [...paramKeys, ...input.metrics.map((m) => m.key)]);
+  const ids = await keyIds(trx, [...paramKeys, ...input.metrics.keys]);
   await writeParams(trx, run, input.params, ids);
   await writePoints(trx, run, input.metrics, ids);
   await writeTags(trx, run, input.tags);
@@ -93,34 +88,62 @@ function isNewer(a: LoggedPoint, b: LoggedPoint): boolean {
 
 const stored = (value: number): readonly [number, number] => (Number.isNaN(value) ? [0, 1] : [value + 0, 0]);
 
-async function writePoints(
-  trx: Trx,
-  run: RunRow,
-  points: readonly LoggedPoint[],
-  ids: ReadonlyMap<string, number>,
-): Promise<void> {
-  if (points.length === 0) return;
+/** The best point of every key, by the key's id. */
+function bestPoints(points: PointColumns, idOf: readonly number[]): Map<number, LoggedPoint> {
   const best = new Map<number, LoggedPoint>();
-  const rows = points.map((point) => {
-    const id = ids.get(point.key) as number; // keyIds answers every key
+  for (let i = 0; i < points.key.length; i++) {
+    const id = idOf[points.key[i] ?? 0] ?? 0;
+    const point = pointAt(points, i);
     const known = best.get(id);
     if (known === undefined || isNewer(point, known)) best.set(id, point);
-    return [run.id, id, point.at, point.step, ...stored(point.value)];
-  });
+  }
+  return best;
+}
+
+const rowsPerStatement = 50;
+const pointColumnNames = 'run_id, key_id, ts, step, value, is_nan';
+const manyPoints = `insert into tracking_metric_point(${pointColumnNames}) values ${Array.from({ length: rowsPerStatement }, () => '(?,?,?,?,?,?)').join(',')} on conflict do nothing`;
+
+async function insertPoints(trx: Trx, run: RunRow, points: PointColumns, idOf: readonly number[]): Promise<void> {
+  const rowOf = (i: number): number[] => {
+    const value = points.value[i] ?? 0;
+    return [run.id, idOf[points.key[i] ?? 0] ?? 0, points.at[i] ?? 0, points.step[i] ?? 0, ...stored(value)];
+  };
+  const count = points.key.length;
+  let from = 0;
+  if (trx.dialect === 'sqlite') {
+    for (; from + rowsPerStatement <= count; from += rowsPerStatement) {
+      const parameters: number[] = [];
+      for (let i = from; i < from + rowsPerStatement; i++) parameters.push(...rowOf(i));
+      await trx.tables<TrackingTables>().executeQuery(CompiledQuery.raw(manyPoints, parameters));
+    }
+  }
+  if (from === count) return;
   const input = rowsFrom(
     trx.dialect,
     { run_id: 'int', key_id: 'int', ts: 'int', step: 'int', value: 'real', is_nan: 'int' },
-    rows,
+    Array.from({ length: count - from }, (_, i) => rowOf(from + i)),
   );
   await sql`insert into tracking_metric_point(run_id, key_id, ts, step, value, is_nan)
     select run_id, key_id, ts, step, value, is_nan from ${input} where true on conflict do nothing`.execute(
     trx.tables<TrackingTables>(),
   );
+}
+
+async function writePoints(
+  trx: Trx,
+  run: RunRow,
+  points: PointColumns,
+  ids: ReadonlyMap<string, number>,
+): Promise<void> {
+  if (points.key.length === 0) return;
+  const idOf = points.keys.map((key) => ids.get(key) as number); // keyIds answers every key
+  await insertPoints(trx, run, points, idOf);
   // In key order, so that two batches on PostgreSQL take their row locks in the same order.
   const latest = rowsFrom(
     trx.dialect,
     { run_id: 'int', key_id: 'int', experiment_id: 'int', value: 'real', is_nan: 'int', step: 'int', ts: 'int' },
-    [...best]
+    [...bestPoints(points, idOf)]
       .sort(([a], [b]) => a - b)
       .map(([id, p]) => [run.id, id, run.experiment_id, ...stored(p.value), p.step, p.at]),
   );
