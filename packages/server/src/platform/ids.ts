@@ -15,6 +15,9 @@ export interface Ids {
 export function createIds(clock: Clock, fill: (bytes: Uint8Array) => void = createRandomFill()): Ids {
   let lastMs = 0;
   let counter = 0;
+  // One id at a time is made in these bytes; what leaves is text.
+  const bytes = new Uint8Array(16);
+  const view = new DataView(bytes.buffer);
   return {
     next: (noun) => {
       const now = clock.now();
@@ -25,9 +28,7 @@ export function createIds(clock: Clock, fill: (bytes: Uint8Array) => void = crea
         lastMs++;
         counter = 0;
       }
-      const bytes = new Uint8Array(16);
       fill(bytes);
-      const view = new DataView(bytes.buffer);
       view.setUint32(0, Math.floor(lastMs / 0x10000));
       view.setUint16(4, lastMs % 0x10000);
       view.setUint16(6, 0x7000 | counter);
@@ -48,7 +49,6 @@ function createRandomFill(): (bytes: Uint8Array) => void {
       randomFillSync(pool);
       used = 0;
     }
-    bytes.set(pool.subarray(used, used + bytes.length));
-    used += bytes.length;
+    for (let i = 0; i < bytes.length; i++) bytes[i] = pool[used++] ?? 0;
   };
 }

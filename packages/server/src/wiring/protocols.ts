@@ -41,7 +41,7 @@ export function createProtocols(platform: Platform, modules: Modules): Protocols
       {
         scoring,
         now: () => clock.monotonic(),
-        observe: createObserver(seconds),
+        series: createSeries(seconds),
         report: (error) => log.error('a prediction failed', { error }),
       },
       [createPredictPath(scoring), createInferPath(scoring)],
@@ -49,16 +49,13 @@ export function createProtocols(platform: Platform, modules: Modules): Protocols
   };
 }
 
-/** Counts by endpoint and status; the series of each is looked up once. */
-function createObserver(seconds: Histogram): (endpoint: string, status: number, took: number) => void {
+/** Series by endpoint and status, looked up once each. */
+function createSeries(seconds: Histogram): (endpoint: string, status: number) => (took: number) => void {
   const known = new Map<string, (took: number) => void>();
-  return (endpoint, status, took) => {
+  return (endpoint, status) => {
     const key = `${status} ${endpoint}`;
-    let series = known.get(key);
-    if (series === undefined) {
-      series = seconds.series({ endpoint, status: String(status) });
-      if (known.size < seriesMax) known.set(key, series);
-    }
-    series(took);
+    const series = known.get(key) ?? seconds.series({ endpoint, status: String(status) });
+    if (known.size < seriesMax) known.set(key, series);
+    return series;
   };
 }

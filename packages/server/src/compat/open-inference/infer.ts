@@ -76,18 +76,17 @@ function readUsual(json: unknown, { numberNames: names }: EndpointInputs): Infer
   }
   if (rowCount < 1 || rowCount > instancesPerRequestMax || data.length !== rowCount * width) return undefined;
   const routingId = id === '' ? undefined : id;
+  if (!isNumbers(data)) return undefined;
   const rows: PredictionRow[] = [];
   for (let row = 0; row < rowCount; row++) {
-    const numbers = new Float64Array(width);
-    for (let i = 0; i < width; i++) {
-      const value: unknown = data[row * width + i];
-      if (typeof value === 'number') numbers[i] = value;
-      else if (value === null) numbers[i] = Number.NaN;
-      else return undefined;
-    }
-    rows.push({ id: routingId, at: undefined, names, numbers });
+    rows.push({ id: routingId, at: undefined, names, numbers: data, start: row * width });
   }
   return { id, rows, outputs: allJson };
+}
+
+function isNumbers(data: readonly unknown[]): data is readonly (number | null)[] {
+  for (let i = 0; i < data.length; i++) if (typeof data[i] !== 'number' && data[i] !== null) return false;
+  return true;
 }
 
 function parseAny(json: unknown, { bytes, jsonLength }: InferBody, inputs: EndpointInputs): InferRequest {

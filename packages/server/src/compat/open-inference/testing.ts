@@ -14,6 +14,7 @@ import { createAuth } from '../../platform/auth/auth.ts';
 import { authStore } from '../../platform/auth/store.ts';
 import { createSystemClock } from '../../platform/clock.ts';
 import { openTestDb, testLog } from '../../platform/db/testing.ts';
+import { noHotPaths } from '../../platform/http/foreign.ts';
 import { createHttpServer } from '../../platform/http/server.ts';
 import { createIds } from '../../platform/ids.ts';
 import { createMetrics } from '../../platform/telemetry/metrics.ts';
@@ -70,13 +71,13 @@ export async function startScoringServer(options: ScoringServerOptions): Promise
   const hot = createHotPaths({
     scoring,
     now: () => clock.monotonic(),
-    observe: (endpoint, status, took) => seconds.observe({ endpoint, status: String(status) }, took),
+    series: (endpoint, status) => seconds.series({ endpoint, status: String(status) }),
     report: (error) => log.error('prediction failed', { error }),
   });
   const http = await createHttpServer({
     bindings: [],
     protocols: [openInferenceProtocol({ scoring, version: '0.0.0' }), mlflowScoringProtocol({ scoring, signature })],
-    hot: options.isHot ? hot : { find: () => undefined },
+    hot: options.isHot ? hot : noHotPaths,
     auth: createAuth({ db, clock, trustLoopback: options.trustLoopback ?? true, allowedHosts: [] }),
     clock,
     log,

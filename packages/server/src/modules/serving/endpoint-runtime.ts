@@ -9,18 +9,19 @@ import type { Deployment, EndpointSpec, Instance, Prediction, TrafficShare } fro
 import { SlipwayError } from '@slipway/contract';
 import type { Clock } from '../../platform/clock.ts';
 import type { Ids } from '../../platform/ids.ts';
-import type { LogFault, LogRecord } from './log-record.ts';
+import type { LogFault, LogRecord, NewRecord } from './log-record.ts';
 import type { FeatureReader } from './ports.ts';
 import type { PredictionLog } from './prediction-log.ts';
 import type { NextMove, RolloutRuntime, ScoredRequest } from './rollout-runtime.ts';
 import type { Scorer } from './scorer.ts';
 
-/** A row of a request whose model takes numbers alone, in the order of its columns; NaN is a missing one. */
+/** A row of a request whose model takes numbers alone: one for each name, from `start` on; null is a missing one. */
 export interface NumberRow {
   readonly id: string | undefined;
   readonly at: number | undefined;
   readonly names: readonly string[];
-  readonly numbers: Float64Array;
+  readonly numbers: readonly (number | null)[];
+  readonly start: number;
 }
 
 export type PredictionRow = Instance | NumberRow;
@@ -29,9 +30,7 @@ const isNumberRow = (row: PredictionRow): row is NumberRow => 'numbers' in row;
 
 const inputsOf = (row: PredictionRow): Instance['inputs'] =>
   isNumberRow(row)
-    ? Object.fromEntries(
-        row.names.map((name, i) => [name, Number.isFinite(row.numbers[i]) ? (row.numbers[i] ?? null) : null]),
-      )
+    ? Object.fromEntries(row.names.map((name, i) => [name, row.numbers[row.start + i] ?? null]))
     : row.inputs;
 
 /** A version loaded for this endpoint. */
@@ -136,7 +135,7 @@ interface Timed extends Asked {
   readonly at: number;
 }
 
-type OpenRecord = { -readonly [K in keyof LogRecord]: LogRecord[K] };
+type OpenRecord = { -readonly [K in keyof NewRecord]: NewRecord[K] };
 
 function serveOne(endpoint: EndpointRuntime, { row, index }: Asked, context: Context): OpenRecord {
   const at = row.at ?? context.now;
@@ -153,25 +152,25 @@ function serveOne(endpoint: EndpointRuntime, { row, index }: Asked, context: Con
   const isCanary = isTrial && trial !== undefined;
   const answering = isCanary ? assigned : (sure ?? assigned);
   const fault: LogFault = tried === undefined || trial !== undefined ? 'none' : isTrial ? 'canary' : 'shadow';
+  const shadow = answering === assigned ? other : assigned;
   const names = endpoint.log.featureNames();
+  // Numbers that are the logged features are not copied, and not written twice.
+  const isWhole = isNumberRow(row) && answering.isNumeric && isSame(answering.names, names);
   return {
     id,
     servedAt: context.now,
     at,
     deployment: context.deployment,
     version: answering.version,
-    shadowVersion: (answering === assigned ? other : assigned)?.version ?? 0,
+    shadowVersion: shadow?.version ?? 0,
     isCanary,
     fault,
     latencyUs: 0,
     score: isCanary ? trial : score,
     shadowScore: (isCanary ? score : trial) ?? Number.NaN,
-    features: featuresFor(names, answering, answering === assigned ? other : assigned),
-    // Numbers that are the logged features are not written twice.
-    inputs:
-      isNumberRow(row) && answering.isNumeric && isSame(answering.names, names)
-        ? undefined
-        : JSON.stringify(inputsOf(row)),
+    features: isWhole ? row.numbers : featuresFor(names, answering, shadow),
+    featuresStart: isWhole ? row.start : 0,
+    inputs: isWhole ? undefined : JSON.stringify(inputsOf(row)),
   };
 }
 
@@ -228,8 +227,9 @@ function tryScore(endpoint: EndpointRuntime, arm: Arm, request: Timed): number |
 function scoreArm(endpoint: EndpointRuntime, arm: Arm, { at, row, index }: Timed): number {
   const { scorer, vector } = arm;
   if (isNumberRow(row) && arm.isNumeric && isSame(arm.names, row.names)) {
-    vector.set(row.numbers);
-    for (let i = 0; i < vector.length; i++) scorer.setNumber(i, vector[i] ?? Number.NaN);
+    const { numbers, start } = row;
+    for (let i = 0; i < vector.length; i++) vector[i] = numbers[start + i] ?? Number.NaN;
+    scorer.setNumbers(vector);
     return scorer.score();
   }
   const inputs = inputsOf(row);
@@ -262,7 +262,7 @@ function scoreArm(endpoint: EndpointRuntime, arm: Arm, { at, row, index }: Timed
   return scorer.score();
 }
 
-function judge(endpoint: EndpointRuntime, rollout: RolloutRuntime, record: LogRecord): void {
+function judge(endpoint: EndpointRuntime, rollout: RolloutRuntime, record: NewRecord): void {
   const move = rollout.request(pairOf(record));
   if (move !== undefined) order(endpoint, rollout, move);
 }
@@ -274,7 +274,7 @@ export function order(endpoint: EndpointRuntime, rollout: RolloutRuntime, move: 
 }
 
 /** A logged row as the judge wants it: which score belongs to which side. */
-export function pairOf(record: LogRecord): ScoredRequest {
+export function pairOf(record: Omit<LogRecord, 'features'>): ScoredRequest {
   const isError = record.fault === 'canary';
   const shadow = record.shadowVersion === 0 || record.fault !== 'none' ? undefined : record.shadowScore;
   return {

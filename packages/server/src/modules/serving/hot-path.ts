@@ -11,7 +11,7 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import type { Prediction } from '@slipway/contract';
 import { SlipwayError } from '@slipway/contract';
-import type { ForeignAnswer, HotCall, HotPath, HotPaths } from '../../platform/http/foreign.ts';
+import type { ForeignAnswer, HotAnswered, HotPath, HotPaths } from '../../platform/http/foreign.ts';
 import type { PredictionRow } from './endpoint-runtime.ts';
 import type { ScoringPort } from './scoring-port.ts';
 
@@ -46,81 +46,111 @@ export interface HotPathDeps {
   readonly scoring: Pick<ScoringPort, 'predict' | 'settled'>;
   /** Monotonic milliseconds. */
   readonly now: () => number;
-  /** Called once per request, after its answer was written. */
-  readonly observe: (endpoint: string, status: number, seconds: number) => void;
+  /** Where the time of answers with this status is counted; asked for once per path and status 200. */
+  readonly series: (endpoint: string, status: number) => (seconds: number) => void;
   /** Unforeseen failures, answered with 500. */
   readonly report: (error: unknown) => void;
 }
 
-interface Waiting {
+/** One path in use. */
+interface Path extends HotPath {
   readonly protocol: HotProtocol;
   readonly endpoint: string;
+  readonly answered: (status: number, target: Target) => void;
+}
+
+interface Target {
+  readonly path: Path;
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
-  readonly call: HotCall;
+  readonly startMs: number;
+}
+
+interface Waiting extends Target {
   readonly head: unknown;
   readonly body: Buffer;
-  readonly startedAt: number;
 }
 
 /** `find` knows the paths of these protocols; anything else is for the framework. */
 export function createHotPaths(deps: HotPathDeps, protocols: readonly HotProtocol[]): HotPaths {
   const push = createBatcher((batch) => serve(deps, batch));
-  const paths = new Map<string, HotPath>();
+  const paths = new Map<string, Path>();
+  let tell: (answered: HotAnswered) => void = () => undefined;
+  const makePath = (protocol: HotProtocol, endpoint: string): Path => {
+    const { operation } = protocol;
+    let good: ((seconds: number) => void) | undefined;
+    const answered = (status: number, { request, startMs }: Target): void => {
+      const endMs = deps.now();
+      if (status === 200) good ??= deps.series(endpoint, status);
+      const series = status === 200 && good !== undefined ? good : deps.series(endpoint, status);
+      series((endMs - startMs) / 1000);
+      tell({ path, request, status, startMs, endMs });
+    };
+    const handle: HotPath['handle'] = (request, response, startMs) =>
+      collect({ path, request, response, startMs }, push);
+    const path: Path = { operation, protocol, endpoint, answered, handle };
+    return path;
+  };
   return {
-    find: (path) => {
-      const known = paths.get(path);
+    onAnswered: (listener) => {
+      tell = listener;
+    },
+    find: (name) => {
+      const known = paths.get(name);
       if (known !== undefined) return known;
-      const protocol = protocols.find(({ before, after }) => path.startsWith(before) && path.endsWith(after));
+      const protocol = protocols.find(({ before, after }) => name.startsWith(before) && name.endsWith(after));
       if (protocol === undefined) return undefined;
-      const endpoint = path.slice(protocol.before.length, -protocol.after.length);
+      const endpoint = name.slice(protocol.before.length, -protocol.after.length);
       if (!protocol.isEndpoint(endpoint)) return undefined;
-      const hot: HotPath = {
-        operation: protocol.operation,
-        handle: (request, response, call) => collect(deps, { protocol, endpoint, request, response, call, push }),
-      };
-      if (paths.size < pathsMax) paths.set(path, hot);
-      return hot;
+      const path = makePath(protocol, endpoint);
+      if (paths.size < pathsMax) paths.set(name, path);
+      return path;
     },
   };
 }
 
-interface Collecting extends Pick<Waiting, 'protocol' | 'endpoint' | 'request' | 'response' | 'call'> {
-  readonly push: (waiting: Waiting) => void;
-}
-
-function collect(deps: HotPathDeps, { protocol, endpoint, request, response, call, push }: Collecting): void {
-  const startedAt = deps.now();
-  const to = { endpoint, response, call, startedAt };
-  const refuse = (error: unknown): void => {
-    request.removeAllListeners('data').removeAllListeners('end');
-    request.resume();
-    const answer = protocol.error(error, request.headers);
-    send(deps, to, { ...answer, headers: { ...answer.headers, connection: 'close' } });
-  };
-  const { bodyLimitBytes, operation } = protocol;
-  const tooLarge = (): SlipwayError => new SlipwayError('body_too_large', { limitBytes: bodyLimitBytes, operation });
+function collect(target: Target, push: (waiting: Waiting) => void): void {
+  const { request, response, path, startMs } = target;
+  const { bodyLimitBytes: limitBytes, operation } = path.protocol;
   let head: unknown;
   try {
-    head = protocol.readHead(request.headers);
+    head = path.protocol.readHead(request.headers);
+    const declared = request.headers['content-length'];
+    if (declared !== undefined && Number(declared) > limitBytes) {
+      throw new SlipwayError('body_too_large', { limitBytes, operation });
+    }
   } catch (error) {
-    return refuse(error);
+    return refuse(target, error);
   }
-  if (Number(request.headers['content-length'] ?? 0) > bodyLimitBytes) return refuse(tooLarge());
   let first: Buffer | undefined;
   let rest: Buffer[] | undefined;
   let size = 0;
   request.on('data', (chunk: Buffer) => {
     size += chunk.length;
-    if (size > bodyLimitBytes) return refuse(tooLarge());
+    if (size > limitBytes) return refuse(target, new SlipwayError('body_too_large', { limitBytes, operation }));
     if (first === undefined) first = chunk;
     else (rest ??= []).push(chunk);
   });
   request.on('end', () => {
     const start = first ?? Buffer.alloc(0);
-    const body = rest === undefined ? start : Buffer.concat([start, ...rest]);
-    push({ protocol, endpoint, request, response, call, head, body, startedAt });
+    push({
+      path,
+      request,
+      response,
+      startMs,
+      head,
+      body: rest === undefined ? start : Buffer.concat([start, ...rest]),
+    });
   });
+}
+
+/** Before the body was read: the connection cannot be used again. */
+function refuse(target: Target, error: unknown): void {
+  const { request, path } = target;
+  request.removeAllListeners('data').removeAllListeners('end');
+  request.resume();
+  const answer = path.protocol.error(error, request.headers);
+  send(target, { ...answer, headers: { ...answer.headers, connection: 'close' } });
 }
 
 function createBatcher(serveBatch: (batch: readonly Waiting[]) => void): (waiting: Waiting) => void {
@@ -155,24 +185,24 @@ function serve(deps: HotPathDeps, batch: readonly Waiting[]): void {
   const [only] = batch;
   if (batch.length === 1 && only !== undefined) {
     const parsed = parse(deps, only);
-    if (parsed !== undefined) serveEndpoint(deps, only.endpoint, [parsed]);
+    if (parsed !== undefined) serveEndpoint(deps, only.path.endpoint, [parsed]);
     return;
   }
   const byEndpoint = new Map<string, Parsed[]>();
   for (const waiting of batch) {
     const parsed = parse(deps, waiting);
     if (parsed === undefined) continue;
-    const list = byEndpoint.get(waiting.endpoint);
-    if (list === undefined) byEndpoint.set(waiting.endpoint, [parsed]);
+    const list = byEndpoint.get(waiting.path.endpoint);
+    if (list === undefined) byEndpoint.set(waiting.path.endpoint, [parsed]);
     else list.push(parsed);
   }
   for (const [endpoint, list] of byEndpoint) serveEndpoint(deps, endpoint, list);
 }
 
 function parse(deps: HotPathDeps, waiting: Waiting): Parsed | undefined {
-  const { protocol, body, head, endpoint } = waiting;
+  const { path, body, head } = waiting;
   try {
-    return { waiting, request: protocol.parse(body, head, endpoint) };
+    return { waiting, request: path.protocol.parse(body, head, path.endpoint) };
   } catch (error) {
     fail(deps, waiting, error);
     return undefined;
@@ -188,14 +218,9 @@ function serveEndpoint(deps: HotPathDeps, endpoint: string, list: readonly Parse
   const { scoring } = deps;
   const answered = scoreAll(deps, endpoint, list);
   if (answered.length === 0) return;
-  let settled: Promise<void> | undefined;
-  try {
-    settled = scoring.settled(endpoint);
-  } catch (error) {
-    settled = Promise.reject(error as Error);
-  }
+  const settled = scoring.settled(endpoint);
   const reply = (): void => {
-    for (const { waiting, answer } of answered) send(deps, waiting, answer);
+    for (const { waiting, answer } of answered) send(waiting, answer);
   };
   if (settled === undefined) return reply();
   settled.then(reply, (error: unknown) => {
@@ -226,26 +251,25 @@ function score({ scoring }: HotPathDeps, endpoint: string, list: readonly Parsed
   return list.map(({ waiting, request }) => {
     const own = isOne ? predictions : predictions.slice(at, at + request.rows.length);
     at += request.rows.length;
-    return { waiting, answer: waiting.protocol.answer(endpoint, request, own) };
+    return { waiting, answer: waiting.path.protocol.answer(endpoint, request, own) };
   });
 }
 
 function fail(deps: HotPathDeps, waiting: Waiting, error: unknown): void {
   if (!(error instanceof SlipwayError) || error.status >= 500) deps.report(error);
-  send(deps, waiting, waiting.protocol.error(error, waiting.request.headers));
+  send(waiting, waiting.path.protocol.error(error, waiting.request.headers));
 }
 
-type Target = Pick<Waiting, 'endpoint' | 'response' | 'call' | 'startedAt'>;
-
-function send(deps: HotPathDeps, to: Target, { status, headers, body }: ForeignAnswer): void {
-  const { response } = to;
-  const bytes = typeof body === 'string' ? Buffer.byteLength(body) : body instanceof Uint8Array ? body.length : 0;
+function send(target: Target, { status, headers, body }: ForeignAnswer): void {
+  const { response, path } = target;
+  const isText = typeof body === 'string';
+  const bytes = isText ? Buffer.byteLength(body) : body instanceof Uint8Array ? body.length : 0;
   if (!response.headersSent && !response.destroyed) {
     const list = ['x-content-type-options', 'nosniff', 'content-length', String(bytes)];
     for (const name in headers) list.push(name, headers[name] ?? '');
     response.writeHead(status, list);
-    response.end(typeof body === 'string' || body instanceof Uint8Array ? body : undefined);
+    if (isText) response.end(body, bytes === body.length ? 'latin1' : 'utf8');
+    else response.end(body instanceof Uint8Array ? body : undefined);
   }
-  deps.observe(to.endpoint, status, (deps.now() - to.startedAt) / 1000);
-  to.call.finished(status);
+  path.answered(status, target);
 }

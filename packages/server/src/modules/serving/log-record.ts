@@ -39,6 +39,12 @@ export interface LogRecord {
   readonly inputs: string | undefined;
 }
 
+/** A record that is to be written; its features may be a part of a longer list, null for NaN. */
+export interface NewRecord extends Omit<LogRecord, 'features'> {
+  readonly features: ArrayLike<number | null>;
+  readonly featuresStart?: number;
+}
+
 /** What some records span: enough to know that a reader can skip them all. Empty ranges run from Infinity to -Infinity. */
 export interface RecordRange {
   count: number;
@@ -79,6 +85,8 @@ export function extendRange(range: RecordRange, by: RecordRange): void {
   range.toIdMs = Math.max(range.toIdMs, by.toIdMs);
 }
 
+const viewOf = (buffer: Buffer): DataView => new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength);
+
 export interface Block {
   /** Valid until the next block is made. */
   readonly bytes: Buffer;
@@ -89,13 +97,15 @@ export interface Block {
 export class BlockWriter {
   readonly #featureCount: number;
   #buffer: Buffer;
+  #view: DataView;
 
   constructor(featureCount: number) {
     this.#featureCount = featureCount;
     this.#buffer = Buffer.alloc(64 * 1024);
+    this.#view = viewOf(this.#buffer);
   }
 
-  block(records: readonly LogRecord[]): Block {
+  block(records: readonly NewRecord[]): Block {
     let length = blockHeadBytes;
     const range = emptyRange();
     for (const record of records) {
@@ -113,7 +123,7 @@ export class BlockWriter {
   }
 
   /** Answers the offset behind the record. */
-  #add(record: LogRecord, start: number): number {
+  #add(record: NewRecord, start: number): number {
     const { inputs = '' } = record;
     const textBytes = inputs === '' ? 0 : Buffer.byteLength(inputs);
     const size = fixedBytes + 8 * this.#featureCount + 4 + textBytes;
@@ -121,23 +131,27 @@ export class BlockWriter {
       const larger = Buffer.alloc(Math.max(this.#buffer.length * 2, start + size));
       this.#buffer.copy(larger, 0, 0, start);
       this.#buffer = larger;
+      this.#view = viewOf(larger);
     }
-    const to = this.#buffer;
-    let p = start;
-    p = to.writeDoubleLE(record.servedAt, p);
-    p = to.writeDoubleLE(record.at, p);
-    writeIdBytes('prediction', record.id, to, p);
-    p += 16;
-    p = to.writeUInt32LE(record.deployment, p);
-    p = to.writeUInt32LE(record.version, p);
-    p = to.writeUInt32LE(record.shadowVersion, p);
-    p = to.writeUInt32LE(record.latencyUs, p);
-    p = to.writeUInt32LE((record.isCanary ? canaryFlag : 0) | faultFlags[record.fault], p);
-    p = to.writeFloatLE(record.score, p);
-    p = to.writeFloatLE(record.shadowScore, p);
-    for (let i = 0; i < this.#featureCount; i++) p = to.writeDoubleLE(record.features[i] ?? Number.NaN, p);
-    p = to.writeUInt32LE(textBytes, p);
-    return textBytes === 0 ? p : p + to.write(inputs, p);
+    const to = this.#view;
+    to.setFloat64(start, record.servedAt, true);
+    to.setFloat64(start + 8, record.at, true);
+    writeIdBytes('prediction', record.id, this.#buffer, start + idOffset);
+    to.setUint32(start + 32, record.deployment, true);
+    to.setUint32(start + 36, record.version, true);
+    to.setUint32(start + 40, record.shadowVersion, true);
+    to.setUint32(start + 44, record.latencyUs, true);
+    to.setUint32(start + 48, (record.isCanary ? canaryFlag : 0) | faultFlags[record.fault], true);
+    to.setFloat32(start + 52, record.score, true);
+    to.setFloat32(start + 56, record.shadowScore, true);
+    const { features, featuresStart = 0 } = record;
+    let p = start + fixedBytes;
+    for (let i = 0; i < this.#featureCount; i++, p += 8) {
+      to.setFloat64(p, features[featuresStart + i] ?? Number.NaN, true);
+    }
+    to.setUint32(p, textBytes, true);
+    p += 4;
+    return textBytes === 0 ? p : p + this.#buffer.write(inputs, p);
   }
 }
 

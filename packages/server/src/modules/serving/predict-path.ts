@@ -51,24 +51,29 @@ function parseSlowly(json: unknown): readonly Instance[] {
   return checkPart(operation, 'body', route.body, json).instances;
 }
 
+type Data = Readonly<Record<string, unknown>>;
+
+const isObject = (value: unknown): value is Data =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
 /** True for what the schema takes as it is; false for everything else, and for rare forms that it takes too. */
 function isBody(json: unknown): json is { readonly instances: readonly Instance[] } {
-  if (typeof json !== 'object' || json === null) return false;
+  if (!isObject(json)) return false;
   for (const key in json) if (key !== 'instances') return false;
-  const { instances } = json as { readonly instances?: unknown }; // only looked at
+  const { instances } = json;
   if (!Array.isArray(instances) || instances.length === 0 || instances.length > instancesPerRequestMax) return false;
   return instances.every(isInstance);
 }
 
 function isInstance(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
-  const { id, at, inputs } = value as { readonly id?: unknown; readonly at?: unknown; readonly inputs?: unknown }; // only looked at
+  if (!isObject(value)) return false;
+  const { id, at, inputs } = value;
   if (id !== undefined && !(typeof id === 'string' && id.length > 0 && id.length <= idMax)) return false;
   if (at !== undefined && !(typeof at === 'number' && Number.isInteger(at) && at >= 0 && at <= instantMax))
     return false;
-  if (typeof inputs !== 'object' || inputs === null || Array.isArray(inputs)) return false;
+  if (!isObject(inputs)) return false;
   for (const name in inputs) {
-    const input = (inputs as Readonly<Record<string, unknown>>)[name]; // only looked at
+    const input = inputs[name];
     if (typeof input === 'number' ? !Number.isFinite(input) : !isOther(input)) return false;
     if (name === '__proto__') return false;
   }
@@ -102,14 +107,13 @@ function rowOf(instance: Instance, names: readonly string[]): PredictionRow {
   let count = 0;
   for (const _ in inputs) count++;
   if (count !== names.length) return instance;
-  const numbers = new Float64Array(names.length);
+  const numbers: (number | null)[] = [];
   for (let i = 0; i < names.length; i++) {
     const input = inputs[names[i] ?? ''];
-    if (typeof input === 'number') numbers[i] = input;
-    else if (input === null) numbers[i] = Number.NaN;
-    else return instance;
+    if (typeof input !== 'number' && input !== null) return instance;
+    numbers.push(input);
   }
-  return { id, at, names, numbers };
+  return { id, at, names, numbers, start: 0 };
 }
 
 /** Ids are base 32, so the text needs no escapes; a score that is not finite is null in JSON. */

@@ -15,7 +15,7 @@ import type { Clock } from '../../platform/clock.ts';
 import type { Log } from '../../platform/log.ts';
 import type { AppendFile } from './append-file.ts';
 import { createAppendFile, openAppendFile } from './append-file.ts';
-import type { LogRecord, RecordRange } from './log-record.ts';
+import type { LogRecord, NewRecord, RecordRange } from './log-record.ts';
 import { atOf, BlockWriter, decodeRecord, hasId, servedAtOf } from './log-record.ts';
 import type { RecordPlace, Segment, SegmentHead } from './log-segment.ts';
 import { newSegment, noteBlock, openSegment, readSpans } from './log-segment.ts';
@@ -34,7 +34,7 @@ export interface PredictionLog {
   /** The list that was given last. */
   featureNames(): readonly string[];
   /** Durable against a kill when it returns. Throws `prediction_log_failed`; then none of the records is in the log. */
-  append(records: readonly LogRecord[]): void;
+  append(records: readonly NewRecord[]): void;
   /** Resolves when everything appended so far would survive a power cut. Rejects with `prediction_log_failed`. */
   synced(): Promise<void>;
   /** Records with `fromMs <= at < toMs` (event time), in the order of the log. */

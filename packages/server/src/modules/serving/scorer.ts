@@ -20,6 +20,8 @@ export interface Scorer {
   readonly engine: string;
   /** Writes one row's input; NaN is missing, and text missing is the empty string. */
   setNumber(column: number, value: number): void;
+  /** All columns of a model of numbers. */
+  setNumbers(values: Float64Array): void;
   setText(column: number, value: string): void;
   /** Scores the row that was written. */
   score(): number;
@@ -72,6 +74,13 @@ export function createScorer(source: ScorerSource): Scorer {
     columns,
     engine: plan.engine,
     setNumber: (column, value) => setters[column]?.(value),
+    setNumbers: (values) => {
+      const [only] = plan.inputs;
+      if (plan.inputs.length === 1 && only !== undefined && only.datatype !== 'BYTES') {
+        const to = only.values;
+        for (let i = 0; i < values.length; i++) to[i] = values[i] ?? Number.NaN;
+      } else setters.forEach((set, i) => set(values[i] ?? Number.NaN));
+    },
     setText: (column, value) => texts[column]?.(value),
     score: () => {
       plan.run(1);

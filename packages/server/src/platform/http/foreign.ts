@@ -54,16 +54,23 @@ export interface ForeignProtocol {
  */
 export interface HotPaths {
   readonly find: (path: string) => HotPath | undefined;
+  /** Whom to tell of every answer; one listener. */
+  readonly onAnswered?: (listener: (answered: HotAnswered) => void) => void;
 }
 
 export interface HotPath {
   /** For metrics: `endpoints.predict`. */
   readonly operation: string;
-  readonly handle: (request: IncomingMessage, response: ServerResponse, call: HotCall) => void;
+  readonly handle: (request: IncomingMessage, response: ServerResponse, startMs: number) => void;
 }
 
-export interface HotCall {
-  readonly actor: string;
-  /** To be called once, when the answer was written. */
-  readonly finished: (status: number) => void;
+export interface HotAnswered {
+  readonly path: HotPath;
+  readonly request: IncomingMessage;
+  readonly status: number;
+  /** Monotonic, from the request's head to its answer. */
+  readonly startMs: number;
+  readonly endMs: number;
 }
+
+export const noHotPaths: HotPaths = { find: () => undefined };

@@ -23,7 +23,7 @@ import { Stream } from './binding.ts';
 import { defaultBodyLimitBytes, limited, readJson } from './body.ts';
 import { checkPart } from './check-part.ts';
 import { errorAnswer, knownError, newRequestId, requestIdOf, traceIdOf } from './error-answer.ts';
-import type { ForeignAnswer, ForeignProtocol, ForeignRoute, HotPath, HotPaths } from './foreign.ts';
+import type { ForeignAnswer, ForeignProtocol, ForeignRoute, HotAnswered, HotPath, HotPaths } from './foreign.ts';
 
 export interface HttpOptions {
   readonly bindings: readonly Binding[];
@@ -48,8 +48,7 @@ interface Deps extends HttpOptions {
   readonly seconds: Histogram;
   /** Aborted when the server stops: what follows events would never end by itself. */
   readonly stopping: AbortSignal;
-  /** Where the time of an answered prediction is counted. */
-  readonly hotSeconds: (operation: string, status: number) => (seconds: number) => void;
+  readonly onHotAnswered: (answered: HotAnswered) => void;
 }
 
 /** How often a stopping server closes the connections that have become idle. */
@@ -71,7 +70,9 @@ export async function createHttpServer(options: HttpOptions): Promise<HttpServer
     latencyBoundsSeconds,
   );
   const stopping = new AbortController();
-  const deps: Deps = { ...options, seconds, stopping: stopping.signal, hotSeconds: createHotSeconds(seconds) };
+  const parts = { ...options, seconds, stopping: stopping.signal };
+  const deps: Deps = { ...parts, onHotAnswered: createHotListener(parts) };
+  options.hot.onAnswered?.(deps.onHotAnswered);
   let server: Server | undefined;
   const app = fastify({
     logger: false,
@@ -156,49 +157,58 @@ function answerMalformed(error: NodeJS.ErrnoException, socket: Socket): void {
   );
 }
 
-function takeHot(deps: Deps, hot: HotPath, request: IncomingMessage, response: ServerResponse): void {
+function takeHot(deps: Deps, path: HotPath, request: IncomingMessage, response: ServerResponse): void {
   const startMs = deps.clock.monotonic();
-  const finished = (status: number): void => {
-    deps.hotSeconds(hot.operation, status)((deps.clock.monotonic() - startMs) / 1000);
-    // A span for who traces: without a trace of the caller's, a prediction is worth a count only.
-    const traceId = traceIdOf(request.headers);
-    if (traceId === undefined) return;
-    const endAt = deps.clock.now();
-    const startAt = endAt - Math.round(deps.clock.monotonic() - startMs);
-    deps.traces.record(spanOf({ name: hot.operation, startAt, endAt, requestId: traceId, status }));
-  };
-  const go = (principal: Principal): void => {
-    deps.auth.authorise(principal, 'serving.predict');
-    hot.handle(request, response, { actor: principal.actor, finished });
-  };
-  const refuse = (error: unknown): void => {
-    request.resume();
-    const requestId = requestIdOf(request.headers);
-    const { status, body } = failure(deps, error, requestId);
-    response.writeHead(status, { ...securityHeaders, 'content-type': jsonType, 'x-request-id': requestId });
-    response.end(body);
-    finished(status);
-  };
+  const refuse = (error: unknown): void => refuseHot(deps, path, { request, response, startMs, error });
   try {
     const principal = deps.auth.authenticate(request);
-    if (principal instanceof Promise) principal.then(go).catch(refuse);
-    else go(principal);
+    if (principal instanceof Promise) {
+      principal
+        .then((found) => {
+          deps.auth.authorise(found, 'serving.predict');
+          path.handle(request, response, startMs);
+        })
+        .catch(refuse);
+      return;
+    }
+    deps.auth.authorise(principal, 'serving.predict');
+    path.handle(request, response, startMs);
   } catch (error) {
     refuse(error);
   }
 }
 
-/** Series by operation and status class, made once each. */
-function createHotSeconds(seconds: Histogram): Deps['hotSeconds'] {
-  const known = new Map<string, (value: number) => void>();
-  return (operation, status) => {
-    const key = `${operation} ${Math.floor(status / 100)}xx`;
-    let series = known.get(key);
-    if (series === undefined) {
-      series = seconds.series({ operation, status: `${Math.floor(status / 100)}xx` });
-      known.set(key, series);
-    }
-    return series;
+interface RefusedHot {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly startMs: number;
+  readonly error: unknown;
+}
+
+function refuseHot(deps: Deps, path: HotPath, { request, response, startMs, error }: RefusedHot): void {
+  request.resume();
+  const requestId = requestIdOf(request.headers);
+  const { status, body } = failure(deps, error, requestId);
+  response.writeHead(status, { ...securityHeaders, 'content-type': jsonType, 'x-request-id': requestId });
+  response.end(body);
+  deps.onHotAnswered({ path, request, status, startMs, endMs: deps.clock.monotonic() });
+}
+
+/** Counts answers of hot paths; the series of each operation and status class is looked up once. */
+function createHotListener({ seconds, clock, traces }: Omit<Deps, 'onHotAnswered'>): Deps['onHotAnswered'] {
+  const known = new Map<string, ((seconds: number) => void)[]>();
+  return ({ path, request, status, startMs, endMs }) => {
+    const statusClass = Math.floor(status / 100);
+    let byClass = known.get(path.operation);
+    if (byClass === undefined) known.set(path.operation, (byClass = []));
+    byClass[statusClass] ??= seconds.series({ operation: path.operation, status: `${statusClass}xx` });
+    byClass[statusClass]((endMs - startMs) / 1000);
+    // A span for who traces: without a trace of the caller's, a prediction is worth a count only.
+    const traceId = traceIdOf(request.headers);
+    if (traceId === undefined) return;
+    const endAt = clock.now();
+    const startAt = endAt - Math.round(endMs - startMs);
+    traces.record(spanOf({ name: path.operation, startAt, endAt, requestId: traceId, status }));
   };
 }
 
