@@ -1,12 +1,18 @@
 /** From nothing to a server that answers, and what it holds while nothing happens. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { buildPackage } from '../tools/build.ts';
 import type { BenchContext, BenchEntry, BenchResult, Subject } from './entry.ts';
+import { startServer } from './processes.ts';
 import { treeCpuS, treeRssMb } from './process-tree.ts';
 import type { RunningServer } from './servers.ts';
 import { mlflowVersion, startMlflow, startSlipway } from './servers.ts';
 
 /** Time for start-up work to settle before memory is read. */
 const idleMs = 3000;
+const startMsMax = 60_000;
 const readyMsMax = 1000;
 const idleMbMax = 150;
 
@@ -14,6 +20,27 @@ interface Figures {
   readonly readyMs: number[];
   readonly cpuMs: number[];
   readonly rssMb: number[];
+}
+
+/** Slipway as `npm i -g` installs it, started where it was packed. */
+async function startPacked(launcher: string): Promise<RunningServer> {
+  const folder = await mkdtemp(join(tmpdir(), 'slipway-bench-'));
+  const args = [launcher, 'up', '--port', '0', '--dir', join(folder, 'workspace'), '--log-level', 'warn'];
+  const before = performance.now();
+  const server = await startServer(
+    { file: process.execPath, args },
+    /ready.* at \S*?(http:\/\/[\d.]+:\d+)/,
+    startMsMax,
+  );
+  return {
+    url: server.found[1] ?? '',
+    pid: server.child.pid ?? 0,
+    readyMs: performance.now() - before,
+    [Symbol.asyncDispose]: async () => {
+      await server[Symbol.asyncDispose]();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
 }
 
 async function measure(start: () => Promise<RunningServer>, figures: Figures): Promise<void> {
@@ -27,8 +54,12 @@ async function measure(start: () => Promise<RunningServer>, figures: Figures): P
 }
 
 async function run({ rounds, cacheFolder, say }: BenchContext): Promise<BenchResult> {
+  say('building the package');
+  const launcher = join(await buildPackage(), '..', 'slipway', 'bin', 'slipway.js');
+  const packed = (): Promise<RunningServer> => startPacked(launcher);
   const starts: Record<string, () => Promise<RunningServer>> = {
-    Slipway: startSlipway,
+    Slipway: packed,
+    'Slipway from sources': startSlipway,
     [`mlflow server ${mlflowVersion}`]: () => startMlflow(cacheFolder),
   };
   const notRun: { peer: string; reason: string }[] = [];
@@ -39,14 +70,14 @@ async function run({ rounds, cacheFolder, say }: BenchContext): Promise<BenchRes
       await measure(start, { readyMs: [], cpuMs: [], rssMb: [] });
       figures.set(name, { readyMs: [], cpuMs: [], rssMb: [] });
     } catch (error) {
-      if (start === startSlipway) throw error;
+      if (start === packed || start === startSlipway) throw error;
       notRun.push({ peer: name, reason: error instanceof Error ? error.message : String(error) });
     }
   }
   for (let round = 0; round < rounds; round++) {
     for (const [name, samples] of figures) {
       say(`round ${round + 1} of ${rounds}: ${name}`);
-      await measure(starts[name] ?? startSlipway, samples);
+      await measure(starts[name] ?? packed, samples);
     }
   }
   const subjects = (key: keyof Figures): Subject[] =>
@@ -69,7 +100,7 @@ async function run({ rounds, cacheFolder, say }: BenchContext): Promise<BenchRes
     ],
     notRun,
     notes: [
-      'Every sample starts on an empty folder; caches of compiled code are warm from one start before. Slipway runs from its sources, MLflow with its default workers on SQLite.',
+      'Every sample starts on an empty folder; caches of compiled code are warm from one start before. Slipway is the package of `npm run build`, and beside it the sources as in development; MLflow runs with its default workers on SQLite.',
     ],
   };
 }

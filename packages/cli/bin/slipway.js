@@ -12,7 +12,9 @@ const here = dirname(fileURLToPath(import.meta.url));
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
 
 if (major > 24 || (major === 24 && minor >= 15)) {
-  module.enableCompileCache?.();
+  // Threads and steps take the cache over from the environment; without it each would compile everything again.
+  const { directory } = module.enableCompileCache();
+  if (directory !== undefined) process.env['NODE_COMPILE_CACHE'] ??= directory;
   endWith(process.env['SLIPWAY_LAUNCHER_PID']);
   const source = join(here, '../src/main.ts');
   await import(existsSync(source) ? source : join(here, '../dist/cli.js'));

@@ -11,7 +11,6 @@ import { createAuth } from '../platform/auth/auth.ts';
 import type { Clock } from '../platform/clock.ts';
 import { createSystemClock } from '../platform/clock.ts';
 import type { Db } from '../platform/db/db.ts';
-import { createPostgresDb } from '../platform/db/postgres.ts';
 import { createSqliteDb } from '../platform/db/sqlite.ts';
 import { lockWorkspace } from '../platform/db/workspace-lock.ts';
 import { entryFile } from '../platform/entry.ts';
@@ -102,8 +101,11 @@ export async function createPlatform(config: Config, { clock, log, closers }: Ba
 }
 
 async function openDb(config: Config, basics: { clock: Clock; log: Log }): Promise<Db> {
-  if (config.databaseUrl !== undefined)
+  if (config.databaseUrl !== undefined) {
+    // The driver takes time and memory that the embedded database does not need.
+    const { createPostgresDb } = await import('../platform/db/postgres.ts');
     return createPostgresDb({ url: config.databaseUrl, modules: stores, ...basics });
+  }
   const writerEntry = entryFile(import.meta.url, '../writer');
   return createSqliteDb({ file: join(config.folder, 'slipway.db'), modules: stores, writerEntry, ...basics });
 }
