@@ -6,7 +6,7 @@ import type { EndpointSpec, ModelVersion } from '@slipway/contract';
 import { EndpointSpec as EndpointSpecSchema, SlipwayError } from '@slipway/contract';
 import { writeLinearModel } from '@slipway/onnx';
 import type { Clock } from '../../platform/clock.ts';
-import type { Db } from '../../platform/db/db.ts';
+import type { Db, StoreModule } from '../../platform/db/db.ts';
 import { operation } from '../../platform/db/db.ts';
 import type { OpenTestDb } from '../../platform/db/testing.ts';
 import { openTestDb, testLog } from '../../platform/db/testing.ts';
@@ -99,6 +99,8 @@ const retireEndpoint = operation('test.retire-endpoint', async (trx, name: strin
 export async function openServingBench(options: {
   readonly models: readonly Uint8Array[];
   readonly open?: OpenTestDb;
+  /** Stores beside serving's. */
+  readonly modules?: readonly StoreModule[];
 }): Promise<ServingBench> {
   const clock = createTestClock(startMs);
   let drawn = 0;
@@ -109,7 +111,7 @@ export async function openServingBench(options: {
   const promoted: number[] = [];
   const operations = createServingOperations({ setAlias: async (_trx, input) => promoted.push(input.version) });
   const { db, close } = await (options.open ?? openTestDb)({
-    modules: [servingStore(operations)],
+    modules: [servingStore(operations), ...(options.modules ?? [])],
     operations: [declareEndpoint, retireEndpoint],
     clock,
   });
