@@ -9,7 +9,7 @@ import { canonicalJson, StepOutput } from '@slipway/contract';
 import { sql } from 'kysely';
 import { artifact, describe, list, noopStep, pipeline, step } from 'slipway';
 import { z } from 'zod';
-import { digestOf } from '../../../packages/server/src/modules/pipelines/graph.ts';
+import { digestOfJson } from '../../../packages/server/src/lib/digest.ts';
 import type { Pipelines } from '../../../packages/server/src/modules/pipelines/index.ts';
 import { createPipelines } from '../../../packages/server/src/modules/pipelines/index.ts';
 import { pipelineResource } from '../../../packages/server/src/modules/pipelines/resource.ts';
@@ -20,7 +20,6 @@ import type { AnyOperation } from '../../../packages/server/src/platform/db/db.t
 import { operation } from '../../../packages/server/src/platform/db/db.ts';
 import { createIds } from '../../../packages/server/src/platform/ids.ts';
 import { createJobs } from '../../../packages/server/src/platform/jobs/create-jobs.ts';
-import { createFileObjects } from '../../../packages/server/src/platform/objects/file-objects.ts';
 import type { Server } from '../cluster.ts';
 import { createOperatingSystem } from '../operating-system.ts';
 import type { Bench, Scenario, ScenarioRun } from '../scenario.ts';
@@ -60,7 +59,7 @@ const declare = operation('sim.declare-pipeline', async (trx, input: Parameters<
 );
 
 function create(bench: Bench): ScenarioRun {
-  const { world, random, auditor, database } = bench;
+  const { world, random, auditor } = bench;
   const system = createOperatingSystem(world);
   const services = new Map<string, Pipelines>();
   const acknowledged = new Map<string, string>();
@@ -122,11 +121,9 @@ function create(bench: Bench): ScenarioRun {
     operations: [declare as unknown as AnyOperation],
     prepare: async () => {
       // Straight into the store: this scenario is not about applying.
-      const log = { debug() {}, info() {}, warn() {}, error() {}, with: () => log };
-      const clock = world.machine('prepare', 0).clock;
-      await (await createFileObjects({ folder: join(database.folder, 'objects'), clock, log })).put(code);
+      await bench.objects.put(code);
       const spec = pipelineResource.parse('diamond', { graph: describe(diamond), file, bundle });
-      const declared = { name: 'diamond', spec, graphDigest: digestOf(spec.graph), project: 'sim', actor: 'owner' };
+      const declared = { name: 'diamond', spec, graphDigest: digestOfJson(spec.graph), project: 'sim', actor: 'owner' };
       while (bench.cluster().find() === undefined) await world.sleep(10);
       await bench.cluster().write(declare, declared);
     },
@@ -163,12 +160,10 @@ function create(bench: Bench): ScenarioRun {
       ];
     },
     audit: async () => {
-      const clock = world.machine('audit', 0).clock;
-      const log = { debug() {}, info() {}, warn() {}, error() {}, with: () => log };
-      const objects = await createFileObjects({ folder: join(database.folder, 'objects'), clock, log });
       const problems = await auditRuns(bench, acknowledged);
       for (const digest of await digests(bench)) {
-        if ((await objects.find(digest)) === undefined) problems.push(`the artifact ${digest} is named but not stored`);
+        if ((await bench.objects.find(digest)) === undefined)
+          problems.push(`the artifact ${digest} is named but not stored`);
       }
       return [...problems, ...system.working().map((key) => `a process of ${key} is left over`)];
     },

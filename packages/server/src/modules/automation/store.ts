@@ -1,9 +1,9 @@
 /** Policies and their firings in the database. Loaded by the writer: nothing heavy here. */
-import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { Policy, PolicyFiring } from '@slipway/contract';
-import { canonicalJson, PolicySpec, SlipwayError, spellId } from '@slipway/contract';
+import { canonicalJson, PolicySpec, SlipwayError } from '@slipway/contract';
 import type { Generated, Kysely } from 'kysely';
+import { declaredId } from '../../lib/declared-id.ts';
 import type { StoreModule, Trx } from '../../platform/db/db.ts';
 import { operation } from '../../platform/db/db.ts';
 import type { ResourceKind } from '../projects/index.ts';
@@ -261,15 +261,6 @@ async function mustFiring(trx: Trx, id: number, policy?: string): Promise<Firing
   return row;
 }
 
-/** An id that depends only on what it names and when: an apply is a pure function of its transaction. */
-function declaredId(atMs: number, name: string): string {
-  const bytes = createHash('sha256').update(`policy ${name}`).digest().subarray(0, 16);
-  bytes.writeUIntBE(atMs, 0, 6);
-  bytes.writeUInt8(0x70 | ((bytes[6] ?? 0) & 0x0f), 6);
-  bytes.writeUInt8(0x80 | ((bytes[8] ?? 0) & 0x3f), 8);
-  return spellId('policy', bytes);
-}
-
 /** `policies:` of slipway.yaml. Removing one stops it; what it did stays readable. */
 export const policyKind: ResourceKind<PolicySpec> = {
   kind: 'policy',
@@ -301,7 +292,7 @@ export const policyKind: ResourceKind<PolicySpec> = {
     };
     await tables
       .insertInto('automation_policy')
-      .values({ name, id: declaredId(trx.now, name), ...facts })
+      .values({ name, id: declaredId('policy', trx.now, name), ...facts })
       .onConflict((c) => c.column('name').doUpdateSet(facts))
       .execute();
   },

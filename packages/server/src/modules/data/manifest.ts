@@ -1,7 +1,7 @@
 /** What a dataset version is: named files with equal columns. Pure: digests, changes and comparisons of file lists and schemas. */
-import { createHash } from 'node:crypto';
 import type { ColumnSchema, DatasetDiff, DatasetFile, DatasetVersion } from '@slipway/contract';
-import { canonicalJson, SlipwayError } from '@slipway/contract';
+import { SlipwayError } from '@slipway/contract';
+import { digestOfJson } from '../../lib/digest.ts';
 
 /** More would make each version's file list, which is stored anew, larger than most files. */
 export const maxFilesPerVersion = 10_000;
@@ -13,12 +13,11 @@ export interface Manifest {
 
 /** sha256 over the names and digests of the files and the columns with their types. Nullability follows from the bytes, so it is left out. */
 export function manifestDigest(manifest: Manifest): string {
-  const text = canonicalJson({
+  return digestOfJson({
     noun: 'dataset-version',
     files: manifest.files.map(({ name, digest }) => [name, digest]),
     schema: manifest.schema.map(({ name, type }) => [name, type]),
   });
-  return `sha256:${createHash('sha256').update(text).digest('hex')}`;
 }
 
 /** By code unit, which for the letters that file names may have is byte order. */

@@ -1,10 +1,10 @@
 /** Datasets, versions and their file lists in the database. Loaded by the writer: nothing heavy here. */
-import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { ColumnSchema, DatasetFile } from '@slipway/contract';
-import { dataRoutes, SlipwayError, spellId } from '@slipway/contract';
+import { dataRoutes, SlipwayError } from '@slipway/contract';
 import type { Kysely } from 'kysely';
 import type { z } from 'zod';
+import { declaredId } from '../../lib/declared-id.ts';
 import type { StoreModule, Trx } from '../../platform/db/db.ts';
 import { operation } from '../../platform/db/db.ts';
 import type { ResourceKind } from '../projects/index.ts';
@@ -241,15 +241,6 @@ export const saveProfile = operation(
 const DatasetSpec = dataRoutes['datasets.create'].body.omit({ name: true });
 export type DatasetSpec = z.output<typeof DatasetSpec>;
 
-/** An id made of the instant and the name, because an apply in the writer has no other source: 48 bits of time, then a hash. */
-function declaredId(atMs: number, name: string): string {
-  const bytes = createHash('sha256').update(`${atMs} ${name}`).digest().subarray(0, 16);
-  bytes.writeUIntBE(atMs, 0, 6);
-  bytes.writeUInt8(0x70 | ((bytes[6] ?? 0) & 0x0f), 6);
-  bytes.writeUInt8(0x80 | ((bytes[8] ?? 0) & 0x3f), 8);
-  return spellId('dataset', bytes);
-}
-
 /** `datasets:` of slipway.yaml. Removing the declaration leaves the dataset and its versions: data is never deleted by an apply. */
 export const datasetKind: ResourceKind<DatasetSpec> = {
   kind: 'dataset',
@@ -263,7 +254,8 @@ export const datasetKind: ResourceKind<DatasetSpec> = {
   apply: async (trx, { name, spec, project, actor }) => {
     const facts = { description: spec.description, project };
     const found = await findDataset(trx.tables<DataTables>(), name);
-    if (found === undefined) await insertDataset(trx, { id: declaredId(trx.now, name), name, ...facts, actor });
+    if (found === undefined)
+      await insertDataset(trx, { id: declaredId('dataset', trx.now, name), name, ...facts, actor });
     else await trx.tables<DataTables>().updateTable('data_dataset').set(facts).where('id', '=', found.id).execute();
   },
   remove: async (trx, { name }) => {

@@ -6,11 +6,10 @@
  * changed window or a changed order always does. It is itself a valid definition. Names inside expressions are checked
  * later, in `plan.ts`, when the columns of the tables are known.
  */
-import { createHash } from 'node:crypto';
 import type { SlipwayError } from '@slipway/contract';
-import { canonicalJson } from '@slipway/contract';
 import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
+import { digestOfJson } from '../../lib/digest.ts';
 import { parseDuration, parseExpression, printExpression } from './expression.ts';
 import type { Place } from './problem.ts';
 import { listNames, problemAt } from './problem.ts';
@@ -123,11 +122,6 @@ export function own<T>(record: Readonly<Record<string, T>>, name: string): T | u
   return Object.hasOwn(record, name) ? record[name] : undefined;
 }
 
-/** Of the canonical JSON. Members that are undefined do not count. */
-export function digestOf(value: unknown): string {
-  return `sha256:${createHash('sha256').update(canonicalJson(value)).digest('hex')}`;
-}
-
 /** Reads YAML or JSON text. Anchors and merge keys work. Throws `features_invalid`. */
 export function parseDefinitionText(text: string): Definition {
   if (text.length > definitionLengthMax) {
@@ -180,7 +174,7 @@ export function parseDefinition(value: unknown): Definition {
 
 /** The identity of a whole definition. */
 export function definitionDigest(definition: Definition): string {
-  return digestOf({ semantics: semanticsVersion, definition });
+  return digestOfJson({ semantics: semanticsVersion, definition });
 }
 
 /**
@@ -210,7 +204,15 @@ export function serviceDigest(definition: Definition, name: string, zoneDigest: 
     };
   });
   const { entities, request, time } = definition;
-  return digestOf({ semantics: semanticsVersion, zone: zoneDigest, time, entities, request, at: service.at, features });
+  return digestOfJson({
+    semantics: semanticsVersion,
+    zone: zoneDigest,
+    time,
+    entities,
+    request,
+    at: service.at,
+    features,
+  });
 }
 
 function canonicalSource(source: z.infer<typeof Source>, place: Place): SourceDefinition {

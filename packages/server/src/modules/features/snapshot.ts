@@ -6,7 +6,8 @@
 import { createHash } from 'node:crypto';
 import { deserialize, serialize } from 'node:v8';
 import { SlipwayError } from '@slipway/contract';
-import { definitionDigest, digestOf } from './definition.ts';
+import { digestOfJson } from '../../lib/digest.ts';
+import { definitionDigest } from './definition.ts';
 import type { EngineData } from './online.ts';
 import type { Plan } from './plan.ts';
 import type { SourceData } from './source-state.ts';
@@ -24,7 +25,7 @@ export interface SnapshotHeader {
 
 /** Identifies what a state's arrays mean: the definition, the types of the columns read and the zone table. */
 export function planDigest(plan: Plan): string {
-  return digestOf({
+  return digestOfJson({
     definition: definitionDigest(plan.definition),
     zone: plan.zone.digest,
     services: [...plan.services.keys()],

@@ -1,9 +1,9 @@
 /** Monitors, judged windows, references and alerts in the database. Loaded by the writer: nothing heavy here. */
-import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { Alert, Monitor, MonitorWindow } from '@slipway/contract';
-import { canonicalJson, MonitorSpec, SlipwayError, spellId } from '@slipway/contract';
+import { canonicalJson, MonitorSpec, SlipwayError } from '@slipway/contract';
 import type { Kysely } from 'kysely';
+import { declaredId } from '../../lib/declared-id.ts';
 import { isTimeZone } from '../../lib/calendar.ts';
 import type { StoreModule, Trx } from '../../platform/db/db.ts';
 import { operation } from '../../platform/db/db.ts';
@@ -362,15 +362,6 @@ export function alertMissing(id: string): SlipwayError {
   return new SlipwayError('not_found', { noun: 'alert', name: id, remedy: '`slipway monitor alerts` lists them.' });
 }
 
-/** An id that depends only on what it names and when: an apply is a pure function of its transaction. */
-function declaredId(atMs: number, name: string): string {
-  const bytes = createHash('sha256').update(`monitor ${name}`).digest().subarray(0, 16);
-  bytes.writeUIntBE(atMs, 0, 6);
-  bytes.writeUInt8(0x70 | ((bytes[6] ?? 0) & 0x0f), 6);
-  bytes.writeUInt8(0x80 | ((bytes[8] ?? 0) & 0x3f), 8);
-  return spellId('monitor', bytes);
-}
-
 /** `monitors:` of slipway.yaml. Removing one stops it; what it judged stays readable. */
 export const monitorKind: ResourceKind<MonitorSpec> = {
   kind: 'monitor',
@@ -395,7 +386,7 @@ export const monitorKind: ResourceKind<MonitorSpec> = {
     const tables = trx.tables<MonitoringTables>();
     await tables
       .insertInto('monitoring_monitor')
-      .values({ name, id: declaredId(trx.now, name), created_at: trx.now, ...facts })
+      .values({ name, id: declaredId('monitor', trx.now, name), created_at: trx.now, ...facts })
       .onConflict((c) => c.column('name').doUpdateSet(facts))
       .execute();
   },

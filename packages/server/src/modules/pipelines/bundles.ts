@@ -9,6 +9,7 @@ import { dirname, join, normalize, relative, resolve, sep } from 'node:path';
 import { pipeline as pipe } from 'node:stream/promises';
 import type { BundleFile } from '@slipway/contract';
 import { SlipwayError } from '@slipway/contract';
+import { digestOfBytes } from '../../lib/digest.ts';
 import type { Objects } from '../../platform/objects/objects.ts';
 
 export interface Bundles {
@@ -106,5 +107,5 @@ async function digestOfImports(folder: string, file: string): Promise<string> {
     }
   }
   const lines = [...seen].sort(([a], [b]) => (a < b ? -1 : 1)).map(([path, digest]) => `${digest} ${path}\n`);
-  return `sha256:${createHash('sha256').update(lines.join('')).digest('hex')}`;
+  return digestOfBytes(lines.join(''));
 }

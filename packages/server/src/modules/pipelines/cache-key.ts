@@ -3,7 +3,7 @@
  * of the key are kept, so that people can be told what changed.
  */
 import type { GraphNode, StepOutput } from '@slipway/contract';
-import { digestOf } from './graph.ts';
+import { digestOfJson } from '../../lib/digest.ts';
 
 export interface KeyParts {
   readonly code: string;
@@ -23,20 +23,20 @@ export function keyPartsOf(
   const { step, kind, argv, outputs } = node;
   return {
     code: code.digest,
-    definition: digestOf({ step, kind, argv, outputs, version: code.version }),
+    definition: digestOfJson({ step, kind, argv, outputs, version: code.version }),
     inputs: Object.fromEntries(Object.entries(inputs).map(([name, value]) => [name, identityOf(value)])),
   };
 }
 
 function identityOf(value: InputValue): string {
-  if ('list' in value) return digestOf(value.list.map(identityOf));
-  if ('value' in value) return digestOf(value.value);
+  if ('list' in value) return digestOfJson(value.list.map(identityOf));
+  if ('value' in value) return digestOfJson(value.value);
   // The name of a file and where it came from do not matter: its bytes and what is said about it do.
-  return digestOf({ kind: value.artifact.kind, digest: value.artifact.digest, meta: value.artifact.meta });
+  return digestOfJson({ kind: value.artifact.kind, digest: value.artifact.digest, meta: value.artifact.meta });
 }
 
 export function cacheKeyOf(parts: KeyParts): string {
-  return digestOf(parts);
+  return digestOfJson(parts);
 }
 
 const short = (digest: string): string => digest.replace('sha256:', '').slice(0, 4);

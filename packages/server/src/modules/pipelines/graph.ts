@@ -1,12 +1,7 @@
 /** Graphs as data: what makes one sound, which steps wait for which, and how a run's parameters are checked. Pure. */
-import { createHash } from 'node:crypto';
 import type { GraphNode, GraphPort, GraphSource, PipelineGraph } from '@slipway/contract';
-import { canonicalJson, SlipwayError } from '@slipway/contract';
+import { SlipwayError } from '@slipway/contract';
 import { z } from 'zod';
-
-export function digestOf(value: unknown): string {
-  return `sha256:${createHash('sha256').update(canonicalJson(value)).digest('hex')}`;
-}
 
 /** Every source of a node's inputs, those inside lists too. */
 export function sourcesOf(node: GraphNode): GraphSource[] {

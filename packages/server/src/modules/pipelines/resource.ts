@@ -1,8 +1,9 @@
 /** How a project declares a pipeline. The client describes the graph; the server checks it again and keeps it by digest. */
 import { PipelineSpec, SlipwayError } from '@slipway/contract';
 import { z } from 'zod';
+import { digestOfJson } from '../../lib/digest.ts';
 import type { ResourceKind } from '../projects/index.ts';
-import { checkGraph, digestOf } from './graph.ts';
+import { checkGraph } from './graph.ts';
 import { applyPipeline, removePipeline } from './store.ts';
 
 export const pipelineResource: ResourceKind<PipelineSpec> = {
@@ -20,6 +21,6 @@ export const pipelineResource: ResourceKind<PipelineSpec> = {
     return parsed.data;
   },
   apply: (trx, { name, spec, project, actor }) =>
-    applyPipeline(trx, { name, spec, graphDigest: digestOf(spec.graph), project, actor }),
+    applyPipeline(trx, { name, spec, graphDigest: digestOfJson(spec.graph), project, actor }),
   remove: (trx, { name, actor }) => removePipeline(trx, { name, actor }),
 };

@@ -9,6 +9,7 @@ import type { BundleFile, PipelineRunDetail } from '@slipway/contract';
 import { canonicalJson } from '@slipway/contract';
 import { describe } from 'slipway';
 import type { PipelineDefinition } from 'slipway';
+import { digestOfJson } from '../../lib/digest.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { createSystemClock } from '../../platform/clock.ts';
 import type { AnyOperation, Db } from '../../platform/db/db.ts';
@@ -22,7 +23,6 @@ import type { Jobs } from '../../platform/jobs/jobs.ts';
 import { jobsStore } from '../../platform/jobs/store.ts';
 import { createLog } from '../../platform/log.ts';
 import { createFileObjects } from '../../platform/objects/file-objects.ts';
-import { digestOf } from './graph.ts';
 import type { Pipelines } from './index.ts';
 import { createPipelines } from './index.ts';
 import { pipelineResource } from './resource.ts';
@@ -138,7 +138,7 @@ export async function openPipelines(options: BenchOptions = {}): Promise<Pipelin
           file: 'pipeline.ts',
           bundle,
         });
-        const graphDigest = digestOf(spec.graph);
+        const graphDigest = digestOfJson(spec.graph);
         await db.write(apply, { name: definition.id, spec, graphDigest, project: 'test', actor: 'owner' });
       }
       return definitions;

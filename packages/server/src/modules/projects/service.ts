@@ -1,7 +1,7 @@
 /** Plan and apply: compares a folder's declarations with what the server has, and makes the server agree. */
-import { createHash } from 'node:crypto';
 import type { Project, ProjectManifest, ProjectPlan, ResourceDiff, SourceCommit } from '@slipway/contract';
-import { canonicalJson, SlipwayError } from '@slipway/contract';
+import { SlipwayError } from '@slipway/contract';
+import { digestOfJson } from '../../lib/digest.ts';
 import type { Db } from '../../platform/db/db.ts';
 import type { Objects } from '../../platform/objects/objects.ts';
 import { diffPaths } from './diff.ts';
@@ -25,8 +25,6 @@ export interface Projects {
     { project: string; source: SourceCommit | undefined; bundleDigest: string; applyNumber: number } | undefined
   >;
 }
-
-const sha256 = (text: string): string => `sha256:${createHash('sha256').update(text).digest('hex')}`;
 
 export function createProjects(deps: {
   readonly db: Db;
@@ -67,7 +65,7 @@ export function createProjects(deps: {
       if (seen.has(`${kind}/${name}`)) throw new SlipwayError('resource_declared_twice', { kind, name });
       seen.add(`${kind}/${name}`);
       known.parse(name, spec);
-      return { kind, name, spec, digest: sha256(canonicalJson(spec)) };
+      return { kind, name, spec, digest: digestOfJson(spec) };
     });
   };
 
@@ -98,7 +96,7 @@ export function createProjects(deps: {
     for (const digest of new Set(manifest.bundle.map((f) => f.digest))) {
       if (!(await objects.find(digest))) missing.push(digest);
     }
-    const bundleDigest = sha256(canonicalJson([...manifest.bundle].sort((a, b) => (a.path < b.path ? -1 : 1))));
+    const bundleDigest = digestOfJson([...manifest.bundle].sort((a, b) => (a.path < b.path ? -1 : 1)));
     const row = await tables()
       .selectFrom('projects_project')
       .select(['apply_number', 'bundle_digest', 'source'])

@@ -1,5 +1,4 @@
 /** The registry: models, immutable versions, aliases, and gates. */
-import { createHash } from 'node:crypto';
 import type {
   Gate,
   GateEvidence,
@@ -9,9 +8,10 @@ import type {
   ModelVersion,
   RegisteredModel,
 } from '@slipway/contract';
-import { Alias, canonicalJson, ModelName, SlipwayError } from '@slipway/contract';
+import { Alias, ModelName, SlipwayError } from '@slipway/contract';
+import { digestOfJson } from '../../lib/digest.ts';
 import type { Db } from '../../platform/db/db.ts';
-import { constraintOf } from '../../platform/db/failure.ts';
+import { retryUnique } from '../../platform/db/failure.ts';
 import type { Ids } from '../../platform/ids.ts';
 import type { Objects } from '../../platform/objects/objects.ts';
 import type { Tracking } from '../tracking/index.ts';
@@ -135,19 +135,6 @@ export interface Registry {
   isReferenced(digest: string): Promise<boolean>;
 }
 
-/** PostgreSQL lets two creations of one thing run side by side; the loser tries again and gets the proper answer. */
-const createAttempts = 5;
-
-async function retryUnique<T>(write: () => Promise<T>): Promise<T> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await write();
-    } catch (error) {
-      if (constraintOf(error) !== 'unique' || attempt === createAttempts) throw error;
-    }
-  }
-}
-
 function checkName(noun: string, value: string, schema: typeof ModelName): void {
   const parsed = schema.safeParse(value);
   if (parsed.success) return;
@@ -212,11 +199,7 @@ export function createRegistry({ db, ids, objects, tracking }: RegistryDeps): Re
       const [only] = files;
       const manifest = files.map(({ path, digest }) => ({ path, digest }));
       const artifactDigest =
-        files.length === 1
-          ? only?.digest
-          : files.length === 0
-            ? undefined
-            : `sha256:${createHash('sha256').update(canonicalJson(manifest)).digest('hex')}`;
+        files.length === 1 ? only?.digest : files.length === 0 ? undefined : digestOfJson(manifest);
       const number = await retryUnique(() =>
         db.write(createVersion, {
           uid: ids.next('modelVersion'),

@@ -7,7 +7,7 @@ import type { Filter, OrderKey } from '../../lib/search-filter/search-filter.ts'
 import { parseFilter, parseOrderKey } from '../../lib/search-filter/search-filter.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Db } from '../../platform/db/db.ts';
-import { constraintOf } from '../../platform/db/failure.ts';
+import { retryUnique } from '../../platform/db/failure.ts';
 import type { Ids } from '../../platform/ids.ts';
 import type { Objects } from '../../platform/objects/objects.ts';
 import type { ArtifactStore } from './artifacts.ts';
@@ -154,9 +154,6 @@ export interface Tracking {
   logModelMetrics(points: readonly ModelPoint[]): Promise<void>;
 }
 
-/** PostgreSQL lets two creations of one thing run side by side; the loser tries again and gets the proper refusal. */
-const createAttempts = 5;
-
 export function createTracking(deps: TrackingDeps): Tracking {
   const { db, clock, ids } = deps;
   const experimentsOf = async (query: RunQuery): Promise<number[]> => {
@@ -169,14 +166,8 @@ export function createTracking(deps: TrackingDeps): Tracking {
     artifacts: createArtifactStore(db, deps.objects),
     createExperiment: async ({ name, description, artifactLocation, tags = {}, actor }) => {
       const uid = ids.next('experiment');
-      for (let attempt = 1; ; attempt++) {
-        try {
-          await db.write(createExperiment, { uid, name, description, artifactLocation, tags, actor });
-          return await getExperiment(db, uid);
-        } catch (error) {
-          if (constraintOf(error) !== 'unique' || attempt === createAttempts) throw error;
-        }
-      }
+      await retryUnique(() => db.write(createExperiment, { uid, name, description, artifactLocation, tags, actor }));
+      return getExperiment(db, uid);
     },
     getExperiment: (id) => getExperiment(db, id),
     findExperimentByName: (name) => findExperiment(db, { name }),

@@ -97,3 +97,20 @@ export function constraintOf(error: unknown): Constraint | undefined {
   if ('code' in error && typeof error.code === 'string') return postgresConstraints[error.code];
   return undefined;
 }
+
+/** More losses in a row than this are no race. */
+const uniqueAttempts = 5;
+
+/**
+ * PostgreSQL lets two creations of one thing run side by side, and one of them breaks a unique constraint. The loser tries
+ * again, sees what the winner made, and gives its proper answer.
+ */
+export async function retryUnique<T>(write: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await write();
+    } catch (error) {
+      if (constraintOf(error) !== 'unique' || attempt === uniqueAttempts) throw error;
+    }
+  }
+}

@@ -8,6 +8,7 @@ import type { Stats } from 'node:fs';
 import { chmod, mkdir, open as openFile, opendir, readFile, rename, rm, stat, unlink, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { digestPattern, SlipwayError } from '@slipway/contract';
+import { digestOfBytes } from '../../lib/digest.ts';
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
 import type { ObjectInfo, Objects } from './objects.ts';
@@ -236,7 +237,7 @@ async function read(folder: Folder, digest: string, limitBytes: number): Promise
   } catch (error) {
     throw codeOf(error) === 'ENOENT' ? missing(folder, digest) : error;
   }
-  const found = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+  const found = digestOfBytes(bytes);
   if (found !== digest) throw new SlipwayError('object_corrupt', { digest, found });
   return bytes;
 }

@@ -1,6 +1,7 @@
-import { createHash } from 'node:crypto';
 import type { GateSpec } from '@slipway/contract';
-import { canonicalJson, SlipwayError, spellId } from '@slipway/contract';
+import { canonicalJson, SlipwayError } from '@slipway/contract';
+import { digestOfBytes } from '../../../lib/digest.ts';
+import { declaredId } from '../../../lib/declared-id.ts';
 import type { Trx } from '../../../platform/db/db.ts';
 import { operation } from '../../../platform/db/db.ts';
 import type { RegistryTables } from '../tables.ts';
@@ -177,9 +178,15 @@ export async function declareModel(
   const found = await findModelRow(trx, name);
   const model =
     found ??
-    (await insertModel(trx, { uid: declaredId(trx.now, name), name, description, tags: {}, actor: input.actor }));
+    (await insertModel(trx, {
+      uid: declaredId('model', trx.now, name),
+      name,
+      description,
+      tags: {},
+      actor: input.actor,
+    }));
   const text = gate === undefined ? null : canonicalJson(gate);
-  const digest = text === null ? null : `sha256:${createHash('sha256').update(text).digest('hex')}`;
+  const digest = text === null ? null : digestOfBytes(text);
   await trx
     .tables<RegistryTables>()
     .updateTable('registry_model')
@@ -200,15 +207,6 @@ export async function declareModel(
       body: { project: input.project, from: model.gate_digest, to: digest },
     });
   }
-}
-
-/** An operation has no source of randomness, so the id's random part comes from what it names. */
-function declaredId(now: number, name: string): string {
-  const bytes = createHash('sha256').update(`model:${name}:${now}`).digest().subarray(0, 16);
-  bytes.writeUIntBE(now, 0, 6);
-  bytes.writeUInt8(0x70 | (bytes.readUInt8(6) & 0x0f), 6);
-  bytes.writeUInt8(0x80 | (bytes.readUInt8(8) & 0x3f), 8);
-  return spellId('model', bytes);
 }
 
 export async function undeclareModel(trx: Trx, name: string): Promise<void> {
