@@ -8,6 +8,7 @@ export const packages = {
   sdk: ['contract', 'onnx', 'train'],
   server: ['contract', 'onnx', 'train', 'sdk'],
   cli: ['contract', 'sdk', 'server'],
+  ui: ['contract'],
 };
 
 /** The name under which other packages import each one. */
@@ -18,6 +19,7 @@ export const packageNames = {
   sdk: 'slipway',
   server: '@slipway/server',
   cli: '@slipway/cli',
+  ui: '@slipway/ui',
 };
 
 /**

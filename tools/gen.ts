@@ -9,6 +9,7 @@ import type { Route } from '@slipway/contract';
 import { allRoutes, errorCatalogue } from '@slipway/contract';
 import { openApiDocument } from '@slipway/server/openapi';
 import { compat, modules, packages } from '../layers.mjs';
+import { consoleOperations, consoleOperationsPath } from './console-operations.ts';
 import { schemaFiles } from './schemas.ts';
 import { listSources, root } from './sources.ts';
 import { loweredRatchets, ratchetsPath } from './tidy.ts';
@@ -63,6 +64,7 @@ export function generatedFiles(): ReadonlyMap<string, string> {
     ['docs/generated/errors.md', errorsPage()],
     ['docs/generated/routes.md', routesPage()],
     ['docs/generated/openapi.json', `${JSON.stringify(openApiDocument(allRoutes, version), null, 1)}\n`],
+    [consoleOperationsPath, consoleOperations()],
     ...schemaFiles(),
     ['ARCHITECTURE.md', between(architecture, 'diagram', `\`\`\`mermaid\n${diagram()}\`\`\``)],
   ]);

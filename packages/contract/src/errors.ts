@@ -100,6 +100,10 @@ export const errorCatalogue = {
     409,
     'Port {port} on {host} is in use by another program. Choose another with --port, or stop that program.',
   ),
+  console_missing: caller(
+    404,
+    'The web console was not built: {folder} is missing. In a checkout, `npm run dev` builds it.',
+  ),
   config_invalid: caller(400, 'The setting {setting} is "{value}", but {rule}.'),
   bind_refused: caller(
     400,

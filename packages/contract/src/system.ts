@@ -67,6 +67,22 @@ export const systemRoutes = routes({
     summary: 'A page of this API for people',
     response: 'text',
   },
+  'console.page': {
+    method: 'GET',
+    path: '/w/{path+}',
+    permission: 'projects.read',
+    summary: 'The web console; what it shows is in the address',
+    params: z.object({ path: z.string().max(2000) }),
+    response: 'text',
+  },
+  'console.asset': {
+    method: 'GET',
+    path: '/console/{path+}',
+    permission: 'public',
+    summary: 'Scripts and styles of the console',
+    params: z.object({ path: z.string().max(300) }),
+    response: 'bytes',
+  },
   'server.style': {
     method: 'GET',
     path: '/style.css',

@@ -21,6 +21,7 @@ import { systemBinding } from './modules/system/index.ts';
 import { trackingBinding } from './modules/tracking/index.ts';
 import { version } from './version.ts';
 import { createExplainers } from './wiring/explainers.ts';
+import { consoleFolder } from './wiring/console-folder.ts';
 import { createHomeSections } from './wiring/home-sections.ts';
 import type { Modules } from './wiring/modules.ts';
 import { createModules } from './wiring/modules.ts';
@@ -111,6 +112,7 @@ function bindModules(platform: Platform, modules: Modules, startedAt: number): B
       version,
       dialect: db.dialect,
       startedAt,
+      consoleFolder,
       sections: createHomeSections(modules),
     }),
     projectsBinding(modules.projects),

@@ -7,6 +7,8 @@ import type { Binding } from '../../platform/http/binding.ts';
 import { bind, Stream } from '../../platform/http/binding.ts';
 import type { Objects } from '../../platform/objects/objects.ts';
 import type { Metrics } from '../../platform/telemetry/metrics.ts';
+import type { Console } from './console.ts';
+import { openConsole } from './console.ts';
 import type { HomeFacts } from './home.ts';
 import { homePage } from './home.ts';
 import { openApiDocument } from './openapi.ts';
@@ -23,7 +25,9 @@ export interface SystemDeps {
   readonly version: string;
   readonly dialect: Dialect;
   readonly startedAt: number;
-  /** What the home page lists. */
+  /** Where the built web console lies. */
+  readonly consoleFolder: string;
+  /** What the home page lists where no console was built. */
   readonly sections: () => Promise<HomeFacts['sections']>;
 }
 
@@ -35,10 +39,25 @@ const text = (body: string, contentType: string): Stream =>
     { 'content-type': contentType, 'cache-control': 'no-store' },
   );
 
+const redirect = (location: string): Stream =>
+  new Stream(
+    (async function* () {
+      yield `See ${location}\n`;
+    })(),
+    { location, 'cache-control': 'no-store' },
+    302,
+  );
+
+const consoleHome = '/w/default';
 const dayMs = 86_400_000;
 
 export function systemBinding(deps: SystemDeps): Binding {
   const { auth, objects } = deps;
+  const webConsole = openConsole(deps.consoleFolder);
+  const mustConsole = (): Console => {
+    if (webConsole === undefined) throw new SlipwayError('console_missing', { folder: deps.consoleFolder });
+    return webConsole;
+  };
   let openApi: string | undefined;
   let reference: string | undefined;
   return bind(systemRoutes, {
@@ -54,8 +73,12 @@ export function systemBinding(deps: SystemDeps): Binding {
     'server.metrics': async () => text(deps.metrics.text(), 'text/plain; version=0.0.4; charset=utf-8'),
     'server.openapi': async () =>
       text((openApi ??= JSON.stringify(openApiDocument(allRoutes, deps.version))), 'application/json; charset=utf-8'),
-    'server.home': async () =>
-      text(
+    'console.page': async () => mustConsole().page(),
+    'console.asset': async ({ params }, { headers }) =>
+      mustConsole().asset(params.path, String(headers['accept-encoding'] ?? '')),
+    'server.home': async () => {
+      if (webConsole !== undefined) return redirect(consoleHome);
+      return text(
         homePage({
           version: deps.version,
           startedAt: deps.startedAt,
@@ -63,7 +86,8 @@ export function systemBinding(deps: SystemDeps): Binding {
           sections: await deps.sections(),
         }),
         'text/html; charset=utf-8',
-      ),
+      );
+    },
     'server.reference': async () =>
       text((reference ??= referencePage(allRoutes, deps.version)), 'text/html; charset=utf-8'),
     'server.style': async () => text(pageStyle, 'text/css; charset=utf-8'),

@@ -1,0 +1,98 @@
+/** Reading and changing things: queries are keyed by operation, so that the event stream can say which are stale. */
+import type { InfiniteData, UseInfiniteQueryResult, UseMutationResult, UseQueryResult } from '@tanstack/react-query';
+import {
+  keepPreviousData,
+  QueryClient,
+  useInfiniteQuery,
+  useMutation,
+  useQuery,
+  useQueryClient,
+} from '@tanstack/react-query';
+import type { Ask, Operation, Reply } from './client.ts';
+import { ApiError, ask, askText } from './client.ts';
+
+const retriesMax = 3;
+
+export function createQueryClient(): QueryClient {
+  return new QueryClient({
+    defaultOptions: {
+      queries: {
+        // The event stream says when something changed; until then an answer stays good.
+        staleTime: Infinity,
+        refetchOnWindowFocus: false,
+        retry: (count, error) => count < retriesMax && error instanceof ApiError && error.isRetryable,
+      },
+    },
+  });
+}
+
+interface Options {
+  readonly enabled?: boolean;
+  /** Keeps the last answer on the page while the next one (another filter, another page) is on its way. */
+  readonly keep?: boolean;
+}
+
+/**
+ * @example
+ * const { data, error } = useAsk('datasets.list', { query: { limit: 50 } });
+ */
+export function useAsk<K extends Operation>(
+  operation: K,
+  request: Ask<K>,
+  options: Options = {},
+): UseQueryResult<Reply<K>, ApiError> {
+  return useQuery<Reply<K>, ApiError>({
+    queryKey: [operation, request],
+    queryFn: ({ signal }) => ask(operation, request, signal),
+    enabled: options.enabled ?? true,
+    ...(options.keep === true ? { placeholderData: keepPreviousData } : {}),
+  });
+}
+
+export function useAskText<K extends Operation>(
+  operation: K,
+  request: Ask<K>,
+  options: Options = {},
+): UseQueryResult<string, ApiError> {
+  return useQuery<string, ApiError>({
+    queryKey: [operation, request],
+    queryFn: ({ signal }) => askText(operation, request, signal),
+    enabled: options.enabled ?? true,
+  });
+}
+
+interface Paged {
+  readonly items: readonly unknown[];
+  readonly nextPageToken?: string | undefined;
+}
+
+/** A list in pages; `items` of all pages so far are `data.pages.flatMap((p) => p.items)`. */
+export function useAskPages<K extends Operation>(
+  operation: K,
+  request: Ask<K>,
+): UseInfiniteQueryResult<InfiniteData<Reply<K>>, ApiError> {
+  return useInfiniteQuery<Reply<K>, ApiError, InfiniteData<Reply<K>>, readonly unknown[], string | undefined>({
+    queryKey: [operation, 'pages', request],
+    initialPageParam: undefined,
+    queryFn: ({ signal, pageParam }) => {
+      const query = {
+        ...(request as { query?: object }).query,
+        ...(pageParam === undefined ? {} : { pageToken: pageParam }),
+      };
+      return ask(operation, { ...request, query } as Ask<K>, signal);
+    },
+    getNextPageParam: (last) => (last as Paged).nextPageToken,
+    placeholderData: keepPreviousData,
+  });
+}
+
+/** Afterwards everything of the same noun is asked for again; the event stream does the same in other windows. */
+export function useChange<K extends Operation>(operation: K): UseMutationResult<Reply<K>, ApiError, Ask<K>> {
+  const client = useQueryClient();
+  const noun = operation.split('.', 1)[0] ?? '';
+  return useMutation<Reply<K>, ApiError, Ask<K>>({
+    mutationFn: (request) => ask(operation, request),
+    onSuccess: () =>
+      client.invalidateQueries({ predicate: ({ queryKey: [key] }) => String(key).startsWith(`${noun}.`) }),
+  });
+}

@@ -1,0 +1,90 @@
+/** Routes of the console. Each page is a chunk of its own, asked for when it is opened. */
+import { MantineProvider } from '@mantine/core';
+import { QueryClientProvider } from '@tanstack/react-query';
+import type { ComponentType, ReactElement } from 'react';
+import { lazy, useState } from 'react';
+import { createBrowserRouter, Navigate, RouterProvider, useRouteError } from 'react-router';
+import { EventStreamProvider } from './api/events.ts';
+import { createQueryClient, useAsk } from './api/queries.ts';
+import { EmptyState, ErrorNote, Skeleton } from './components/states.tsx';
+import { ApiError } from './api/client.ts';
+import { Frame } from './frame/frame.tsx';
+import { base } from './frame/places.ts';
+import { ViewProvider } from './frame/view.tsx';
+import { resolveVariables, theme } from './theme/theme.ts';
+
+const page = (load: () => Promise<{ Page: ComponentType }>): ReactElement => {
+  const Lazy = lazy(async () => ({ default: (await load()).Page }));
+  return <Lazy />;
+};
+
+const router = createBrowserRouter([
+  { path: '/', element: <Navigate to={base} replace /> },
+  {
+    path: base,
+    element: <Frame />,
+    errorElement: <Broken />,
+    children: [
+      { index: true, element: page(() => import('./pages/overview.tsx')) },
+      { path: '*', element: <NotFound /> },
+    ],
+  },
+  { path: '*', element: <Navigate to={base} replace /> },
+]);
+
+export function App({ nonce }: { nonce: string }): ReactElement {
+  const [client] = useState(createQueryClient);
+  return (
+    <MantineProvider
+      theme={theme}
+      cssVariablesResolver={resolveVariables}
+      defaultColorScheme="auto"
+      getStyleNonce={() => nonce}
+    >
+      <QueryClientProvider client={client}>
+        <Connected />
+      </QueryClientProvider>
+    </MantineProvider>
+  );
+}
+
+/** The stream goes on from the ledger's head as it was when the console was opened. */
+function Connected(): ReactElement {
+  const head = useAsk('ledger.list', { query: { limit: 1 } });
+  if (head.data === undefined && head.error !== null) {
+    return (
+      <div className="padded">
+        <ErrorNote error={head.error} retry={() => void head.refetch()} />
+      </div>
+    );
+  }
+  if (head.data === undefined) return <Skeleton lines={10} />;
+  return (
+    <EventStreamProvider afterSeq={head.data.headSeq}>
+      <ViewProvider>
+        <RouterProvider router={router} />
+      </ViewProvider>
+    </EventStreamProvider>
+  );
+}
+
+function NotFound(): ReactElement {
+  return <EmptyState title="There is no page at this address">Use the menu, or Ctrl K to search.</EmptyState>;
+}
+
+function Broken(): ReactElement {
+  const error = useRouteError();
+  const known =
+    error instanceof ApiError
+      ? error
+      : new ApiError(error instanceof Error ? error.message : String(error), {
+          code: 'page_failed',
+          status: 0,
+          isRetryable: false,
+        });
+  return (
+    <div className="padded">
+      <ErrorNote error={known} retry={() => location.reload()} />
+    </div>
+  );
+}

@@ -1,0 +1,106 @@
+/**
+ * Rows of anything: real table, keyboard (`j`, `k`, Enter), and the next page when its end comes into view. The rows may
+ * grow at the end without moving what is read.
+ */
+import type { KeyboardEvent, ReactElement, ReactNode } from 'react';
+import { useEffect, useRef } from 'react';
+import { useNavigate } from 'react-router';
+
+export interface Column<T> {
+  readonly key: string;
+  readonly head: ReactNode;
+  readonly cell: (row: T) => ReactNode;
+  /** Numbers stand to the right. */
+  readonly isNumber?: boolean;
+  /** Left out on narrow screens. */
+  readonly isExtra?: boolean;
+}
+
+interface DataTableProps<T> {
+  /** What the rows are, for readers who do not see the heading. */
+  readonly label: string;
+  readonly columns: readonly Column<T>[];
+  readonly rows: readonly T[];
+  readonly rowKey: (row: T) => string;
+  /** Where Enter and a click lead. */
+  readonly href?: (row: T) => string;
+  readonly selected?: string | undefined;
+  readonly more?: { readonly isLoading: boolean; readonly load: () => void } | undefined;
+}
+
+export function DataTable<T>({ label, columns, rows, rowKey, href, selected, more }: DataTableProps<T>): ReactElement {
+  const navigate = useNavigate();
+  const end = useRef<HTMLDivElement>(null);
+  const load = more?.load;
+  useEffect(() => {
+    if (load === undefined || end.current === null) return undefined;
+    const observer = new IntersectionObserver(([entry]) => {
+      if (entry?.isIntersecting === true) load();
+    });
+    observer.observe(end.current);
+    return () => observer.disconnect();
+  }, [load, rows.length]);
+
+  const onKey = (event: KeyboardEvent<HTMLTableRowElement>, row: T): void => {
+    const step =
+      event.key === 'j' || event.key === 'ArrowDown' ? 1 : event.key === 'k' || event.key === 'ArrowUp' ? -1 : 0;
+    if (step !== 0) {
+      const next = step > 0 ? event.currentTarget.nextElementSibling : event.currentTarget.previousElementSibling;
+      if (next instanceof HTMLElement) next.focus();
+      event.preventDefault();
+    } else if (event.key === 'Enter' && event.target === event.currentTarget && href !== undefined) {
+      void navigate(href(row));
+    }
+  };
+
+  return (
+    <div className="scroll">
+      <table className="tbl top0" aria-label={label}>
+        <thead>
+          <tr>
+            {columns.map((column) => (
+              <th key={column.key} scope="col" className={classOf(column)}>
+                {column.head}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((row) => {
+            const key = rowKey(row);
+            return (
+              <tr
+                key={key}
+                tabIndex={href === undefined ? undefined : 0}
+                className={key === selected ? 'sel focus' : ''}
+                onKeyDown={(event) => onKey(event, row)}
+                onClick={(event) => {
+                  const isOnControl =
+                    event.target instanceof Element && event.target.closest('a, button, input') !== null;
+                  if (href !== undefined && !isOnControl) void navigate(href(row));
+                }}
+              >
+                {columns.map((column) => (
+                  <td key={column.key} className={classOf(column)}>
+                    {column.cell(row)}
+                  </td>
+                ))}
+              </tr>
+            );
+          })}
+        </tbody>
+      </table>
+      {more !== undefined && (
+        <div className="tf" ref={end}>
+          {more.isLoading ? 'Loading more' : 'More below'}
+          <button type="button" className="btn sm ghost" onClick={more.load}>
+            Load more
+          </button>
+        </div>
+      )}
+    </div>
+  );
+}
+
+const classOf = <T,>(column: Column<T>): string =>
+  [column.isNumber === true ? 'num' : '', column.isExtra === true ? 'hide-s' : ''].filter((c) => c !== '').join(' ');

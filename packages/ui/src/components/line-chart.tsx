@@ -1,0 +1,203 @@
+/** A few series over time with their 95 % bands and named lines, on uPlot. Its numbers are also there as a table. */
+import type { ReactElement } from 'react';
+import { useEffect, useRef, useState } from 'react';
+import uPlot from 'uplot';
+import 'uplot/dist/uPlot.min.css';
+import { useScheme } from '../theme/scheme.ts';
+import { day, decimals } from '../words.ts';
+
+export interface Series {
+  readonly name: string;
+  /** A colour token such as `--c1`. */
+  readonly color: string;
+  readonly values: readonly (number | null)[];
+  /** Ends of the 95 % interval. */
+  readonly low?: readonly (number | null)[];
+  readonly high?: readonly (number | null)[];
+  readonly isDashed?: boolean;
+}
+
+interface LineChartProps {
+  /** What is shown, for the table and for readers who do not see it. */
+  readonly label: string;
+  /** One per point: milliseconds since 1970 UTC, or plain numbers when `isTime` is false. */
+  readonly x: readonly number[];
+  readonly isTime?: boolean;
+  readonly xName?: string;
+  readonly series: readonly Series[];
+  /** Decision lines with their names. */
+  readonly lines?: readonly { readonly value: number; readonly name: string; readonly color: string }[];
+  readonly height?: number;
+  readonly digits?: number;
+}
+
+const token = (name: string): string => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+export function LineChart(props: LineChartProps): ReactElement {
+  const {
+    label,
+    x,
+    series,
+    lines = [],
+    height = 170,
+    isTime = true,
+    digits = 3,
+    xName = isTime ? 'time' : 'step',
+  } = props;
+  const box = useRef<HTMLDivElement>(null);
+  const { scheme } = useScheme();
+  const [isTable, setTable] = useState(false);
+  useEffect(() => {
+    if (isTable || box.current === null) return undefined;
+    const plot = new uPlot(optionsOf(props, box.current.clientWidth, height), dataOf(props), box.current);
+    const observer = new ResizeObserver(([entry]) => {
+      if (entry !== undefined) plot.setSize({ width: entry.contentRect.width, height });
+    });
+    observer.observe(box.current);
+    return () => {
+      observer.disconnect();
+      plot.destroy();
+    };
+    // Colours are read when the plot is made: a change of scheme makes it anew.
+    // oxlint-disable-next-line exhaustive-deps
+  }, [JSON.stringify([x, series, lines]), scheme, isTable, height]);
+
+  return (
+    <figure aria-label={label}>
+      <div className="row between">
+        <div className="lg">
+          {series.map((s) => (
+            <span key={s.name}>
+              <i className={s.isDashed === true ? 'ln d' : 'ln'} style={{ color: `var(${s.color})` }} />
+              {s.name}
+            </span>
+          ))}
+          {lines.map((line) => (
+            <span key={line.name}>
+              <i className="ln d" style={{ color: `var(${line.color})` }} />
+              {line.name} {decimals(line.value, 2)}
+            </span>
+          ))}
+        </div>
+        <button type="button" className="btn sm ghost" aria-pressed={isTable} onClick={() => setTable(!isTable)}>
+          {isTable ? 'As chart' : 'As table'}
+        </button>
+      </div>
+      {isTable ? (
+        <div className="scroll">
+          <table className="tbl top0" aria-label={label}>
+            <thead>
+              <tr>
+                <th scope="col">{xName}</th>
+                {series.map((s) => (
+                  <th key={s.name} scope="col" className="num">
+                    {s.name}
+                  </th>
+                ))}
+              </tr>
+            </thead>
+            <tbody>
+              {x.map((at, i) => (
+                <tr key={at}>
+                  <td>{isTime ? day(at) : at}</td>
+                  {series.map((s) => (
+                    <td key={s.name} className="num">
+                      {decimals(s.values[i], digits)}
+                      {s.low?.[i] !== undefined &&
+                        s.low[i] !== null &&
+                        ` (${decimals(s.low[i], digits)} to ${decimals(s.high?.[i], digits)})`}
+                    </td>
+                  ))}
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      ) : (
+        <div ref={box} className="plot" role="img" aria-label={`${label}; the table form has the numbers`} />
+      )}
+    </figure>
+  );
+}
+
+/** uPlot wants seconds; each series is followed by the two ends of its band. */
+function dataOf({ x, series, isTime = true }: LineChartProps): uPlot.AlignedData {
+  const columns: (number | null)[][] = [];
+  for (const s of series) {
+    columns.push([...s.values]);
+    if (s.low !== undefined && s.high !== undefined) columns.push([...s.high], [...s.low]);
+  }
+  return [x.map((at) => (isTime ? at / 1000 : at)), ...columns];
+}
+
+function optionsOf(props: LineChartProps, width: number, height: number): uPlot.Options {
+  const { series, lines = [], isTime = true, digits = 3 } = props;
+  const drawn: uPlot.Series[] = [{}];
+  const bands: uPlot.Band[] = [];
+  for (const s of series) {
+    const stroke = token(s.color);
+    drawn.push({
+      label: s.name,
+      stroke,
+      width: 1.75,
+      points: { show: true, size: 6, fill: stroke },
+      value: (_, value) => decimals(value, digits),
+      ...(s.isDashed === true ? { dash: [5, 4] } : {}),
+    });
+    if (s.low === undefined || s.high === undefined) continue;
+    const edge: uPlot.Series = { stroke: 'transparent', points: { show: false } };
+    drawn.push({ ...edge, label: `${s.name}, high` }, { ...edge, label: `${s.name}, low` });
+    bands.push({ series: [drawn.length - 2, drawn.length - 1], fill: `${stroke}2b` });
+  }
+  const axis: uPlot.Axis = {
+    stroke: token('--axis'),
+    grid: { stroke: token('--grid'), width: 1 },
+    ticks: { show: false },
+    font: `11px ${token('--font-sans')}`,
+  };
+  const drawLines = (plot: uPlot): void => {
+    for (const line of lines) {
+      const y = plot.valToPos(line.value, 'y', true);
+      plot.ctx.save();
+      plot.ctx.strokeStyle = token(line.color);
+      plot.ctx.setLineDash([5, 4]);
+      plot.ctx.lineWidth = devicePixelRatio * 1.25;
+      plot.ctx.beginPath();
+      plot.ctx.moveTo(plot.bbox.left, y);
+      plot.ctx.lineTo(plot.bbox.left + plot.bbox.width, y);
+      plot.ctx.stroke();
+      plot.ctx.restore();
+    }
+  };
+  return {
+    width,
+    height,
+    series: drawn,
+    bands,
+    legend: { show: false },
+    cursor: { y: false, points: { size: 8 } },
+    scales: {
+      x: { time: isTime },
+      y: {
+        range: (_, min, max) =>
+          paddedRange(
+            min,
+            max,
+            lines.map((l) => l.value),
+          ),
+      },
+    },
+    axes: [
+      { ...axis, space: 70 },
+      { ...axis, size: 46, space: 34 },
+    ],
+    hooks: { draw: [drawLines] },
+  };
+}
+
+function paddedRange(min: number, max: number, lines: readonly number[]): [number, number] {
+  const low = Math.min(min, ...lines);
+  const high = Math.max(max, ...lines);
+  const pad = (high - low || Math.abs(high) || 1) * 0.08;
+  return [low - pad, high + pad];
+}

@@ -1,0 +1,80 @@
+/** Numbers, times and ids as the console writes them. */
+const thin = '\u2009';
+
+export function count(value: number): string {
+  return Math.round(value)
+    .toString()
+    .replace(/\B(?=(\d{3})+$)/g, thin);
+}
+
+/** `0.7736`; `—` where there is none. */
+export function decimals(value: number | null | undefined, digits = 3): string {
+  return value === null || value === undefined || Number.isNaN(value) ? 'not set' : value.toFixed(digits);
+}
+
+export function signed(value: number | null | undefined, digits = 3): string {
+  if (value === null || value === undefined) return 'not set';
+  return `${value >= 0 ? '+' : '\u2212'}${Math.abs(value).toFixed(digits)}`;
+}
+
+export function percent(share: number, digits = 0): string {
+  return `${(share * 100).toFixed(digits)} %`;
+}
+
+export function bytes(size: number): string {
+  const units = ['bytes', 'kB', 'MB', 'GB', 'TB'];
+  let value = size;
+  let unit = 0;
+  while (value >= 1000 && unit < units.length - 1) {
+    value /= 1000;
+    unit++;
+  }
+  return `${unit === 0 ? count(value) : value.toPrecision(3)} ${units[unit] ?? ''}`;
+}
+
+export function duration(ms: number): string {
+  if (ms < 1000) return `${Math.round(ms)} ms`;
+  const s = ms / 1000;
+  if (s < 60) return `${s.toFixed(1)} s`;
+  const minutes = Math.floor(s / 60);
+  if (minutes < 60) return `${minutes} min ${Math.round(s % 60)} s`;
+  const hours = Math.floor(minutes / 60);
+  return hours < 48 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} d`;
+}
+
+const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
+const two = (n: number): string => String(n).padStart(2, '0');
+
+/** UTC: within the day of `now` `14:32:08`, within its year `13 May 06:04`, else `13 May 2013`. */
+export function instant(at: number, now: number = Date.now()): string {
+  const d = new Date(at);
+  const n = new Date(now);
+  const day = `${d.getUTCDate()} ${months[d.getUTCMonth()] ?? ''}`;
+  if (d.getUTCFullYear() !== n.getUTCFullYear()) return `${day} ${d.getUTCFullYear()}`;
+  const time = `${two(d.getUTCHours())}:${two(d.getUTCMinutes())}`;
+  if (d.getUTCMonth() === n.getUTCMonth() && d.getUTCDate() === n.getUTCDate())
+    return `${time}:${two(d.getUTCSeconds())}`;
+  return `${day} ${time}`;
+}
+
+export function day(at: number): string {
+  const d = new Date(at);
+  return `${d.getUTCDate()} ${months[d.getUTCMonth()] ?? ''}`;
+}
+
+/** For titles: everything there is to say about an instant. */
+export function fullInstant(at: number): string {
+  return `${new Date(at).toISOString().replace('T', ' ').replace('Z', ' UTC')}`;
+}
+
+/** `2b6a2f558309…` of `sha256:2b6a…`, and the head of an id. */
+export function short(text: string): string {
+  const digest = /^sha256:([0-9a-f]{64})$/.exec(text)?.[1];
+  if (digest !== undefined) return `${digest.slice(0, 4)}…${digest.slice(-2)}`;
+  const id = /^([a-z]{3}_)([0-9a-z]{26})$/.exec(text);
+  return id === null ? text : `${id[1] ?? ''}${(id[2] ?? '').slice(-8)}`;
+}
+
+export function plural(n: number, noun: string): string {
+  return `${count(n)} ${noun}${n === 1 ? '' : 's'}`;
+}
