@@ -1,8 +1,9 @@
 /** Routes of the console. Each page is a chunk of its own, asked for when it is opened. */
 import { MantineProvider } from '@mantine/core';
 import { QueryClientProvider } from '@tanstack/react-query';
-import type { ComponentType, ReactElement } from 'react';
-import { lazy, useState } from 'react';
+import type { ReactElement } from 'react';
+import { useState } from 'react';
+import type { RouteObject } from 'react-router';
 import { createBrowserRouter, Navigate, RouterProvider, useRouteError } from 'react-router';
 import { EventStreamProvider } from './api/events.ts';
 import { createQueryClient, useAsk } from './api/queries.ts';
@@ -13,10 +14,8 @@ import { base } from './frame/places.ts';
 import { ViewProvider } from './frame/view.tsx';
 import { resolveVariables, theme } from './theme/theme.ts';
 
-const page = (load: () => Promise<{ Page: ComponentType }>): ReactElement => {
-  const Lazy = lazy(async () => ({ default: (await load()).Page }));
-  return <Lazy />;
-};
+/** Each folder of pages says its own routes; their addresses are made in frame/places.ts. */
+const folders = import.meta.glob<{ readonly routes: readonly RouteObject[] }>('./pages/*/routes.tsx', { eager: true });
 
 const router = createBrowserRouter([
   { path: '/', element: <Navigate to={base} replace /> },
@@ -24,10 +23,7 @@ const router = createBrowserRouter([
     path: base,
     element: <Frame />,
     errorElement: <Broken />,
-    children: [
-      { index: true, element: page(() => import('./pages/overview.tsx')) },
-      { path: '*', element: <NotFound /> },
-    ],
+    children: [...Object.values(folders).flatMap(({ routes }) => routes), { path: '*', element: <NotFound /> }],
   },
   { path: '*', element: <Navigate to={base} replace /> },
 ]);

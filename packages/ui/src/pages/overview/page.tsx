@@ -2,20 +2,21 @@
 import type { Alert, Endpoint, MonitorWindow, Rollout } from '@slipway/contract';
 import type { ReactElement, ReactNode } from 'react';
 import { Link } from 'react-router';
-import { useAsk } from '../api/queries.ts';
-import { DataTable } from '../components/data-table.tsx';
-import { EventList } from '../components/event-list.tsx';
-import { Icon } from '../components/icon.tsx';
-import { Grid, PageHead, Panel } from '../components/layout.tsx';
-import { LineChart } from '../components/line-chart.tsx';
-import { EmptyState, Loaded, Skeleton } from '../components/states.tsx';
-import { ArmMark, StatusBadge, statusOf } from '../components/status.tsx';
-import { to } from '../frame/places.ts';
-import { useView } from '../frame/view.tsx';
-import { instant, plural } from '../words.ts';
-import type { Loop } from './overview/loop.ts';
-import { useLoop } from './overview/loop.ts';
-import { LoopMap } from './overview/loop-map.tsx';
+import { useAsk } from '../../api/queries.ts';
+import { DataTable } from '../../components/data-table.tsx';
+import { EventList } from '../../components/event-list.tsx';
+import { Icon } from '../../components/icon.tsx';
+import { Grid, PageHead, Panel } from '../../components/layout.tsx';
+import { LineChart } from '../../components/line-chart.tsx';
+import { EmptyState, Loaded, Skeleton } from '../../components/states.tsx';
+import { StatusBadge, statusOf } from '../../components/status.tsx';
+import { Traffic } from '../../components/traffic.tsx';
+import { to } from '../../frame/places.ts';
+import { useView } from '../../frame/view.tsx';
+import { instant, plural } from '../../words.ts';
+import type { Loop } from './loop.ts';
+import { useLoop } from './loop.ts';
+import { LoopMap } from './loop-map.tsx';
 
 const eventsShown = 12;
 
@@ -194,21 +195,6 @@ function Endpoints({ windows }: { windows: readonly MonitorWindow[] }): ReactEle
         </div>
       )}
     </Panel>
-  );
-}
-
-export function Traffic({ endpoint }: { endpoint: Pick<Endpoint, 'deployment'> }): ReactElement {
-  const { deployment } = endpoint;
-  if (deployment === undefined) return <span className="t3">not set</span>;
-  return (
-    <span className="row">
-      {deployment.traffic.map((share, i) => (
-        <span key={share.version} className="row">
-          <ArmMark arm={i === 0 ? 'champion' : 'challenger'} />v{share.version} {share.percent} %
-        </span>
-      ))}
-      {deployment.shadow !== undefined && <span className="t3">v{deployment.shadow} in the shadow</span>}
-    </span>
   );
 }
 
