@@ -5,7 +5,7 @@
 import type { AllRoutes, Answer, ErrorBody, Sent } from '@slipway/contract';
 import { operations } from './operations.gen.ts';
 
-export type Operation = keyof AllRoutes & keyof typeof operations;
+export type Operation = keyof AllRoutes;
 
 type Part<Name extends string, T> =
   Record<never, never> extends T ? { readonly [N in Name]?: T } : { readonly [N in Name]: T };
@@ -38,8 +38,8 @@ export class ApiError extends Error {
 }
 
 interface LooseAsk {
-  readonly params?: Readonly<Record<string, unknown>> | undefined;
-  readonly query?: Readonly<Record<string, unknown>> | undefined;
+  readonly params?: Readonly<Record<string, string | number>> | undefined;
+  readonly query?: Readonly<Record<string, string | number | boolean | undefined>> | undefined;
   readonly body?: unknown;
 }
 

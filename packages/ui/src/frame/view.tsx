@@ -32,7 +32,7 @@ export function useView<K extends Operation>(cli: string, operation: K, request:
   const set = context?.set;
   const text = JSON.stringify(request);
   useEffect(() => {
-    const given = request as { params?: Record<string, unknown>; query?: Record<string, unknown>; body?: unknown };
+    const given = request as Parameters<typeof pathOf>[1];
     const method = methodOf(operation);
     const verb = method === 'GET' ? '' : `-X ${method} `;
     set?.({
