@@ -1,0 +1,216 @@
+/** The server, the projects that were applied, and the tokens that may use it. */
+import type { ApiToken, TokenRole } from '@slipway/contract';
+import { Modal } from '@mantine/core';
+import type { FormEvent, ReactElement } from 'react';
+import { useState } from 'react';
+import { useAsk, useChange } from '../../api/queries.ts';
+import { DataTable } from '../../components/data-table.tsx';
+import { Icon } from '../../components/icon.tsx';
+import { Grid, PageHead, Pairs, Panel } from '../../components/layout.tsx';
+import { EmptyState, ErrorNote, Loaded } from '../../components/states.tsx';
+import { useView } from '../../frame/view.tsx';
+import { fullInstant, instant, short } from '../../words.ts';
+
+const roles: readonly { readonly role: TokenRole; readonly may: string }[] = [
+  { role: 'viewer', may: 'read everything' },
+  { role: 'predictor', may: 'ask endpoints and report outcomes' },
+  { role: 'editor', may: 'change data, runs, models and pipelines' },
+  { role: 'deployer', may: 'also deploy and move aliases' },
+  { role: 'owner', may: 'everything, tokens too' },
+];
+
+export function Page(): ReactElement {
+  useView('slipway token list', 'tokens.list', {});
+  return (
+    <>
+      <PageHead title="Settings" sentence="This server, the projects it was told about, and who may use it." />
+      <Grid>
+        <Server />
+        <Projects />
+        <Tokens />
+      </Grid>
+    </>
+  );
+}
+
+function Server(): ReactElement {
+  const server = useAsk('server.info', {});
+  return (
+    <Panel title="This server" span={5}>
+      <Loaded query={server}>
+        {(info) => (
+          <Pairs
+            pairs={[
+              { name: 'Version', value: info.version },
+              { name: 'Running since', value: fullInstant(info.startedAt) },
+              { name: 'Database', value: info.database === 'sqlite' ? 'SQLite, embedded' : 'PostgreSQL' },
+              { name: 'Node', value: info.node },
+              { name: 'You are', value: info.actor },
+              { name: 'Network', value: 'nothing is sent anywhere' },
+            ]}
+          />
+        )}
+      </Loaded>
+    </Panel>
+  );
+}
+
+function Projects(): ReactElement {
+  const projects = useAsk('projects.list', { query: { limit: 50 } });
+  return (
+    <Panel title="Projects" caption="folders that were applied" span={7} flush>
+      <Loaded query={projects}>
+        {({ items }) =>
+          items.length === 0 ? (
+            <EmptyState title="No project was applied" command="slipway apply">
+              A project folder declares data, models, endpoints, monitors and policies.
+            </EmptyState>
+          ) : (
+            <DataTable
+              label="Projects"
+              rows={items}
+              rowKey={(p) => p.name}
+              columns={[
+                { key: 'name', head: 'Project', cell: (p) => <b className="m">{p.name}</b> },
+                {
+                  key: 'commit',
+                  head: 'Commit',
+                  cell: (p) => <code>{p.source?.commit.slice(0, 10) ?? 'not set'}</code>,
+                },
+                { key: 'bundle', head: 'Code', isExtra: true, cell: (p) => <code>{short(p.bundleDigest ?? '')}</code> },
+                {
+                  key: 'at',
+                  head: 'Applied',
+                  cell: (p) => <span title={fullInstant(p.appliedAt)}>{instant(p.appliedAt)}</span>,
+                },
+              ]}
+            />
+          )
+        }
+      </Loaded>
+    </Panel>
+  );
+}
+
+function Tokens(): ReactElement {
+  const tokens = useAsk('tokens.list', {});
+  const [revoking, setRevoking] = useState<ApiToken | undefined>(undefined);
+  return (
+    <Panel title="API tokens" caption="stored as digests; a secret is shown once" flush actions={<NewToken />}>
+      <Loaded query={tokens}>
+        {({ items }) =>
+          items.length === 0 ? (
+            <EmptyState title="No token exists" command="slipway token create ci --role editor">
+              Without one, this server listens on this machine only, and everybody on it is the owner.
+            </EmptyState>
+          ) : (
+            <DataTable
+              label="API tokens"
+              rows={items}
+              rowKey={(t) => t.name}
+              columns={[
+                { key: 'name', head: 'Name', cell: (t) => <b className="m">{t.name}</b> },
+                { key: 'role', head: 'Role', cell: (t) => t.role },
+                { key: 'made', head: 'Made', cell: (t) => `${instant(t.createdAt)} by ${t.createdBy}` },
+                {
+                  key: 'ends',
+                  head: 'Ends',
+                  cell: (t) => (t.expiresAt === undefined ? 'never' : instant(t.expiresAt)),
+                },
+                {
+                  key: 'revoke',
+                  head: <span className="sr">Actions</span>,
+                  cell: (t) => (
+                    <button type="button" className="btn sm danger" onClick={() => setRevoking(t)}>
+                      Revoke
+                    </button>
+                  ),
+                },
+              ]}
+            />
+          )
+        }
+      </Loaded>
+      {revoking !== undefined && <Revoke token={revoking} close={() => setRevoking(undefined)} />}
+    </Panel>
+  );
+}
+
+function Revoke({ token, close }: { token: ApiToken; close: () => void }): ReactElement {
+  const revoke = useChange('tokens.revoke');
+  return (
+    <Modal opened onClose={close} title={`Revoke ${token.name}?`} centered>
+      <div className="stack">
+        <p>Requests with this token are refused from this moment on. It cannot be brought back.</p>
+        {revoke.error !== null && <ErrorNote error={revoke.error} />}
+        <p className="row">
+          <button
+            type="button"
+            className="btn danger"
+            onClick={() => revoke.mutate({ params: { name: token.name } }, { onSuccess: close })}
+          >
+            Revoke {token.name}
+          </button>
+          <button type="button" className="btn" onClick={close}>
+            Keep it
+          </button>
+        </p>
+      </div>
+    </Modal>
+  );
+}
+
+function NewToken(): ReactElement {
+  const [isOpen, setOpen] = useState(false);
+  const create = useChange('tokens.create');
+  const close = (): void => {
+    setOpen(false);
+    create.reset();
+  };
+  const submit = (event: FormEvent<HTMLFormElement>): void => {
+    event.preventDefault();
+    const data = new FormData(event.currentTarget);
+    const role = roles.find((r) => r.role === data.get('role'))?.role;
+    const name = data.get('name');
+    if (role !== undefined && typeof name === 'string') create.mutate({ body: { name, role } });
+  };
+  return (
+    <>
+      <button type="button" className="btn sm" onClick={() => setOpen(true)}>
+        <Icon name="plus" small />
+        New token
+      </button>
+      <Modal opened={isOpen} onClose={close} title="New token" centered>
+        {create.data === undefined ? (
+          <form className="stack" onSubmit={submit}>
+            <label className="stack">
+              Name
+              <input className="input" name="name" required pattern="[a-z0-9][a-z0-9._\-]*" data-autofocus />
+            </label>
+            <fieldset className="stack">
+              <legend>Role</legend>
+              {roles.map(({ role, may }) => (
+                <label key={role} className="row">
+                  <input type="radio" name="role" value={role} defaultChecked={role === 'viewer'} />
+                  <b className="m">{role}</b> <span className="t2">{may}</span>
+                </label>
+              ))}
+            </fieldset>
+            {create.error !== null && <ErrorNote error={create.error} />}
+            <button type="submit" className="btn pri" disabled={create.isPending}>
+              Make the token
+            </button>
+          </form>
+        ) : (
+          <div className="stack">
+            <p>This is the only time that it is shown. Copy it now.</p>
+            <pre className="code">{create.data.secret}</pre>
+            <button type="button" className="btn" onClick={close}>
+              Done
+            </button>
+          </div>
+        )}
+      </Modal>
+    </>
+  );
+}
