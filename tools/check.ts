@@ -29,6 +29,7 @@ const checks: readonly Check[] = [
   { name: 'format', run: command('oxfmt', ['--check', '.']) },
   { name: 'lint', run: command('oxlint', ['--type-aware', 'packages', 'tools', 'tests', 'bench', 'examples']) },
   { name: 'types', run: command('tsc', ['--noEmit', '-p', 'tsconfig.json']) },
+  { name: 'types of the console', run: command('tsc', ['-p', 'packages/ui/tsconfig.json']) },
   { name: 'layers', run: () => checkLayers(sources).map(show) },
   { name: 'errors', run: () => checkErrors(sources).map(show) },
   { name: 'tidy', run: () => checkTidy(sources).map(show) },

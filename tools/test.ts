@@ -34,6 +34,11 @@ const suites: readonly Suite[] = [
     what: 'the product as a user drives it: command line, demo, faults',
     args: nodeTest(['tests/journeys/**/*.test.ts'], 1),
   },
+  {
+    name: 'console',
+    what: 'the web console in a real browser',
+    args: nodeTest(['tests/console/**/*.test.ts'], 1),
+  },
   { name: 'compat', what: 'the real foreign clients', args: nodeTest(['tests/compat/**/*.test.ts'], 1) },
   { name: 'sim', what: 'seeded faults', args: () => ['tests/sim/main.ts', '--seeds', '10'] },
 ];

@@ -80,12 +80,7 @@ export function CommandBar({
         ))}
       </div>
       <code>{text}</code>
-      <button
-        type="button"
-        className="btn sm ghost"
-        aria-label="Copy this view as a command"
-        onClick={() => void copy()}
-      >
+      <button type="button" className="btn sm ghost" title="Copy this view as a command" onClick={() => void copy()}>
         <Icon name={copied ? 'check' : 'copy'} small />
         {copied ? 'Copied' : 'Copy'}
         <kbd>y</kbd>

@@ -65,7 +65,7 @@ async function* serverSentEvents(events: AsyncIterable<LedgerEvent>, signal: Abo
         continue;
       }
       if (winner.done === true) return;
-      yield `id: ${winner.value.seq}\nevent: ${winner.value.kind}\ndata: ${JSON.stringify(winner.value)}\n\n`;
+      yield `id: ${winner.value.seq}\ndata: ${JSON.stringify(winner.value)}\n\n`;
       next = iterator.next();
     }
   } finally {
