@@ -139,7 +139,6 @@ export function EventStreamProvider({ children, afterSeq }: { children: ReactNod
     stream.open(afterSeq);
     return () => stream.close();
     // The stream remembers where it is; a newer head must not open it again.
-    // oxlint-disable-next-line exhaustive-deps
   }, [stream]);
   return createElement(StreamContext.Provider, { value: stream }, children);
 }

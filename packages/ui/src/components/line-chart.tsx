@@ -59,7 +59,6 @@ export function LineChart(props: LineChartProps): ReactElement {
       plot.destroy();
     };
     // Colours are read when the plot is made: a change of scheme makes it anew.
-    // oxlint-disable-next-line exhaustive-deps
   }, [JSON.stringify([x, series, lines]), scheme, isTable, height]);
 
   return (

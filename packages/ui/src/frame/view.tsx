@@ -42,7 +42,6 @@ export function useView<K extends Operation>(cli: string, operation: K, request:
     });
     return () => set?.(undefined);
     // The request is compared by its text.
-    // oxlint-disable-next-line exhaustive-deps
   }, [cli, operation, text, set]);
 }
 
