@@ -1,0 +1,231 @@
+/** The steps of a pipeline and what each waits for, drawn from left to right. A chunk of its own: it carries the layout. */
+import { graphlib, layout } from '@dagrejs/dagre';
+import type { PipelineGraph, StepRun } from '@slipway/contract';
+import type { Edge, Node, NodeProps, ReactFlowInstance } from '@xyflow/react';
+import { Handle, MarkerType, Position, ReactFlow } from '@xyflow/react';
+import '@xyflow/react/dist/base.css';
+import type { ReactElement } from 'react';
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react';
+import { Link } from 'react-router';
+import { Icon } from '../../components/icon.tsx';
+import type { Tone } from '../../components/status.tsx';
+import { StatusBadge } from '../../components/status.tsx';
+import { duration } from '../../words.ts';
+import { needsOf, stepStatus } from './facts.ts';
+import './graph.css';
+
+interface GraphProps {
+  readonly graph: PipelineGraph;
+  /** Without a run the graph is shown as declared. */
+  readonly steps?: readonly StepRun[] | undefined;
+  readonly selected?: string | undefined;
+  /** The step to keep in view where the whole does not fit. */
+  readonly focus?: string | undefined;
+  readonly linkTo: (step: string) => string;
+}
+
+const nodeWidth = 146;
+const nodeHeight = 44;
+/** Below this width of the box the graph runs from top to bottom. */
+const narrowPx = 620;
+const zoomMin = 0.8;
+const pad = 14;
+const heightMax = 440;
+
+interface StepData extends Record<string, unknown> {
+  readonly id: string;
+  readonly note: string;
+  readonly step: StepRun | undefined;
+  readonly isSelected: boolean;
+  readonly isDown: boolean;
+  readonly href: string;
+}
+type StepNode = Node<StepData, 'step'>;
+
+interface Drawing {
+  readonly nodes: StepNode[];
+  readonly edges: Edge[];
+  readonly width: number;
+  readonly height: number;
+}
+
+export function Graph(props: GraphProps): ReactElement {
+  const box = useRef<HTMLDivElement>(null);
+  const [width, setWidth] = useState(0);
+  const [flow, setFlow] = useState<ReactFlowInstance<StepNode>>();
+  useLayoutEffect(() => {
+    const element = box.current;
+    if (element === null) return undefined;
+    const observer = new ResizeObserver(() => setWidth(element.clientWidth));
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, []);
+  const isDown = width < narrowPx;
+  const { graph } = props;
+  const plan = useMemo(() => planOf(graph, isDown), [graph, isDown]);
+  const drawing = draw(plan, props, isDown);
+  const view = viewOf(drawing, width, props.selected ?? props.focus);
+  const { x, y, zoom, height } = view;
+  useEffect(() => {
+    void flow?.setViewport({ x, y, zoom });
+  }, [flow, x, y, zoom]);
+  return (
+    <div ref={box} className="pl-graph" style={{ height }}>
+      {width > 0 && (
+        <ReactFlow<StepNode>
+          nodes={drawing.nodes}
+          edges={drawing.edges}
+          nodeTypes={nodeTypes}
+          onInit={setFlow}
+          defaultViewport={{ x, y, zoom }}
+          minZoom={0.2}
+          maxZoom={1.6}
+          nodesDraggable={false}
+          nodesConnectable={false}
+          nodesFocusable={false}
+          edgesFocusable={false}
+          elementsSelectable={false}
+          onlyRenderVisibleElements={drawing.nodes.length > 200}
+          zoomOnScroll={false}
+          zoomOnDoubleClick={false}
+          preventScrolling={false}
+          panOnDrag={!isDown}
+          proOptions={{ hideAttribution: true }}
+        />
+      )}
+      {!isDown && (
+        <div className="row pl-zoom">
+          <button type="button" className="btn sm icon" aria-label="Zoom in" onClick={() => void flow?.zoomIn()}>
+            <Icon name="plus" small />
+          </button>
+          <button type="button" className="btn sm" onClick={() => void flow?.fitView({ maxZoom: 1, padding: 0.05 })}>
+            Fit
+          </button>
+        </div>
+      )}
+    </div>
+  );
+}
+
+function StepBox({ data }: NodeProps<StepNode>): ReactElement {
+  const { id, note, step, isSelected, isDown, href } = data;
+  const tone = step === undefined ? 'plain' : step.state === 'reused' ? 'cached' : stepStatus(step.state).tone;
+  const share = step?.state === 'running' ? step.progress?.fraction : undefined;
+  return (
+    <Link
+      to={href}
+      preventScrollReset
+      className={`pl-node ${tone}${isSelected ? ' sel' : ''}`}
+      aria-current={isSelected ? 'true' : undefined}
+      title={id}
+    >
+      <Handle type="target" position={isDown ? Position.Top : Position.Left} isConnectable={false} />
+      <b className="el">{id}</b>
+      {step === undefined ? (
+        <span className="xs t3 el">{note}</span>
+      ) : (
+        <span className="row">
+          <StatusBadge plain state={stepStatus(step.state)} />
+          <span className="xs t3 nw">{timeOf(step)}</span>
+        </span>
+      )}
+      {share !== undefined && <i className="share" style={{ width: `${Math.round(share * 100)}%` }} />}
+      <Handle type="source" position={isDown ? Position.Bottom : Position.Right} isConnectable={false} />
+    </Link>
+  );
+}
+const nodeTypes = { step: StepBox };
+
+function timeOf({ state, startedAt, finishedAt }: StepRun): string {
+  return state === 'reused' || startedAt === undefined || finishedAt === undefined
+    ? ''
+    : duration(finishedAt - startedAt);
+}
+
+interface Plan {
+  readonly places: ReadonlyMap<string, { readonly x: number; readonly y: number }>;
+  readonly links: readonly (readonly [from: string, to: string])[];
+}
+
+/** Where each step stands. Made again only when the graph is another one, not with each state of its steps. */
+function planOf(graph: PipelineGraph, isDown: boolean): Plan {
+  const plan = new graphlib.Graph();
+  plan.setGraph({ rankdir: isDown ? 'TB' : 'LR', nodesep: 16, ranksep: isDown ? 22 : 24, marginx: 0, marginy: 0 });
+  plan.setDefaultEdgeLabel(() => ({}));
+  for (const node of graph.nodes) plan.setNode(node.id, { width: nodeWidth, height: nodeHeight });
+  const links = graph.nodes.flatMap((node) => needsOf(node).map((need) => [need, node.id] as const));
+  for (const [from, to] of links) plan.setEdge(from, to);
+  layout(plan);
+  const places = new Map(
+    graph.nodes.map((node) => {
+      const { x, y } = plan.node(node.id) as { x: number; y: number };
+      return [node.id, { x: x - nodeWidth / 2, y: y - nodeHeight / 2 }];
+    }),
+  );
+  return { places, links };
+}
+
+function draw({ places, links }: Plan, { graph, steps, selected, linkTo }: GraphProps, isDown: boolean): Drawing {
+  const stateOf = new Map(steps?.map((s) => [s.step, s]));
+  const nodes = graph.nodes.map((node): StepNode => ({
+    id: node.id,
+    type: 'step',
+    position: places.get(node.id) ?? { x: 0, y: 0 },
+    width: nodeWidth,
+    height: nodeHeight,
+    data: {
+      id: node.id,
+      note: node.cache === 'never' ? 'always runs' : 'reused if unchanged',
+      step: stateOf.get(node.id),
+      isSelected: node.id === selected,
+      isDown,
+      href: linkTo(node.id),
+    },
+  }));
+  const edges = links.map(([from, to]) => edgeOf(from, to, stateOf.get(to)));
+  const right = Math.max(...nodes.map((n) => n.position.x + nodeWidth));
+  const bottom = Math.max(...nodes.map((n) => n.position.y + nodeHeight));
+  return { nodes, edges, width: right, height: bottom };
+}
+
+const edgeColors: Readonly<Partial<Record<Tone, string>>> = {
+  run: 'var(--run-solid)',
+  wait: 'var(--wait-solid)',
+  bad: 'var(--bad-solid)',
+  warn: 'var(--warn-solid)',
+};
+
+/** An edge looks as what it leads to: still waited for is dashed, running is blue, failed is red. */
+function edgeOf(source: string, target: string, step: StepRun | undefined): Edge {
+  const tone = step === undefined ? 'idle' : stepStatus(step.state).tone;
+  const color = edgeColors[tone] ?? 'var(--line-ctl)';
+  const isOpen = step !== undefined && (tone === 'wait' || step.state === 'skipped');
+  return {
+    id: `${source}>${target}`,
+    source,
+    target,
+    focusable: false,
+    style: { stroke: color, strokeWidth: 1.4, ...(isOpen ? { strokeDasharray: '4 3' } : {}) },
+    markerEnd: { type: MarkerType.Arrow, color, width: 14, height: 14, strokeWidth: 1.4 },
+  };
+}
+
+/** All of it where it fits at a readable size, else the part around the step in focus. */
+function viewOf(
+  drawing: Drawing,
+  width: number,
+  focus: string | undefined,
+): { x: number; y: number; zoom: number; height: number } {
+  const room = Math.max(1, width - 2 * pad);
+  const zoom = Math.max(Math.min(1, room / drawing.width), Math.min(zoomMin, 1));
+  const wanted = drawing.height * zoom + 2 * pad;
+  const height = Math.max(120, width < narrowPx ? wanted : Math.min(heightMax, wanted));
+  const node = drawing.nodes.find((n) => n.id === focus);
+  const drawn = drawing.width * zoom;
+  const center = node === undefined ? 0 : (node.position.x + nodeWidth / 2) * zoom;
+  const x = drawn <= room ? pad + (room - drawn) / 2 : pad - Math.min(Math.max(0, center - room / 2), drawn - room);
+  const tall = wanted - height;
+  const middle = node === undefined ? 0 : (node.position.y + nodeHeight / 2) * zoom;
+  const y = tall <= 0 ? (height - drawing.height * zoom) / 2 : pad - Math.min(Math.max(0, middle - height / 2), tall);
+  return { x, y, zoom, height };
+}

@@ -1,0 +1,138 @@
+/** The pipelines that projects declare, and what ran last. */
+import type { PipelineRun } from '@slipway/contract';
+import type { ReactElement } from 'react';
+import { Link } from 'react-router';
+import { useAsk, useAskPages } from '../../api/queries.ts';
+import { DataTable } from '../../components/data-table.tsx';
+import { Grid, PageHead, Panel } from '../../components/layout.tsx';
+import { EmptyState, Loaded } from '../../components/states.tsx';
+import { StatusBadge } from '../../components/status.tsx';
+import { to } from '../../frame/places.ts';
+import { useView } from '../../frame/view.tsx';
+import { fullInstant, instant, plural, short } from '../../words.ts';
+import { isRunOver } from './facts.ts';
+import './pipelines.css';
+import { RunTable } from './run-table.tsx';
+import { useNow } from './use-now.ts';
+
+const runsPage = 30;
+
+export function Page(): ReactElement {
+  const pipelines = useAsk('pipelines.list', { query: { limit: 200 } });
+  const runs = useAskPages('pipelineRuns.list', { query: { limit: runsPage } });
+  const shown = runs.data?.pages.flatMap((p) => p.items) ?? [];
+  const now = useNow(
+    shown.some((r) => !isRunOver(r)),
+    'pipelineRuns.list',
+  );
+  useView('slipway pipeline list', 'pipelines.list', {});
+  return (
+    <>
+      <PageHead title="Pipelines" sentence={sentenceOf(pipelines.data?.items.length, shown)} />
+      <Grid>
+        <Panel title="Pipelines" caption="declared by projects; a run takes the graph and the code applied then" flush>
+          <Loaded query={pipelines}>
+            {({ items }) =>
+              items.length === 0 ? (
+                <EmptyState title="No pipelines yet" command="slipway apply">
+                  A project declares them in TypeScript; applying it puts them here.
+                </EmptyState>
+              ) : (
+                <PipelineTable rows={items} runs={shown} />
+              )
+            }
+          </Loaded>
+        </Panel>
+        <Panel title="Runs" caption="newest first" flush>
+          <Loaded query={runs}>
+            {() =>
+              shown.length === 0 ? (
+                <EmptyState title="Nothing has run yet" command="slipway pipeline run PIPELINE --param name=value">
+                  A run pins the dataset versions that are latest when it starts.
+                </EmptyState>
+              ) : (
+                <RunTable
+                  runs={shown}
+                  now={now}
+                  more={
+                    runs.hasNextPage
+                      ? { isLoading: runs.isFetchingNextPage, load: () => void runs.fetchNextPage() }
+                      : undefined
+                  }
+                />
+              )
+            }
+          </Loaded>
+        </Panel>
+      </Grid>
+    </>
+  );
+}
+
+function sentenceOf(declared: number | undefined, runs: readonly PipelineRun[]): string {
+  if (declared === undefined) return '';
+  if (declared === 0) return 'No project declares a pipeline yet.';
+  const active = runs.filter((r) => !isRunOver(r));
+  const [last] = runs;
+  if (active.length > 0)
+    return `${plural(active.length, 'run')} in progress: ${active.map((r) => r.pipeline).join(', ')}.`;
+  if (last === undefined) return `${plural(declared, 'pipeline')}, none of which has run.`;
+  return `Nothing runs at this moment; the last run, of ${last.pipeline}, ${last.state} at ${instant(last.finishedAt ?? last.startedAt)}.`;
+}
+
+interface PipelineRow {
+  readonly name: string;
+  readonly description?: string | undefined;
+  readonly project: string;
+  readonly graphDigest: string;
+  readonly appliedAt: number;
+}
+
+function PipelineTable({ rows, runs }: { rows: readonly PipelineRow[]; runs: readonly PipelineRun[] }): ReactElement {
+  const lastOf = (name: string): PipelineRun | undefined => runs.find((r) => r.pipeline === name);
+  return (
+    <DataTable
+      label="Pipelines"
+      rows={rows}
+      rowKey={(p) => p.name}
+      href={(p) => to.pipeline(p.name)}
+      columns={[
+        { key: 'name', head: 'Pipeline', cell: (p) => <Link to={to.pipeline(p.name)}>{p.name}</Link> },
+        {
+          key: 'last',
+          head: 'Last run',
+          cell: (p) => {
+            const last = lastOf(p.name);
+            return last === undefined ? (
+              <span className="t3">never run</span>
+            ) : (
+              <span className="row">
+                <StatusBadge plain state={last.state} />
+                <Link to={to.pipelineRun(last.id)} title={fullInstant(last.startedAt)}>
+                  {instant(last.startedAt)}
+                </Link>
+              </span>
+            );
+          },
+        },
+        { key: 'project', head: 'Project', isExtra: true, cell: (p) => p.project },
+        {
+          key: 'graph',
+          head: 'Graph',
+          isExtra: true,
+          cell: (p) => (
+            <span className="mono t3" title={p.graphDigest}>
+              {short(p.graphDigest)}
+            </span>
+          ),
+        },
+        {
+          key: 'applied',
+          head: 'Applied',
+          isNumber: true,
+          cell: (p) => <time title={fullInstant(p.appliedAt)}>{instant(p.appliedAt)}</time>,
+        },
+      ]}
+    />
+  );
+}
