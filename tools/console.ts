@@ -12,6 +12,8 @@ import { root } from './sources.ts';
 const folder = join(root, 'packages/ui');
 const dist = join(folder, 'dist');
 const mark = join(dist, '.sources');
+/** Names every source file that went into the console, one a line. */
+export const inputsFile = '.inputs';
 const compressed = /\.(?:html|js|css|svg)$/;
 
 /** Of everything that the result depends on. */
@@ -30,7 +32,19 @@ function sourcesDigest(): string {
 export async function buildConsole(): Promise<string> {
   const digest = sourcesDigest();
   if (existsSync(mark) && readFileSync(mark, 'utf8') === digest) return dist;
-  await build({ root: folder, logLevel: 'warn' });
+  const inputs = new Set<string>();
+  const collect = {
+    name: 'inputs',
+    generateBundle: (
+      _: unknown,
+      bundle: Record<string, { readonly type: string; readonly modules?: object }>,
+    ): void => {
+      for (const chunk of Object.values(bundle)) for (const id of Object.keys(chunk.modules ?? {})) inputs.add(id);
+    },
+  };
+  await build({ root: folder, logLevel: 'warn', plugins: [collect] });
+  // What the notices of a package that carries the console are made from.
+  writeFileSync(join(dist, inputsFile), [...inputs].sort().join('\n'));
   for (const path of globSync('**/*', { cwd: dist })) {
     if (!compressed.test(path)) continue;
     const bytes = readFileSync(join(dist, path));

@@ -7,7 +7,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import type { Browser } from 'playwright-core';
+import type * as playwright from 'playwright-core';
 
 const ui = createRequire(join(import.meta.dirname, '../../packages/ui/package.json'));
 const places = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
@@ -22,7 +22,9 @@ const flags = [
 ];
 const installLimitMs = 5 * 60_000;
 
-export type Found = { readonly ok: true; readonly browser: Browser } | { readonly ok: false; readonly problem: string };
+export type Found =
+  | { readonly ok: true; readonly browser: playwright.Browser }
+  | { readonly ok: false; readonly problem: string };
 
 function findChromium(): string | undefined {
   return [process.env['CHROMIUM_PATH'], ...places].find((path) => path !== undefined && existsSync(path));
@@ -47,7 +49,7 @@ export async function openBrowser(): Promise<Found> {
   if (executablePath === undefined)
     return { ok: false, problem: 'Chromium was installed, but not where it is looked for' };
   // Resolved from the console's own package, whose development dependency it is.
-  const { chromium } = ui('playwright-core') as typeof import('playwright-core');
+  const { chromium } = ui('playwright-core') as typeof playwright;
   return { ok: true, browser: await chromium.launch({ executablePath, args: flags }) };
 }
 
