@@ -14,6 +14,7 @@ import { exitCodes } from '../../packages/cli/src/exit-codes.ts';
 import { createProgram, loadNamed } from '../../packages/cli/src/program.ts';
 import type { RunOptions, Slipway } from './cli.ts';
 import { sideBySide, slipwayAt } from './cli.ts';
+import { createRandom } from './garbage.ts';
 import type { TestServer } from './server.ts';
 import { startTestServer } from './server.ts';
 
@@ -230,18 +231,6 @@ test('help and version are answers, not mistakes', async () => {
   for (const { code, meaning } of Object.values(exitCodes))
     assert(codes.includes(`${code}`) && codes.includes(meaning));
 });
-
-/** Mulberry32: small, seeded, good enough to vary words. */
-function createRandom(start: number): () => number {
-  let state = start >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
 
 const hostile: readonly string[] = [
   '',
