@@ -1,6 +1,6 @@
 /**
  * Files made from the source: the error list, the route list with permissions, the OpenAPI document, the JSON Schemas of
- * project files, the architecture diagram. `npm run gen` writes them; `npm run check` fails when a committed one differs, so
+ * project files, the tables of commands, the architecture diagram. `npm run gen` writes them; `npm run check` fails when a committed one differs, so
  * a reviewer always sees what changed for the outside.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -9,6 +9,7 @@ import type { Route } from '@slipway/contract';
 import { allRoutes, errorCatalogue } from '@slipway/contract';
 import { openApiDocument } from '@slipway/server/openapi';
 import { compat, modules, packages } from '../layers.mjs';
+import { commandTable, exitCodeTable } from './command-tables.ts';
 import { schemaFiles } from './schemas.ts';
 import { listSources, root } from './sources.ts';
 import { loweredRatchets, ratchetsPath } from './tidy.ts';
@@ -57,19 +58,24 @@ const between = (text: string, name: string, body: string): string =>
   );
 
 /** Path and wanted content of every generated file. */
-export function generatedFiles(): ReadonlyMap<string, string> {
+export async function generatedFiles(): Promise<ReadonlyMap<string, string>> {
+  const commands = readFileSync(join(root, 'packages/cli/README.md'), 'utf8');
   const architecture = readFileSync(join(root, 'ARCHITECTURE.md'), 'utf8');
   return new Map([
     ['docs/generated/errors.md', errorsPage()],
     ['docs/generated/routes.md', routesPage()],
     ['docs/generated/openapi.json', `${JSON.stringify(openApiDocument(allRoutes, version), null, 1)}\n`],
     ...schemaFiles(),
+    [
+      'packages/cli/README.md',
+      between(between(commands, 'commands', await commandTable()), 'exit codes', exitCodeTable()),
+    ],
     ['ARCHITECTURE.md', between(architecture, 'diagram', `\`\`\`mermaid\n${diagram()}\`\`\``)],
   ]);
 }
 
-export function generatedProblems(): string[] {
-  return [...generatedFiles()].flatMap(([path, wanted]) => {
+export async function generatedProblems(): Promise<string[]> {
+  return [...(await generatedFiles())].flatMap(([path, wanted]) => {
     let found = '';
     try {
       found = readFileSync(join(root, path), 'utf8');
@@ -81,7 +87,7 @@ export function generatedProblems(): string[] {
 }
 
 if (import.meta.main) {
-  for (const [path, text] of generatedFiles()) {
+  for (const [path, text] of await generatedFiles()) {
     mkdirSync(dirname(join(root, path)), { recursive: true });
     writeFileSync(join(root, path), text);
     console.log(`wrote ${path}`);

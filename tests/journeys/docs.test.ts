@@ -66,7 +66,7 @@ async function problemOf({ words, isWhole }: Line): Promise<string | undefined> 
   const program = await loadNamed(createProgram({ quiet: true }), words);
   let command: Command = program;
   const rest = [...words];
-  if (rest[0] === 'help' || rest.length === 0) return undefined;
+  if (rest.length === 0 || rest[0] === 'help' || rest[0] === '<command>') return undefined;
   for (;;) {
     const next = command.commands.find((c) => c.name() === rest[0] || c.aliases().includes(rest[0] ?? ''));
     if (next === undefined) break;
