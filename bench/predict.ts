@@ -16,6 +16,8 @@ const workers = join(import.meta.dirname, 'workers');
 const featureCount = 20;
 const trainingRows = 4000;
 const requestsPerBurst = 4000;
+/** A sample is the cheapest of so many bursts, in which the servers take turns: a busy machine only ever adds to one. */
+const burstsPerSample = 3;
 /** Both servers are compiled after about as many. */
 const warmUpRequests = 40_000;
 const differentBodies = 500;
@@ -167,14 +169,21 @@ async function measureForm(form: Form, rounds: number): Promise<ReadonlyMap<numb
   for (const side of [form.slipway, form.floor]) await burst(side, 32, warmUpRequests);
   for (let round = 0; round < rounds; round++) {
     for (const [connections, { slipway, floor }] of samples) {
-      const inOrder = round % 2 === 0 ? (['slipway', 'floor'] as const) : (['floor', 'slipway'] as const);
-      const measured = { slipway, floor };
-      for (const side of inOrder) {
-        measured[side].push(await burst(form[side], connections));
+      const bursts: FormSamples = { slipway: [], floor: [] };
+      for (let i = 0; i < burstsPerSample; i++) {
+        const inOrder = (round + i) % 2 === 0 ? (['slipway', 'floor'] as const) : (['floor', 'slipway'] as const);
+        for (const side of inOrder) bursts[side].push(await burst(form[side], connections));
       }
+      slipway.push(cheapest(bursts.slipway));
+      floor.push(cheapest(bursts.floor));
     }
   }
   return samples;
+}
+
+function cheapest(bursts: readonly Burst[]): Burst {
+  const lowest = (key: keyof Burst): number => Math.min(...bursts.map((one) => one[key]));
+  return { cpuUs: lowest('cpuUs'), p50Ms: lowest('p50Ms'), p99Ms: lowest('p99Ms') };
 }
 
 async function run({ rounds, say }: BenchContext): Promise<BenchResult> {
@@ -206,7 +215,7 @@ async function run({ rounds, say }: BenchContext): Promise<BenchResult> {
     tables,
     notRun: [],
     notes: [
-      `One row of ${featureCount} numbers per request, ${differentBodies} different bodies, 100 trees of 31 leaves; bursts of ${requestsPerBurst} requests take turns. With Slipway: signature check, routing, authorisation by token, log before the answer, metrics. The bare server gets the same requests and checks nothing.`,
+      `One row of ${featureCount} numbers per request, ${differentBodies} different bodies, 100 trees of 31 leaves; bursts of ${requestsPerBurst} requests take turns, and a sample is the cheapest of ${burstsPerSample}. With Slipway: signature check, routing, authorisation by token, log before the answer, metrics. The bare server gets the same requests and checks nothing.`,
       'One answer of each form was compared with the trainer before timing. Closed loop: latencies say how the server queues, not what a caller at a fixed rate would see.',
     ],
   };
