@@ -271,7 +271,7 @@ test('Ctrl-C stops the following, not the run', { timeout: 120_000 }, async () =
 });
 
 test('features are filled, an endpoint is deployed, predictions are asked, labelled and explained', async () => {
-  await fails(1, /slipway feature backfill|feature-sets\/flights\/backfill/, [
+  await fails(1, /slipway feature backfill flights/, [
     'feature',
     'read',
     'flights',
