@@ -51,11 +51,12 @@ function diagram(): string {
   return `${lines.join('\n')}\n`;
 }
 
-const between = (text: string, name: string, body: string): string =>
-  text.replace(
-    new RegExp(`(<!-- ${name} -->)[\\s\\S]*?(<!-- /${name} -->)`),
-    (_, open: string, close: string) => `${open}\n${body}\n${close}`,
-  );
+/** Replaces what stands between two marks. Throws when a mark is missing: the part would silently stop being made. */
+function between(text: string, name: string, body: string): string {
+  const marks = new RegExp(`(<!-- ${name} -->)[\\s\\S]*?(<!-- /${name} -->)`);
+  if (!marks.test(text)) throw new Error(`the marks <!-- ${name} --> and <!-- /${name} --> are missing`);
+  return text.replace(marks, (_, open: string, close: string) => `${open}\n${body}\n${close}`);
+}
 
 /** Path and wanted content of every generated file. */
 export async function generatedFiles(): Promise<ReadonlyMap<string, string>> {
