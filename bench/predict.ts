@@ -16,6 +16,10 @@ const workers = join(import.meta.dirname, 'workers');
 const featureCount = 20;
 const trainingRows = 4000;
 const requestsPerBurst = 4000;
+/** A sample is the cheapest of so many bursts, in which the servers take turns: a busy machine only ever adds to one. */
+const burstsPerSample = 3;
+/** Both servers are compiled after about as many. */
+const warmUpRequests = 40_000;
 const differentBodies = 500;
 const floorName = 'bare node:http';
 const connectionCounts = [1, 4, 32];
@@ -76,6 +80,7 @@ async function cpuNs(pid: number): Promise<number> {
 
 interface Load {
   readonly url: string;
+  readonly authorization: string;
   readonly pid: number;
   readonly bodies: readonly string[];
 }
@@ -86,15 +91,16 @@ interface Burst {
   readonly p99Ms: number;
 }
 
-async function burst(load: Load, connections: number): Promise<Burst> {
+async function burst(load: Load, connections: number, requests = requestsPerBurst): Promise<Burst> {
   const child = spawn(process.execPath, [join(workers, 'load.ts')], { stdio: ['pipe', 'pipe', 'inherit'] });
   const before = await cpuNs(load.pid);
-  child.stdin.end(JSON.stringify({ url: load.url, connections, requests: requestsPerBurst, bodies: load.bodies }));
+  const { url, bodies, authorization } = load;
+  child.stdin.end(JSON.stringify({ url, connections, requests, bodies, authorization }));
   // The worker prints an object of numbers.
   const figures = (await json(child.stdout)) as Readonly<Record<string, number>>;
   if (figures['failures'] !== 0) throw new Error(`${figures['failures']} requests to ${load.url} failed`);
   const used = (await cpuNs(load.pid)) - before;
-  return { cpuUs: used / 1000 / requestsPerBurst, p50Ms: figures['p50Ms'] ?? 0, p99Ms: figures['p99Ms'] ?? 0 };
+  return { cpuUs: used / 1000 / requests, p50Ms: figures['p50Ms'] ?? 0, p99Ms: figures['p99Ms'] ?? 0 };
 }
 
 function makeBodies(): { readonly v2: string[]; readonly own: string[] } {
@@ -160,18 +166,24 @@ function tablesOf(form: Form, samples: ReadonlyMap<number, FormSamples>): BenchT
 
 async function measureForm(form: Form, rounds: number): Promise<ReadonlyMap<number, FormSamples>> {
   const samples = new Map<number, FormSamples>(connectionCounts.map((n) => [n, { slipway: [], floor: [] }]));
-  for (let round = -1; round < rounds; round++) {
+  for (const side of [form.slipway, form.floor]) await burst(side, 32, warmUpRequests);
+  for (let round = 0; round < rounds; round++) {
     for (const [connections, { slipway, floor }] of samples) {
-      const inOrder = round % 2 === 0 ? (['slipway', 'floor'] as const) : (['floor', 'slipway'] as const);
-      const measured = { slipway, floor };
-      for (const side of inOrder) {
-        const figures = await burst(form[side], connections);
-        // The round before the first warms both servers up.
-        if (round >= 0) measured[side].push(figures);
+      const bursts: FormSamples = { slipway: [], floor: [] };
+      for (let i = 0; i < burstsPerSample; i++) {
+        const inOrder = (round + i) % 2 === 0 ? (['slipway', 'floor'] as const) : (['floor', 'slipway'] as const);
+        for (const side of inOrder) bursts[side].push(await burst(form[side], connections));
       }
+      slipway.push(cheapest(bursts.slipway));
+      floor.push(cheapest(bursts.floor));
     }
   }
   return samples;
+}
+
+function cheapest(bursts: readonly Burst[]): Burst {
+  const lowest = (key: keyof Burst): number => Math.min(...bursts.map((one) => one[key]));
+  return { cpuUs: lowest('cpuUs'), p50Ms: lowest('p50Ms'), p99Ms: lowest('p99Ms') };
 }
 
 async function run({ rounds, say }: BenchContext): Promise<BenchResult> {
@@ -182,10 +194,12 @@ async function run({ rounds, say }: BenchContext): Promise<BenchResult> {
   );
   const { bytes, expected, bodies } = prepare();
   await deploy(slipway, bytes);
+  const token = await call(`${slipway.url}/api/tokens`, 'POST', JSON.stringify({ name: 'bench', role: 'predictor' }));
+  const authorization = `Bearer ${String(token['secret'])}`;
   const formOf = (title: string, path: string, own: readonly string[]): Form => ({
     title,
-    slipway: { url: slipway.url + path, pid: slipway.pid, bodies: own },
-    floor: { url: `${floor.found[1]}/`, pid: floor.child.pid ?? 0, bodies: own },
+    slipway: { url: slipway.url + path, pid: slipway.pid, bodies: own, authorization },
+    floor: { url: `${floor.found[1]}/`, pid: floor.child.pid ?? 0, bodies: own, authorization },
   });
   const forms = [
     formOf('Open Inference V2', '/v2/models/bench/infer', bodies.v2),
@@ -201,7 +215,7 @@ async function run({ rounds, say }: BenchContext): Promise<BenchResult> {
     tables,
     notRun: [],
     notes: [
-      `One row of ${featureCount} numbers per request, ${differentBodies} different bodies, 100 trees of 31 leaves; bursts of ${requestsPerBurst} requests take turns. With Slipway: signature check, routing, authorisation of the local owner, log before the answer, metrics.`,
+      `One row of ${featureCount} numbers per request, ${differentBodies} different bodies, 100 trees of 31 leaves; bursts of ${requestsPerBurst} requests take turns, and a sample is the cheapest of ${burstsPerSample}. With Slipway: signature check, routing, authorisation by token, log before the answer, metrics. The bare server gets the same requests and checks nothing.`,
       'One answer of each form was compared with the trainer before timing. Closed loop: latencies say how the server queues, not what a caller at a fixed rate would see.',
     ],
   };

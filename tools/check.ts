@@ -41,7 +41,12 @@ let failed = 0;
 const wanted = process.argv.slice(2);
 for (const check of checks.filter((c) => wanted.length === 0 || wanted.includes(c.name))) {
   const startedAt = performance.now();
-  const problems = await check.run();
+  let problems: readonly string[];
+  try {
+    problems = await check.run();
+  } catch (error) {
+    problems = [error instanceof Error ? error.message : String(error)];
+  }
   const took = `${((performance.now() - startedAt) / 1000).toFixed(1)} s`;
   if (problems.length === 0) {
     console.log(`ok    ${check.name} (${took})`);

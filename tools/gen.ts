@@ -1,6 +1,6 @@
 /**
  * Files made from the source: the error list, the route list with permissions, the OpenAPI document, the JSON Schemas of
- * project files, the architecture diagram. `npm run gen` writes them; `npm run check` fails when a committed one differs, so
+ * project files, the tables of commands, the architecture diagram. `npm run gen` writes them; `npm run check` fails when a committed one differs, so
  * a reviewer always sees what changed for the outside.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -10,6 +10,7 @@ import { allRoutes, errorCatalogue } from '@slipway/contract';
 import { openApiDocument } from '@slipway/server/openapi';
 import { compat, modules, packages } from '../layers.mjs';
 import { consoleOperations, consoleOperationsPath } from './console-operations.ts';
+import { commandTable, exitCodeTable } from './command-tables.ts';
 import { schemaFiles } from './schemas.ts';
 import { listSources, root } from './sources.ts';
 import { loweredRatchets, ratchetsPath } from './tidy.ts';
@@ -51,14 +52,16 @@ function diagram(): string {
   return `${lines.join('\n')}\n`;
 }
 
-const between = (text: string, name: string, body: string): string =>
-  text.replace(
-    new RegExp(`(<!-- ${name} -->)[\\s\\S]*?(<!-- /${name} -->)`),
-    (_, open: string, close: string) => `${open}\n${body}\n${close}`,
-  );
+/** Replaces what stands between two marks. Throws when a mark is missing: the part would silently stop being made. */
+function between(text: string, name: string, body: string): string {
+  const marks = new RegExp(`(<!-- ${name} -->)[\\s\\S]*?(<!-- /${name} -->)`);
+  if (!marks.test(text)) throw new Error(`the marks <!-- ${name} --> and <!-- /${name} --> are missing`);
+  return text.replace(marks, (_, open: string, close: string) => `${open}\n${body}\n${close}`);
+}
 
 /** Path and wanted content of every generated file. */
-export function generatedFiles(): ReadonlyMap<string, string> {
+export async function generatedFiles(): Promise<ReadonlyMap<string, string>> {
+  const commands = readFileSync(join(root, 'packages/cli/README.md'), 'utf8');
   const architecture = readFileSync(join(root, 'ARCHITECTURE.md'), 'utf8');
   return new Map([
     ['docs/generated/errors.md', errorsPage()],
@@ -66,12 +69,16 @@ export function generatedFiles(): ReadonlyMap<string, string> {
     ['docs/generated/openapi.json', `${JSON.stringify(openApiDocument(allRoutes, version), null, 1)}\n`],
     [consoleOperationsPath, consoleOperations()],
     ...schemaFiles(),
+    [
+      'packages/cli/README.md',
+      between(between(commands, 'commands', await commandTable()), 'exit codes', exitCodeTable()),
+    ],
     ['ARCHITECTURE.md', between(architecture, 'diagram', `\`\`\`mermaid\n${diagram()}\`\`\``)],
   ]);
 }
 
-export function generatedProblems(): string[] {
-  return [...generatedFiles()].flatMap(([path, wanted]) => {
+export async function generatedProblems(): Promise<string[]> {
+  return [...(await generatedFiles())].flatMap(([path, wanted]) => {
     let found = '';
     try {
       found = readFileSync(join(root, path), 'utf8');
@@ -83,7 +90,7 @@ export function generatedProblems(): string[] {
 }
 
 if (import.meta.main) {
-  for (const [path, text] of generatedFiles()) {
+  for (const [path, text] of await generatedFiles()) {
     mkdirSync(dirname(join(root, path)), { recursive: true });
     writeFileSync(join(root, path), text);
     console.log(`wrote ${path}`);

@@ -11,6 +11,8 @@ interface Job {
   readonly requests: number;
   /** Request bodies, taken in turn. */
   readonly bodies: readonly string[];
+  /** The Authorization header of every request. */
+  readonly authorization: string;
 }
 
 // Written by predict.ts.
@@ -18,7 +20,7 @@ const job = JSON.parse(await text(process.stdin)) as Job;
 const url = new URL(job.url);
 const messages = job.bodies.map((body) =>
   Buffer.from(
-    `POST ${url.pathname} HTTP/1.1\r\nHost: ${url.host}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+    `POST ${url.pathname} HTTP/1.1\r\nHost: ${url.host}\r\nContent-Type: application/json\r\nAuthorization: ${job.authorization}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   ),
 );
 const latenciesMs: number[] = [];

@@ -61,40 +61,43 @@ function commandLines(path: string): Line[] {
   return found;
 }
 
-/** What is wrong with the line, or undefined. */
+/** What is wrong with the line, or undefined. The words are taken apart as the command itself does it. */
 async function problemOf({ words, isWhole }: Line): Promise<string | undefined> {
-  const program = await loadNamed(createProgram({ quiet: true }), words);
-  let command: Command = program;
-  const rest = [...words];
-  if (rest[0] === 'help' || rest.length === 0) return undefined;
-  for (;;) {
-    const next = command.commands.find((c) => c.name() === rest[0] || c.aliases().includes(rest[0] ?? ''));
-    if (next === undefined) break;
-    command = next;
-    rest.shift();
+  if (words.length === 0 || words[0] === 'help' || words[0] === '<command>' || words.includes('--help'))
+    return undefined;
+  let command: Command = await loadNamed(createProgram({ quiet: true }), words);
+  const program = command;
+  try {
+    let left = command.parseOptions([...words]);
+    for (;;) {
+      const next = command.commands.find((c) => c.name() === left.operands[0]);
+      if (next === undefined) break;
+      command = next;
+      left = next.parseOptions([...left.operands.slice(1), ...left.unknown]);
+    }
+    if (command === program) return `there is no command "${left.operands[0]}"`;
+    return misfitOf(command, left, isWhole);
+  } catch (error) {
+    return isWhole ? String(error) : undefined;
   }
-  if (command === program) return `there is no command "${rest[0]}"`;
+}
+
+function misfitOf(
+  command: Command,
+  { operands, unknown }: { readonly operands: readonly string[]; readonly unknown: readonly string[] },
+  isWhole: boolean,
+): string | undefined {
   const name = command.name();
-  const flags = [...command.options, ...program.options].flatMap((o) => [o.short, o.long]);
-  const unknown = rest.find((word) => word.startsWith('-') && !flags.includes(word.split('=')[0]) && word !== '--help');
-  if (unknown !== undefined) return `"${name}" has no flag ${unknown}`;
-  if (!isWhole || rest.includes('--help')) return undefined;
-  const taking = [...command.options, ...program.options].filter((o) => o.required || o.optional);
-  const operands = rest.filter((word, i) => {
-    const before = rest[i - 1];
-    return (
-      !word.startsWith('-') && !(before !== undefined && taking.some((o) => before === o.short || before === o.long))
-    );
-  });
-  if (command.commands.length > 0 && command.registeredArguments.length === 0) {
-    return operands.length > 0 ? `"${name}" has no verb "${operands[0]}"` : `"${name}" wants a verb`;
-  }
+  if (unknown[0]?.startsWith('-') === true) return `"${name}" has no flag ${unknown[0]}`;
+  if (!isWhole) return undefined;
   const known = command.registeredArguments;
+  if (command.commands.length > 0 && known.length === 0)
+    return operands.length > 0 ? `"${name}" has no verb "${operands[0]}"` : `"${name}" wants a verb`;
   const least = known.filter((a) => a.required).length;
   const most = known.some((a) => a.variadic) ? Number.POSITIVE_INFINITY : known.length;
   if (operands.length < least || operands.length > most)
     return `"${name}" takes ${known.map((a) => a.name()).join(', ') || 'no argument'}, not "${operands.join(' ')}"`;
-  const missing = command.options.find((o) => o.mandatory && !rest.some((w) => w === o.long || w === o.short));
+  const missing = command.options.find((o) => o.mandatory && command.getOptionValue(o.attributeName()) === undefined);
   return missing === undefined ? undefined : `"${name}" needs ${missing.flags}`;
 }
 

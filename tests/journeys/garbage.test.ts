@@ -6,102 +6,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Route } from '@slipway/contract';
 import { allRoutes, errorCatalogue } from '@slipway/contract';
-import { z } from 'zod';
+import { createProtocols } from '../../packages/server/src/wiring/protocols.ts';
+import { createRandom, hostile, jsonSchema, near, shownAs } from './garbage.ts';
 import { startTestServer } from './server.ts';
 
 const seed = Number(process.env['SEED'] ?? 20130401);
 const requestsPerRoute = 25;
 const answerLimitMs = 10_000;
-
-/** Mulberry32: small, seeded, good enough to vary requests. */
-function createRandom(start: number): () => number {
-  let state = start >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
-
-const hostile: readonly unknown[] = [
-  null,
-  true,
-  0,
-  -1,
-  1e308,
-  2 ** 53 + 2,
-  0.1,
-  '',
-  ' ',
-  '../../etc/passwd',
-  '..%2f..%2fetc%2fpasswd',
-  "'; drop table tracking_run; --",
-  '<script>alert(1)</script>',
-  '\u0000',
-  '\u202Eevil',
-  '🛫'.repeat(100),
-  'x'.repeat(5000),
-  [],
-  {},
-  [[[[[[[[]]]]]]]],
-  { __proto__: { admin: true }, constructor: 1 },
-  'sha256:zz',
-  'latest',
-  '2013-02-30T00:00:00Z',
-  'NaN',
-];
-
-type Schema = Readonly<Record<string, unknown>>;
-
-/** A value near the schema: mostly fitting, often not. */
-function near(schema: Schema, random: () => number, depth = 0): unknown {
-  const pick = <T>(items: readonly T[]): T => items[Math.floor(random() * items.length)] as T;
-  if (random() < 0.15 || depth > 6) return pick(hostile);
-  if (Array.isArray(schema['enum'])) return pick(schema['enum'] as unknown[]);
-  if ('const' in schema) return schema['const'];
-  const options = (schema['anyOf'] ?? schema['oneOf']) as Schema[] | undefined;
-  if (options) return near(pick(options), random, depth + 1);
-  switch (schema['type']) {
-    case 'string':
-      return pick([
-        'flights',
-        'a',
-        'sha256:' + 'a'.repeat(64),
-        'run_01k9zv3m5qf8s7c2x4a6b8d0eg',
-        '2013-04-01',
-        'latest',
-        '1',
-      ]);
-    case 'integer':
-    case 'number':
-      return pick([0, 1, 2, 50, -5, 1e9, 1.5]);
-    case 'boolean':
-      return random() < 0.5;
-    case 'array':
-      return Array.from({ length: Math.floor(random() * 4) }, () =>
-        near((schema['items'] ?? {}) as Schema, random, depth + 1),
-      );
-    case 'object': {
-      const made: Record<string, unknown> = {};
-      for (const [name, part] of Object.entries((schema['properties'] ?? {}) as Record<string, Schema>)) {
-        if (random() < 0.85) made[name] = near(part, random, depth + 1);
-      }
-      if (typeof schema['additionalProperties'] === 'object')
-        made['k'] = near(schema['additionalProperties'] as Schema, random, depth + 1);
-      if (random() < 0.1) made['surprise'] = pick(hostile);
-      return made;
-    }
-    default:
-      return pick(hostile);
-  }
-}
-
-/** As it stands in a path or a query: objects too, as a careless client would write them. */
-const shownAs = (value: unknown): string => `${value as string}`;
-
-const jsonSchema = (schema: z.ZodType): Schema => z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
 
 function requestFor(route: Route, random: () => number): { readonly path: string; readonly init: RequestInit } {
   const params = route.params === undefined ? {} : (near(jsonSchema(route.params), random) as Record<string, unknown>);
@@ -147,6 +58,157 @@ test(
           } catch (error) {
             problems.push(`${shown}\n  -> ${String(error)}`);
           }
+        }
+      }
+      assert.deepEqual(problems, []);
+    } finally {
+      await server.stop();
+    }
+  },
+);
+
+interface ForeignPath {
+  readonly method: string;
+  readonly path: string;
+  readonly bodyMode: 'json' | 'stream' | 'none';
+}
+
+/** What the protocols mount. Only the list of paths is read, so what is behind them may be anything. */
+function foreignPaths(): readonly ForeignPath[] {
+  // Answers every call and every member with itself.
+  const anything: never = new Proxy(() => anything, {
+    get: (_, key) => (key === Symbol.toPrimitive ? () => '' : anything),
+    apply: () => anything,
+  }) as never;
+  return createProtocols(anything, anything).protocols.flatMap((p) => p.routes);
+}
+
+/** Words of the protocols' bodies and queries: garbage gets further behind a known name. */
+const foreignWords = [
+  'run_id',
+  'run_uuid',
+  'experiment_id',
+  'experiment_ids',
+  'experiment_name',
+  'name',
+  'key',
+  'value',
+  'timestamp',
+  'step',
+  'metrics',
+  'params',
+  'tags',
+  'run_name',
+  'start_time',
+  'end_time',
+  'status',
+  'filter',
+  'filter_string',
+  'order_by',
+  'max_results',
+  'page_token',
+  'artifact_path',
+  'path',
+  'source',
+  'version',
+  'alias',
+  'stage',
+  'archive_existing_versions',
+  'model_id',
+  'dataset',
+  'datasets',
+  'view_type',
+  'run_view_type',
+  'metric_key',
+  'run_ids',
+  'inputs',
+  'outputs',
+  'instances',
+  'dataframe_split',
+  'dataframe_records',
+  'columns',
+  'data',
+  'index',
+  'id',
+  'parameters',
+  'shape',
+  'datatype',
+  'description',
+  'new_name',
+  'lifecycle_stage',
+  'content',
+] as const;
+const foreignValues = [
+  '0',
+  '1',
+  'flights',
+  'a'.repeat(32),
+  'FP64',
+  'BYTES',
+  'latest',
+  'models:/a/1',
+  "metrics.a > 1 and params.b = 'c'",
+  1,
+  -1,
+  [1],
+  ['x'],
+  [[1, 2]],
+  { a: 1 },
+];
+const foreignRequestsPerRoute = 12;
+
+function foreignRequest(
+  route: ForeignPath,
+  random: () => number,
+): { readonly path: string; readonly init: RequestInit } {
+  const pick = <T>(items: readonly T[]): T => items[Math.floor(random() * items.length)] as T;
+  const value = (): unknown => {
+    if (random() < 0.5) return pick(foreignValues);
+    return random() < 0.5 ? pick(hostile) : { [pick(foreignWords)]: pick(foreignValues) };
+  };
+  const word = (): string => shownAs(random() < 0.5 ? pick(foreignValues) : pick(hostile)).slice(0, 300);
+  const member = (): [string, unknown] => [pick(foreignWords), random() < 0.3 ? [value(), value()] : value()];
+  const body = (): unknown =>
+    random() < 0.15 ? pick(hostile) : Object.fromEntries(Array.from({ length: 1 + Math.floor(random() * 8) }, member));
+  const path = route.path.replace(/\{\w+\+?\}/g, () => encodeURIComponent(word()) || 'x');
+  const pairs = Array.from({ length: 2 }, (): [string, string] => [pick(foreignWords), word()]);
+  const query = random() < 0.6 ? `?${new URLSearchParams(pairs).toString()}` : '';
+  const init: RequestInit = { method: route.method };
+  if (route.bodyMode !== 'none' && route.method !== 'GET') {
+    init.headers = { 'content-type': random() < 0.1 ? 'text/csv' : 'application/json' };
+    init.body = random() < 0.1 ? '{"cut":' : (JSON.stringify(body()) ?? 'null');
+  }
+  return { path: `${path}${query}`, init };
+}
+
+/** What is wrong with the answer to a request of a protocol, if anything. */
+function foreignProblem(status: number, text: string): string | undefined {
+  // 501: a part of the protocol that is not offered here, and says so.
+  if (status >= 500 && status !== 501) return `${status} ${text.slice(0, 300)}`;
+  const hasReason = /"(?:message|error|error_code|detail)"\s*:\s*["{]/.test(text);
+  return status >= 400 && !hasReason ? `${status} without a reason: ${text.slice(0, 200)}` : undefined;
+}
+
+test(
+  `every path of a foreign protocol answers garbage with its own error (seed ${seed})`,
+  { timeout: 240_000 },
+  async () => {
+    const server = await startTestServer();
+    const random = createRandom(seed + 1);
+    const problems: string[] = [];
+    const paths = foreignPaths();
+    assert(paths.length > 50, `only ${paths.length} paths are mounted`);
+    try {
+      for (const route of paths.flatMap((r) => Array.from({ length: foreignRequestsPerRoute }, () => r))) {
+        const { path, init } = foreignRequest(route, random);
+        const shown = `${route.method} ${path} ${shownAs(init.body ?? '').slice(0, 300)}`;
+        try {
+          const signal = AbortSignal.timeout(answerLimitMs);
+          const answer = await fetch(`${server.url}${path}`, { ...init, signal });
+          const problem = foreignProblem(answer.status, await answer.text());
+          if (problem !== undefined) problems.push(`${shown}\n  -> ${problem}`);
+        } catch (error) {
+          problems.push(`${shown}\n  -> ${String(error)}`);
         }
       }
       assert.deepEqual(problems, []);

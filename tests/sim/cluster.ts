@@ -36,6 +36,21 @@ export type FaultKind =
   | 'disk full'
   | 'clock step';
 
+/** Each as often as it is drawn. */
+const likely: readonly FaultKind[] = [
+  'kill',
+  'kill before commit',
+  'kill before commit',
+  'kill after commit',
+  'kill after commit',
+  'pause',
+  'pause after commit',
+  'answer lost',
+  'answer lost',
+  'disk full',
+  'clock step',
+];
+
 export type Answer<T> =
   | { readonly kind: 'made'; readonly value: T }
   | { readonly kind: 'refused'; readonly error: Error }
@@ -80,6 +95,7 @@ export interface ClusterOptions {
   /** Lets writes of different servers run at the same time: then a replay may differ in how they interleave. */
   readonly isConcurrent: boolean;
   readonly operations: readonly AnyOperation[];
+  readonly without: readonly FaultKind[];
   readonly boot: (server: Server) => Promise<void> | void;
 }
 
@@ -109,6 +125,7 @@ export function createCluster(options: ClusterOptions): Cluster {
     diskFullUntil: 0,
     armed: [],
   }));
+  const drawn = likely.filter((kind) => !options.without.includes(kind));
   let isHealing = false;
 
   const happened = (kind: FaultKind, slot: Slot, more = ''): void => {
@@ -173,19 +190,7 @@ export function createCluster(options: ClusterOptions): Cluster {
     const running = slots.filter((slot) => slot.machine?.state() === 'running' && slot.server !== undefined);
     if (isHealing || running.length === 0) return;
     const slot = random.pick(running);
-    const kind = random.pick<FaultKind>([
-      'kill',
-      'kill before commit',
-      'kill before commit',
-      'kill after commit',
-      'kill after commit',
-      'pause',
-      'pause after commit',
-      'answer lost',
-      'answer lost',
-      'disk full',
-      'clock step',
-    ]);
+    const kind = random.pick(drawn);
     switch (kind) {
       case 'kill':
         happened(kind, slot);

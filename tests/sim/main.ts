@@ -1,5 +1,5 @@
 /**
- * `npm run sim -- --seeds N [--seed S] [--scenario NAME] [--database sqlite|postgres|both] [--twice] [--json]`
+ * `npm run sim -- --seeds N [--seed S] [--scenario NAME] [--database sqlite|postgres|both] [--twice] [--story] [--json]`
  *
  * Servers with the real store, jobs, ledger, pipelines and rollouts live through faults that a seed draws, in virtual time;
  * afterwards nothing may be lost, doubled or stuck. A run that finds something prints its seed and the command that replays it.
@@ -24,17 +24,20 @@ const { values } = parseArgs({
     database: { type: 'string', default: 'both' },
     /** Runs each seed a second time and compares. */
     twice: { type: 'boolean', default: false },
+    /** Prints what happened in each run. */
+    story: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 });
 
-const usage = `npm run sim -- [--seeds N] [--seed S] [--scenario NAME] [--database sqlite|postgres|both] [--twice] [--json]
+const usage = `npm run sim -- [--seeds N] [--seed S] [--scenario NAME] [--database sqlite|postgres|both] [--twice] [--story] [--json]
 
 ${scenarios.map((s) => `  ${s.name.padEnd(10)} ${s.what}`).join('\n')}
 
 --seeds N    how many seeds (10)          --seed S   the first one (1)
 --twice      runs each seed twice and compares what happened
+--story      prints what happened in each run
 --json       prints one report as JSON per run`;
 
 const say = (line: string): void => {
@@ -114,6 +117,7 @@ async function runAll(order: WorkerOrder): Promise<Result> {
       console.log(JSON.stringify(rest.problems.length > 0 ? message : { ...rest, notes: notes.length }));
     }
     if (message.problems.length > 0) printFailure(message);
+    else if (values.story) printStory(message);
   }
   const code = await ended;
   if (code !== 0) console.error(`the runs on ${order.database} ended with exit code ${code}`);
@@ -129,6 +133,11 @@ function printFailure(report: RunReport): void {
   for (const line of report.notes.slice(-storyLines)) console.error(`    ${line}`);
   console.error(`  replay: npm run sim -- --seeds 1 --seed ${seed} --scenario ${scenario} --database ${database}`);
   if (report.isConcurrent) console.error('  writes of its servers overlap: a replay may interleave them differently');
+}
+
+function printStory(report: RunReport): void {
+  say(`${report.scenario} on ${report.database}, seed ${report.seed}`);
+  for (const line of report.notes) say(`    ${line}`);
 }
 
 function differences(reports: readonly RunReport[]): string[] {

@@ -1,6 +1,8 @@
 /** What a scenario is: servers with some work, clients that ask for it, and what must be true afterwards. */
 import type { AnyOperation, Db } from '../../packages/server/src/platform/db/db.ts';
-import type { Cluster, Server } from './cluster.ts';
+import type { Log } from '../../packages/server/src/platform/log.ts';
+import type { Objects } from '../../packages/server/src/platform/objects/objects.ts';
+import type { Cluster, FaultKind, Server } from './cluster.ts';
 import type { RunDatabase } from './databases.ts';
 import type { Random } from './random.ts';
 import type { World } from './world.ts';
@@ -11,6 +13,9 @@ export interface Bench {
   readonly database: RunDatabase;
   /** A view of the database that no fault touches. */
   readonly auditor: Db;
+  /** Likewise of the objects. */
+  readonly objects: Objects;
+  readonly log: Log;
   readonly cluster: () => Cluster;
 }
 
@@ -37,5 +42,9 @@ export interface Scenario {
   readonly busyMs: number;
   /** Faults per run, at least and at most. */
   readonly faults: readonly [number, number];
+  /** Faults that its parts are not made for. */
+  readonly without?: readonly FaultKind[];
+  /** Servers at most; three unless said, one on SQLite. */
+  readonly servers?: number;
   readonly create: (bench: Bench) => ScenarioRun;
 }

@@ -1,7 +1,9 @@
 /** One run: a scenario, a database, a seed. */
 import { createHash } from 'node:crypto';
+import { join } from 'node:path';
 import { createLog } from '../../packages/server/src/platform/log.ts';
 import { createLedger } from '../../packages/server/src/platform/ledger/create-ledger.ts';
+import { createFileObjects } from '../../packages/server/src/platform/objects/file-objects.ts';
 import type { Cluster, FaultKind } from './cluster.ts';
 import { createCluster } from './cluster.ts';
 import type { Databases } from './databases.ts';
@@ -45,19 +47,23 @@ export async function simulate(options: {
   const world = createWorld({ random: createRandom(seed).fork(scenario.name), work });
   const database = await options.databases.create();
   const draw = world.random.fork('setting');
-  const servers = database.dialect === 'sqlite' ? 1 : draw.pick([1, 2, 2, 2, 3]);
+  const most = database.dialect === 'sqlite' ? 1 : (scenario.servers ?? 3);
+  const servers = Math.min(most, draw.pick([1, 2, 2, 2, 3]));
   const isConcurrent = servers > 1 && draw.chance(0.25);
   const outside = world.machine('auditor', 0);
   // What it would do by itself, such as sealing, is the servers' business.
   outside.pause();
   const log = createLog({ level: 'error', now: () => 0, write: () => undefined });
   const auditor = await database.open({ clock: outside.clock, log, random: () => 0.5 });
+  const objects = await createFileObjects({ folder: join(database.folder, 'objects'), clock: outside.clock, log });
   let cluster: Cluster | undefined;
   const bench: Bench = {
     world,
     random: world.random.fork('clients'),
     database,
     auditor,
+    objects,
+    log,
     cluster: () => {
       if (cluster === undefined) throw new Error('the servers do not exist yet');
       return cluster;
@@ -71,6 +77,7 @@ export async function simulate(options: {
     servers,
     isConcurrent,
     operations: run.operations ?? [],
+    without: scenario.without ?? [],
     boot: run.boot,
   });
   const problems: string[] = [];

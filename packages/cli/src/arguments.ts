@@ -1,5 +1,5 @@
 /** Readers of what people type: each answers a checked value, or says what was typed, what is allowed and an example. */
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import { namePattern, nameRule } from '@slipway/contract';
 import { z } from 'zod';
@@ -103,6 +103,8 @@ function jsonOrText(value: string): Json {
 export async function readJsonFile(option: string, path: string): Promise<unknown> {
   if (path === '-' && process.stdin.isTTY === true)
     throw usage(`${option} - reads standard input, and nothing is piped into it`);
+  // Node names no path when it reads a folder.
+  if (path !== '-' && (await stat(path)).isDirectory()) throw usage(`${option} ${path} is a folder, not a file`);
   const content = path === '-' ? await text(process.stdin) : await readFile(path, 'utf8');
   const name = path === '-' ? 'standard input' : path;
   if (content.trim() === '') throw usage(`${name} is empty: it must hold JSON`);

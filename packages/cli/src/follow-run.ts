@@ -3,6 +3,7 @@
  * begin and end are told; a live line at the bottom says which are at work.
  */
 import type { PipelineRunDetail, StepRun } from '@slipway/contract';
+import { SlipwayError } from '@slipway/contract';
 import { z } from 'zod';
 import type { Session } from './command.ts';
 import { paint, seconds, table } from './output.ts';
@@ -25,11 +26,11 @@ export async function followRun(
   run: string,
   how: { readonly logs: boolean },
 ): Promise<PipelineRunDetail> {
-  const { client, output, signal } = session;
+  const { output } = session;
   const told = new Map<string, string>();
   const logs: Promise<void>[] = [];
   for (;;) {
-    const found = await client.pipelineRuns.get({ params: { run } }, { signal });
+    const found = await lookAt(session, run, told.size > 0);
     for (const step of found.steps) {
       const before = told.get(step.step);
       if (before === step.state) continue;
@@ -53,12 +54,34 @@ export async function followRun(
   }
 }
 
+/** How long a server that is gone in mid-run is waited for: a restart takes seconds, and the run goes on behind it. */
+const lostLimitMs = 60_000;
+const lostPauseMs = 500;
+
+async function lookAt(
+  { client, output, signal }: Follower,
+  run: string,
+  wasThere: boolean,
+): Promise<PipelineRunDetail> {
+  const startedAt = performance.now();
+  for (;;) {
+    try {
+      return await client.pipelineRuns.get({ params: { run } }, { signal });
+    } catch (error) {
+      const mayReturn = error instanceof SlipwayError && error.retryable && wasThere;
+      if (!mayReturn || performance.now() - startedAt > lostLimitMs) throw error;
+      output.progress(`the server does not answer; asking again about run ${run}`);
+      await new Promise((resolve) => setTimeout(resolve, lostPauseMs));
+    }
+  }
+}
+
 function tellStep({ output }: Follower, step: StepRun, before: string | undefined): void {
   // What is waiting is not news, and `--json` asks for one value.
   if (output.json || ['waiting', 'queued', 'skipped'].includes(step.state)) return;
   if (before === undefined && step.state === 'succeeded') return;
   const reason = step.state === 'running' || step.state === 'reused' ? step.reason : step.problem;
-  const time = took(step);
+  const time = step.state === 'reused' ? '' : took(step);
   const words = [paintState(step.state, process.stderr), time === '' ? '' : `in ${time}`].filter((w) => w !== '');
   output.note(
     `${label(step.step)} ${words.join(' ')}${reason === undefined ? '' : `  ${paint('dim', reason, process.stderr)}`}`,

@@ -1,4 +1,5 @@
 /** The names that exist on the server now: for completion, and for "did you mean". */
+import { TokenRole, whyKinds } from '@slipway/contract';
 import type { Client } from 'slipway';
 
 const namesMax = 1000;
@@ -13,6 +14,9 @@ const idsOf = async (list: Promise<{ readonly items: readonly { readonly id: str
 
 /** By the nouns of arguments in help. `given` are the arguments before: a step belongs to a run. */
 const sources: Readonly<Record<string, Source>> = {
+  kind: () => Promise.resolve(whyKinds),
+  role: () => Promise.resolve(TokenRole.options),
+  shell: () => Promise.resolve(['bash', 'zsh', 'fish']),
   dataset: (client) => namesOf(client.datasets.list(page)),
   suite: (client) => namesOf(client.suites.list(page)),
   set: (client) => namesOf(client.featureSets.list(page)),

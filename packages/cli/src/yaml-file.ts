@@ -15,6 +15,8 @@ export interface YamlFile {
   readonly value: unknown;
   /** `file:line:column` of the value at this path, or of the nearest thing around it that stands in the file. */
   place(path: readonly PropertyKey[]): string;
+  /** The same of the key that leads to it. */
+  placeOfKey(path: readonly PropertyKey[]): string;
 }
 
 const sizeLimitChars = 2 * 1024 * 1024;
@@ -46,7 +48,12 @@ export function parseYamlFile(path: string, text: string): YamlFile {
   };
   const [error] = document.errors;
   if (error) throw wrongFile(at(error.pos[0]), error.message);
-  return { path, value: valueOf(path, document), place: (keys) => at(offsetOf(document, keys)) };
+  return {
+    path,
+    value: valueOf(path, document),
+    place: (keys) => at(offsetOf(document, keys).value),
+    placeOfKey: (keys) => at(offsetOf(document, keys).key),
+  };
 }
 
 function valueOf(path: string, document: Document): unknown {
@@ -58,29 +65,25 @@ function valueOf(path: string, document: Document): unknown {
   }
 }
 
-/** A value has a place of its own, a missing key that of the mapping it is missing from, an unknown key that of the key. */
-function offsetOf(document: Document, keys: readonly PropertyKey[]): number {
+/** A value has a place of its own, a missing key that of the mapping it is missing from. */
+function offsetOf(document: Document, keys: readonly PropertyKey[]): { readonly key: number; readonly value: number } {
   let node: unknown = document.contents;
-  let offset = 0;
-  const take = (found: unknown): void => {
-    if (isNode(found) && found.range) offset = found.range[0];
-  };
-  take(node);
-  for (const key of keys) {
-    if (!isCollection(node)) break;
+  let value = 0;
+  let key = 0;
+  const start = (found: unknown): number | undefined => (isNode(found) ? found.range?.[0] : undefined);
+  value = start(node) ?? 0;
+  for (const name of keys) {
+    if (!isCollection(node) || typeof name === 'symbol') break;
     const pair = node.items.find(
-      (item) => isPair(item) && isScalar(item.key) && String(item.key.value) === String(key),
+      (item) => isPair(item) && isScalar(item.key) && String(item.key.value) === String(name),
     );
-    if (pair !== undefined && isPair(pair)) {
-      take(pair.key);
-      node = pair.value;
-      if (!isCollection(node)) take(node);
-    } else {
-      node = typeof key === 'symbol' ? undefined : node.get(key, true);
-      take(node);
-    }
+    const next: unknown = isPair(pair) ? pair.value : node.get(name, true);
+    key = (isPair(pair) ? start(pair.key) : start(next)) ?? value;
+    // What a mapping lacks is looked for where the mapping's own key stands.
+    value = isCollection(next) ? key : (start(next) ?? value);
+    node = next;
   }
-  return offset;
+  return { key, value };
 }
 
 export const wrongFile = (place: string, problem: string): SlipwayError =>
@@ -100,7 +103,7 @@ export function complaint(file: YamlFile, base: readonly PropertyKey[], error: z
   const path = [...base, ...(first?.path ?? [])];
   const more = issues.length > 1 ? ` (and ${issues.length - 1} more)` : '';
   const text = `${path.length === 0 ? '' : `${path.map(String).join('.')}: `}${first?.problem ?? 'wrong shape'}${more}`;
-  return wrongFile(file.place([...path, ...(first?.key === undefined ? [] : [first.key])]), text);
+  return wrongFile(first?.key === undefined ? file.place(path) : file.placeOfKey([...path, first.key]), text);
 }
 
 interface Found {

@@ -187,7 +187,7 @@ export const errorCatalogue = {
   feature_request_invalid: caller(400, 'The request to service {service}: {input} is {value}, but {rule}.'),
   feature_state_empty: caller(
     409,
-    'The online state of feature set {set} is {status}: {problem}. Fill it with POST /api/feature-sets/{set}/backfill.',
+    'The online state of feature set {set} is {status}: {problem}. `slipway feature backfill {set} --until INSTANT` fills it.',
   ),
   feature_state_busy: later(
     409,

@@ -14,7 +14,7 @@ const defaultTimeoutMs = 30_000;
 const defaultRetries = 4;
 const firstDelayMs = 100;
 const longestDelayMs = 5_000;
-const errorBodyLimitChars = 2_000;
+const errorBodyShownChars = 200;
 
 export interface ClientOptions {
   /** Where the server listens: `http://127.0.0.1:4000`. */
@@ -206,7 +206,7 @@ async function sendOnce(options: ClientOptions, wire: Wire, how: CallOptions): P
     if (!response.ok) throw await errorOf(response, wire);
     switch (wire.response) {
       case 'json':
-        return response.status === 204 ? undefined : await response.json();
+        return response.status === 204 ? undefined : await jsonOf(response, wire);
       case 'text':
         return await response.text();
       case 'bytes':
@@ -244,11 +244,24 @@ async function fetchWire(options: ClientOptions, wire: Wire, signal: AbortSignal
   }
 }
 
+/** Something else may listen at the address, or a proxy may answer in the server's place. */
+async function jsonOf(response: Response, wire: Wire): Promise<unknown> {
+  const text = await response.text();
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    const shown = text.trim().slice(0, errorBodyShownChars).replaceAll(/\s+/g, ' ');
+    const problem = `${wire.method} ${wire.url} answered ${response.status} without JSON: ${shown}`;
+    throw new SlipwayError('answer_not_understood', { problem }, { cause: error });
+  }
+}
+
 async function errorOf(response: Response, wire: Wire): Promise<SlipwayError> {
   const text = await response.text();
   const body = parseErrorBody(text);
   if (body === undefined) {
-    const problem = `${wire.method} ${wire.url} answered ${response.status}: ${text.slice(0, errorBodyLimitChars)}`;
+    const shown = text.trim().slice(0, errorBodyShownChars).replaceAll(/\s+/g, ' ');
+    const problem = `${wire.method} ${wire.url} answered ${response.status}: ${shown}`;
     return new SlipwayError('answer_not_understood', { problem });
   }
   return new SlipwayError(body.error.code, body.error.details, { message: body.error.message });

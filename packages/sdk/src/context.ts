@@ -54,6 +54,8 @@ export interface DatasetFiles {
   readonly version: number;
   readonly digest: string;
   readonly paths: readonly string[];
+  /** Its rows as SQL that can stand after FROM (DuckDB's), whatever the format of the files. */
+  readonly relation: string;
 }
 
 export interface StepTracking {

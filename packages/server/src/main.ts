@@ -27,6 +27,7 @@ import type { Modules } from './wiring/modules.ts';
 import { createModules } from './wiring/modules.ts';
 import type { Basics, Platform } from './wiring/platform.ts';
 import { createBasics, createPlatform } from './wiring/platform.ts';
+import { createObjectCollection, createReferences } from './wiring/object-collection.ts';
 import { createProtocols } from './wiring/protocols.ts';
 
 export interface SlipwayServer {
@@ -66,6 +67,7 @@ async function build(config: Config, basics: Basics): Promise<SlipwayServer> {
   const startedAt = clock.now();
   let url = '';
   const modules = createModules(config, platform, { url: () => url, closers });
+  const collection = createObjectCollection(platform, createReferences(platform, modules));
   const bindings = bindModules(platform, modules, startedAt);
   const http = await createHttpServer({
     bindings,
@@ -76,6 +78,7 @@ async function build(config: Config, basics: Basics): Promise<SlipwayServer> {
     metrics,
     traces,
   });
+  await collection.start();
   await modules.features.start();
   await modules.serving.start();
   const port = await http.listen(config.host, config.port);

@@ -23,7 +23,7 @@ def a_scikit_learn_model_logged_and_loaded():
     mlflow.set_experiment("models")
     with mlflow.start_run() as run:
         mlflow.log_metric("auc", 0.9)
-        info = mlflow.sklearn.log_model(model, name="model", signature=signature, input_example=rows[:2])
+        info = mlflow.sklearn.log_model(model, name="model", signature=signature, input_example=rows[:2], pip_requirements=["scikit-learn"])
     assert info.model_id.startswith("m-")
     logged = mlflow.get_logged_model(info.model_id)
     assert logged.status == "READY" and logged.source_run_id == run.info.run_id and logged.name == "model"
@@ -37,7 +37,7 @@ def a_scikit_learn_model_logged_and_loaded():
 def registered_aliased_and_loaded_by_alias():
     mlflow.set_experiment("models")
     with mlflow.start_run():
-        info = mlflow.sklearn.log_model(model, name="model", signature=signature, registered_model_name="by-alias")
+        info = mlflow.sklearn.log_model(model, name="model", signature=signature, registered_model_name="by-alias", pip_requirements=["scikit-learn"])
     assert info.registered_model_version in (1, "1")
     again = mlflow.register_model(info.model_uri, "by-alias", tags={"source": "again"})
     assert str(again.version) == "2" and again.status == "READY"
@@ -67,7 +67,7 @@ def an_onnx_model_logged_registered_and_scored():
     onnx_model = to_onnx(model, rows[:1].astype(numpy.float32), options={"zipmap": False})
     mlflow.set_experiment("models")
     with mlflow.start_run():
-        info = mlflow.onnx.log_model(onnx_model, name="onnx", signature=signature, registered_model_name="as-onnx")
+        info = mlflow.onnx.log_model(onnx_model, name="onnx", signature=signature, registered_model_name="as-onnx", pip_requirements=["scikit-learn"])
     loaded = mlflow.onnx.load_model("models:/as-onnx/1")
     session = onnxruntime.InferenceSession(loaded.SerializeToString())
     got = session.run(None, {session.get_inputs()[0].name: rows.astype(numpy.float32)})[0]

@@ -48,6 +48,8 @@ function create(bench: Bench): ScenarioRun {
   /** Handlers that were started, as `job/fence`: no lease may be given out twice. */
   const begun = new Map<string, number>();
   const told = new Map<number, number>();
+  /** The fence with which a success was recorded. */
+  const recorded = new Map<number, number>();
 
   const boot = (server: Server): void => {
     const jobs = createJobs({
@@ -66,7 +68,7 @@ function create(bench: Bench): ScenarioRun {
       run: async (context) => {
         const claim = `${context.jobId}/${context.fence}`;
         begun.set(claim, (begun.get(claim) ?? 0) + 1);
-        await work(server, context);
+        if (await work(server, context)) recorded.set(context.jobId, context.fence);
       },
     });
     jobs.register('tick', { slots: 2, onFailed, run: () => server.machine.clock.sleep(5) });
@@ -102,7 +104,7 @@ function create(bench: Bench): ScenarioRun {
       const orders = new Map((await listOrders(auditor)).map((order) => [order.key, order.job]));
       const problems: string[] = [];
       for (const key of acknowledged) if (!orders.has(key)) problems.push(`${key} was acknowledged and is lost`);
-      for (const row of rows) problems.push(...auditJob(row, { effects, told }));
+      for (const row of rows) problems.push(...auditJob(row, { effects, told, recorded }));
       for (const [claim, count] of begun)
         if (count > 1) problems.push(`the lease ${claim} was given out ${count} times`);
       const events = await sql<{ subject: string; count: number }>`
@@ -135,13 +137,15 @@ function drawJob({ random }: Bench, key: string): NewJob {
   };
 }
 
-async function work(server: Server, context: JobContext): Promise<void> {
+/** True when it recorded its outcome itself. */
+async function work(server: Server, context: JobContext): Promise<boolean> {
   // Written by drawJob.
   const task = context.payload as unknown as Task;
   await server.machine.clock.sleep(task.workMs, context.signal);
   if (context.attempt <= task.failures) throw new Error(`attempt ${context.attempt} fails`);
-  if (!task.hasEffect) return;
+  if (!task.hasEffect) return false;
   await server.db.write(finishWithEffect, { id: context.jobId, fence: context.fence, key: task.key });
+  return true;
 }
 
 async function open(db: Bench['auditor']): Promise<JobRow[]> {
@@ -155,7 +159,11 @@ async function open(db: Bench['auditor']): Promise<JobRow[]> {
 
 function auditJob(
   row: JobRow,
-  seen: { readonly effects: ReadonlyMap<string, number>; readonly told: ReadonlyMap<number, number> },
+  seen: {
+    readonly effects: ReadonlyMap<string, number>;
+    readonly told: ReadonlyMap<number, number>;
+    readonly recorded: ReadonlyMap<number, number>;
+  },
 ): string[] {
   const problems: string[] = [];
   const say = (problem: string): void => void problems.push(`job ${row.id} (${row.subject}) ${problem}`);
@@ -163,6 +171,8 @@ function auditJob(
   if (row.attempt > row.max_attempts) say(`was tried ${row.attempt} times, ${row.max_attempts} are allowed`);
   if (row.state !== jobState.done && !seen.told.has(row.id)) say('ended without success, and nobody was told');
   if (row.state === jobState.done && seen.told.has(row.id)) say('succeeded, and was reported as failed');
+  const by = seen.recorded.get(row.id);
+  if (by !== undefined && by !== row.fence) say(`was finished under fence ${by}, the lease of then was ${row.fence}`);
   if (row.kind !== 'work') return problems;
   const task = JSON.parse(row.payload) as Task;
   const effects = seen.effects.get(task.key) ?? 0;

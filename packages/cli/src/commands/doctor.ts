@@ -21,6 +21,7 @@ export function register(program: Command): void {
     .command('doctor')
     .description('Check this machine and the server')
     .option('--dir <folder>', 'workspace folder whose disk is checked', '.')
+    .addHelpText('after', '\nExamples:\n  slipway doctor\n  slipway doctor --dir /var/lib/slipway --json\n')
     .action(
       action(async ({ client, output, url }, { dir }: { dir: string }) => {
         const findings: Finding[] = [node(), ...(await nativeParts()), await disk(dir), await python(), await git()];

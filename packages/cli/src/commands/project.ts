@@ -98,8 +98,13 @@ async function confirm(project: Project): Promise<void> {
   const what = `${count(project.resources.length, 'resource')} of project "${project.name}" (${listed(project)})`;
   if (process.stdin.isTTY !== true) throw usage(`this takes ${what} out of use; add --yes to do it`);
   const ask = createInterface({ input: process.stdin, output: process.stderr });
+  // Ctrl-C and Ctrl-D close the question without an answer.
+  const closed = new Promise<never>((_, reject) =>
+    ask.once('close', () => reject(new CommandFailure('interrupted', 'interrupted: nothing was changed'))),
+  );
   try {
-    const answer = await ask.question(`This takes ${what} out of use.\nType the name of the project to go on: `);
+    const question = `This takes ${what} out of use.\nType the name of the project to go on: `;
+    const answer = await Promise.race([ask.question(question), closed]);
     if (answer.trim() !== project.name) throw new CommandFailure('failed', 'the name differs: nothing was changed');
   } finally {
     ask.close();

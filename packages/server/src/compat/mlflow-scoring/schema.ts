@@ -60,7 +60,10 @@ function outputOf(outputs: readonly Spec[]): OutputForm {
   return { form: only['type'] === 'tensor' ? 'arrays' : 'records', name };
 }
 
-export function schemaOf(inputs: EndpointInputs, signature: ModelSignature | undefined): Schema {
+export function schemaOf(
+  inputs: Pick<EndpointInputs, 'columns' | 'usesFeatures'>,
+  signature: ModelSignature | undefined,
+): Schema {
   const specs: readonly Spec[] = signature?.inputs ?? [];
   const byName = new Map(specs.flatMap((spec) => (nameOf(spec) === undefined ? [] : [[nameOf(spec), spec] as const])));
   return {

@@ -133,3 +133,43 @@ export default pipeline({ id: 'diamond' }, (_, run) => { run(work, {}); });`,
     rmSync(folder, { recursive: true, force: true });
   }
 });
+
+test(
+  'a failure that was left while no server ran is not taken: the step begins again',
+  { timeout: 60_000 },
+  async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'slipway-kill-'));
+    try {
+      const needy = {
+        'pipeline.ts': `
+import { artifact, pipeline, step } from 'slipway';
+import { appendFileSync, readFileSync } from 'node:fs';
+const work = step({ id: 'work', outputs: { text: artifact.file() }, run: async (ctx) => {
+  appendFileSync('${folder}/effects', ctx.idempotencyKey + '\\n');
+  if (readFileSync('${folder}/effects', 'utf8').trim().split('\\n').length > 1)
+    return { text: await ctx.writeArtifact('text', 'file', { content: 'with a server' }) };
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  throw new Error('the server cannot be reached');
+} });
+export default pipeline({ id: 'diamond' }, (_, run) => { run(work, {}); });`,
+      };
+      {
+        await using bench = await openPipelines({ folder });
+        await bench.declare(needy);
+      }
+      const victim = await startVictim(folder);
+      while (!existsSync(join(folder, 'effects'))) await sleep(10);
+      await victim.kill();
+      const attempt = join(folder, 'pipelines', 'runs', victim.run, 'work', '1');
+      while (!readdirSync(attempt).includes('result.json')) await sleep(10);
+      await using bench = await openPipelines({ folder });
+      const next = bench.start();
+      bench.shift(60_000);
+      const run = await bench.ended(next, victim.run);
+      assert.equal(run.state, 'succeeded', run.problem);
+      assert.equal(run.steps[0]?.attempt, 2);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  },
+);

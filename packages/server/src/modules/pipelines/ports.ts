@@ -10,6 +10,8 @@ export interface ResolvedDataset {
   readonly rowCount: number;
   /** Local files that the reference selects, in order. */
   readonly paths: readonly string[];
+  /** Its rows as SQL that can stand after FROM, whatever the format of the files. */
+  readonly relation: string;
 }
 
 export interface DatasetPort {

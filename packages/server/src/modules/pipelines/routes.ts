@@ -9,7 +9,7 @@ export function pipelinesBinding(pipelines: Pipelines): Binding {
   const stepAt = async (run: string, step: string, attempt?: number) => {
     const row = await pipelines.findStep(run, step);
     if (!row) {
-      const remedy = '`slipway run get` lists the steps of a run.';
+      const remedy = '`slipway pipeline show` lists the steps of a run.';
       throw new SlipwayError('not_found', { noun: `step of pipeline run ${run}`, name: step, remedy });
     }
     const number = attempt ?? row.attempt;

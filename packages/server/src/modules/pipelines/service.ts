@@ -84,7 +84,11 @@ export function createPipelineService(deps: PipelineServiceDeps): PipelineServic
   const findRun = async (id: string): Promise<RunRow> => {
     const row = await tables.selectFrom('pipelines_run').selectAll().where('id', '=', id).executeTakeFirst();
     if (!row)
-      throw new SlipwayError('not_found', { noun: 'pipeline run', name: id, remedy: '`slipway run list` shows them.' });
+      throw new SlipwayError('not_found', {
+        noun: 'pipeline run',
+        name: id,
+        remedy: '`slipway pipeline runs` shows them.',
+      });
     return row;
   };
 

@@ -13,7 +13,7 @@ export function createStepFeatures(from: {
       const { buildTrainingSet } = await import('../features/index.ts');
       const { definition } = await from.client.featureSets.get({ params: { set: request.set } });
       const tables = Object.entries(request.tables).map(
-        ([name, artifact]) => [name, from.dataset(artifact).paths] as const,
+        ([name, artifact]) => [name, { sql: from.dataset(artifact).relation }] as const,
       );
       return buildTrainingSet({
         definition,

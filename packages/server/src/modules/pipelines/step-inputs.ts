@@ -74,7 +74,8 @@ export async function locate(
     }
     const ref = datasetRef(artifact);
     const found = await from.datasets.resolve(ref);
-    datasets[ref] ??= { dataset: found.dataset, version: found.number, digest: found.digest, paths: [...found.paths] };
+    const { dataset, number: version, digest, paths, relation } = found;
+    datasets[ref] ??= { dataset, version, digest, paths: [...paths], relation };
   }
   return { files, datasets };
 }

@@ -175,7 +175,7 @@ interface Outcome {
   readonly trackingRun: string | undefined;
 }
 
-/** An attempt that an earlier server started: its finished result, or undefined after its process is gone. */
+/** An attempt that an earlier server started: its result, or undefined when it has to be made again; its process is gone. */
 async function settlePrevious(deps: StepJobDeps, work: Work): Promise<Outcome | undefined> {
   const { step } = work;
   if ((step.state !== 'running' && step.state !== 'cancelling') || step.pid === null) return undefined;
@@ -183,7 +183,8 @@ async function settlePrevious(deps: StepJobDeps, work: Work): Promise<Outcome | 
   if (step.state === 'cancelling') return undefined;
   const folder = attemptFolder(deps, step.run, step.step, step.attempt);
   const result = await findResult(folder);
-  if (result === undefined) return undefined;
+  // A failure says nothing: without its server the step may not have been able to do better.
+  if (result === undefined || 'error' in result) return undefined;
   return { attempt: step.attempt, end: { end: 'finished-earlier' }, result, trackingRun: result.trackingRun };
 }
 

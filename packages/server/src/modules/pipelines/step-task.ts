@@ -26,7 +26,13 @@ export const StepTask = z.object({
   /** Local files of datasets, by reference. */
   datasets: z.record(
     z.string(),
-    z.object({ dataset: z.string(), version: z.int(), digest: z.string(), paths: z.array(z.string()) }),
+    z.object({
+      dataset: z.string(),
+      version: z.int(),
+      digest: z.string(),
+      paths: z.array(z.string()),
+      relation: z.string(),
+    }),
   ),
   codeDigest: z.string(),
   commit: z.string().optional(),

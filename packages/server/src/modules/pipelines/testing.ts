@@ -97,6 +97,7 @@ export async function openPipelines(options: BenchOptions = {}): Promise<Pipelin
           sizeBytes: 1,
           rowCount: 1,
           paths: [],
+          relation: '(select 1 as one where false)',
         }),
       },
       bundles: {

@@ -36,7 +36,11 @@ export async function lockRun(trx: Trx, id: string): Promise<RunRow> {
   // SQLite has one writer, so the row is held already.
   const row = await (trx.dialect === 'postgres' ? query.forUpdate() : query).executeTakeFirst();
   if (!row) {
-    throw new SlipwayError('not_found', { noun: 'pipeline run', name: id, remedy: '`slipway run list` shows them.' });
+    throw new SlipwayError('not_found', {
+      noun: 'pipeline run',
+      name: id,
+      remedy: '`slipway pipeline runs` shows them.',
+    });
   }
   return row;
 }

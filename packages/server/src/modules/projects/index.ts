@@ -3,6 +3,7 @@ import type { Binding } from '../../platform/http/binding.ts';
 import { bind } from '../../platform/http/binding.ts';
 import type { Projects } from './service.ts';
 
+export { isInBundle } from './bundle-references.ts';
 export type { AnyResourceKind, ResourceChange, ResourceKind } from './resource.ts';
 export type { Projects } from './service.ts';
 export { createProjects } from './service.ts';

@@ -143,12 +143,15 @@ async function checkExpected(tables: Kysely<ProjectTables>, input: ApplyInput): 
 
 async function writeProject(trx: Trx, input: ApplyInput): Promise<number> {
   const tables = trx.tables<ProjectTables>();
-  const before = await tables
-    .selectFrom('projects_project')
+  // Of all applies ever: a project that was destroyed and applied again counts on.
+  const last = await tables
+    .selectFrom('projects_apply')
     .select('apply_number')
-    .where('name', '=', input.project)
+    .where('project', '=', input.project)
+    .orderBy('apply_number', 'desc')
+    .limit(1)
     .executeTakeFirst();
-  const applyNumber = (before?.apply_number ?? 0) + 1;
+  const applyNumber = (last?.apply_number ?? 0) + 1;
   const source = input.source === undefined ? null : JSON.stringify(input.source);
   const facts = {
     apply_number: applyNumber,

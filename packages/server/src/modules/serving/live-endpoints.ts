@@ -18,7 +18,7 @@ export interface LiveEndpoints {
   all(): readonly EndpointRuntime[];
   /** Opens its log on first use. Throws `log_segment_corrupt`. */
   open(name: string, spec: EndpointSpec): EndpointRuntime;
-  /** Makes sure that these versions are loaded; throws when one cannot be served. */
+  /** Loads these versions and makes room for their features in the log; throws when one cannot be served or logged. */
   load(endpoint: EndpointRuntime, versions: readonly number[]): Promise<void>;
   /** Takes a committed deployment into use and drops versions that nothing needs any more. */
   use(endpoint: EndpointRuntime, deployment: Deployment): void;
@@ -88,9 +88,20 @@ export function createLiveEndpoints(deps: LiveEndpointsDeps): LiveEndpoints {
       for (const version of versions) {
         if (!endpoint.arms.has(version)) endpoint.arms.set(version, await deps.loadArm(endpoint.spec, version));
       }
+      // Before anything is committed: where the log cannot take their features, the versions are not taken into use.
+      const current = endpoint.deployment === undefined ? [] : versionsOf(endpoint.deployment);
+      endpoint.log.useFeatures(featuresOf(endpoint, [...current, ...versions]));
     },
     use: (endpoint, deployment) => {
-      endpoint.log.useFeatures(featuresOf(endpoint, versionsOf(deployment)));
+      try {
+        endpoint.log.useFeatures(featuresOf(endpoint, versionsOf(deployment)));
+      } catch (error) {
+        // The features that `load` made room for hold these too.
+        deps.log.warn('the prediction log goes on with features that no version has', {
+          endpoint: endpoint.name,
+          error,
+        });
+      }
       endpoint.deployment = deployment;
       endpoint.traffic = deployment.traffic;
       endpoint.shadow = deployment.shadow;

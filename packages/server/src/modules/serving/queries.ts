@@ -54,7 +54,8 @@ export function createQueries(db: Db): ServingQueries {
     };
   };
   return {
-    endpointRows: () => db.scan(tables().selectFrom('serving_endpoint').selectAll()),
+    // As many as are declared: few. A scan would start a reader thread with the server, 25 MB before anybody needs it.
+    endpointRows: () => tables().selectFrom('serving_endpoint').selectAll().execute(),
     mustRow,
     list: async ({ limit, pageToken }) => {
       const query = tables()

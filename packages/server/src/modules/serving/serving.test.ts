@@ -13,6 +13,18 @@ const models = [logisticModel([1, 2]), logisticModel([1, 2, 3])];
 const all = { traffic: [{ version: 1, percent: 100 }], reason: '' };
 const instance = { inputs: { x0: 1, x1: 2, x2: 3 } };
 
+/** Declarations reach the endpoints in memory a moment after they are committed. */
+async function eventually(check: () => void): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return check();
+    } catch (error) {
+      if (tries === 200) throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
 test('an endpoint that is unknown, not deployed or out of use says so, and comes back when it is applied again', async () => {
   await using bench = await openServingBench({ models });
   await bench.declare('e');
@@ -20,11 +32,11 @@ test('an endpoint that is unknown, not deployed or out of use says so, and comes
   assert.throws(() => serving.predict('nobody', [instance]), { code: 'not_found' });
   assert.throws(() => serving.predict('e', [instance]), { code: 'endpoint_not_deployed' });
   await bench.declare('later');
-  assert.throws(() => serving.predict('later', [instance]), { code: 'endpoint_not_deployed' });
+  await eventually(() => assert.throws(() => serving.predict('later', [instance]), { code: 'endpoint_not_deployed' }));
   await serving.deploy('e', all, 'owner');
   const { id } = await serving.startRollout('e', { candidate: 2 }, 'owner');
   await bench.retire('e');
-  assert.throws(() => serving.predict('e', [instance]), { code: 'endpoint_retired' });
+  await eventually(() => assert.throws(() => serving.predict('e', [instance]), { code: 'endpoint_retired' }));
   assert.equal((await serving.rollout(id)).state, 'cancelled');
   await assert.rejects(serving.deploy('e', all, 'owner'), { code: 'endpoint_retired' });
   await bench.declare('e');

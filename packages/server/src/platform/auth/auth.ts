@@ -7,7 +7,7 @@
  *   password of Basic authentication (what MLflow clients send). Verified tokens are cached by hash, and the cache is
  *   dropped by every change, so a revoked token stops at once.
  */
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Permission } from '@slipway/contract';
 import { SlipwayError } from '@slipway/contract';
@@ -45,7 +45,7 @@ export interface Auth {
   issueStepToken(actor: string): { readonly secret: string; revoke(): void };
 }
 
-const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+const sha256 = (text: string): string => hash('sha256', text);
 
 export interface AuthOptions {
   readonly db: Db;
@@ -61,6 +61,12 @@ const owner: Principal = { actor: 'owner', permissions: roles.owner };
 
 export function createAuth(options: AuthOptions): Auth {
   const cache = new Map<string, { readonly principal: Principal; readonly expiresAt: number }>();
+  // Counts the times that the cache was dropped: what was read before a change must not come into the cache after it.
+  let generation = 0;
+  const drop = (): void => {
+    generation++;
+    cache.clear();
+  };
   const steps = new Map<string, Principal>();
   const hosts = new Set(options.allowedHosts.map((h) => h.toLowerCase()));
   const { db, clock } = options;
@@ -84,6 +90,7 @@ export function createAuth(options: AuthOptions): Auth {
   const lookUp = async (secret: string): Promise<Principal> => {
     const parts = /^slw_([0-9a-f]{16})_([0-9A-Za-z_-]{20,100})$/.exec(secret);
     if (!parts) throw new SlipwayError('not_authenticated');
+    const readIn = generation;
     const row = await db
       .read<AuthTables>()
       .selectFrom('auth_token')
@@ -94,7 +101,7 @@ export function createAuth(options: AuthOptions): Auth {
     if (!row || !timingSafeEqual(given, Buffer.from(row.hash, 'hex'))) throw new SlipwayError('not_authenticated');
     if (row.expires_at !== null && row.expires_at <= clock.now()) throw new SlipwayError('not_authenticated');
     const principal: Principal = { actor: `token:${row.name}`, permissions: roles[row.role as Role] };
-    cache.set(sha256(secret), { principal, expiresAt: row.expires_at ?? Infinity });
+    if (readIn === generation) cache.set(sha256(secret), { principal, expiresAt: row.expires_at ?? Infinity });
     return principal;
   };
 
@@ -131,7 +138,7 @@ export function createAuth(options: AuthOptions): Auth {
         expiresAt: expiresInMs === undefined ? null : clock.now() + expiresInMs,
         actor,
       });
-      cache.clear();
+      drop();
       return { ...tokenOf(row), secret };
     },
     listTokens: async () => {
@@ -146,7 +153,7 @@ export function createAuth(options: AuthOptions): Auth {
     },
     revokeToken: async (name, actor) => {
       await db.write(revokeToken, { name, actor });
-      cache.clear();
+      drop();
     },
     hasTokens: async () =>
       (await db.read<AuthTables>().selectFrom('auth_token').select('name').limit(1).executeTakeFirst()) !== undefined,

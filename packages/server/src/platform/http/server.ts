@@ -79,6 +79,10 @@ export async function createHttpServer(options: HttpOptions): Promise<HttpServer
     routerOptions: { maxParamLength: 1000, ignoreTrailingSlash: false, caseSensitive: true },
     exposeHeadRoutes: false,
     clientErrorHandler: answerMalformed,
+    frameworkErrors: (error, _request, reply) => {
+      const problem = error.code === 'FST_ERR_BAD_URL' ? 'the path cannot be decoded' : error.message;
+      void sendError(deps, reply, new SlipwayError('http_malformed', { problem }), newRequestId());
+    },
     serverFactory: (handler) => {
       server = createServer(
         { requestTimeout: requestLimitMs, headersTimeout: 30_000, keepAliveTimeout: 65_000, maxHeaderSize: 16_384 },

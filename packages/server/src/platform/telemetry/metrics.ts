@@ -2,13 +2,15 @@
  * Prometheus text exposition (version 0.0.4), written on scrape. Counters, gauges and histograms with a bounded number of
  * label sets: past the bound, further ones are counted under `other`, so that a hostile name cannot grow memory.
  */
+type Labels = Readonly<Record<string, string>>;
+
 export interface Counter {
-  add(labels: Readonly<Record<string, string>>, amount?: number): void;
+  add(labels: Labels, amount?: number): void;
 }
 export interface Histogram {
   /** For a hot place: the labels are looked up once. */
-  readonly series: (labels: Readonly<Record<string, string>>) => (value: number) => void;
-  observe(labels: Readonly<Record<string, string>>, value: number): void;
+  readonly series: (labels: Labels) => (value: number) => void;
+  observe(labels: Labels, value: number): void;
 }
 export interface Metrics {
   counter(name: string, help: string): Counter;
@@ -18,13 +20,13 @@ export interface Metrics {
   text(): string;
 }
 export interface Sample {
-  readonly labels: Readonly<Record<string, string>>;
+  readonly labels: Labels;
   readonly value: number;
 }
 
 const maxLabelSets = 500;
 const escapeLabel = (v: string): string => v.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
-const render = (labels: Readonly<Record<string, string>>): string => {
+const render = (labels: Labels): string => {
   const parts = Object.entries(labels).map(([k, v]) => `${k}="${escapeLabel(v)}"`);
   return parts.length === 0 ? '' : `{${parts.join(',')}}`;
 };
@@ -36,13 +38,12 @@ export function createMetrics(): Metrics {
     if (families.has(name)) throw new Error(`metric ${name} is registered twice`);
     families.set(name, () => `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${lines()}`);
   };
-  const bounded = <T>(cells: Map<string, T>, labels: Readonly<Record<string, string>>, make: () => T): T => {
-    let key = render(labels);
-    if (!cells.has(key) && cells.size >= maxLabelSets) {
-      key = render(Object.fromEntries(Object.keys(labels).map((k) => [k, 'other'])));
-    }
+  const bounded = <T>(cells: Map<string, T>, labels: Labels, make: (labels: Labels) => T): T => {
+    const isPast = cells.size >= maxLabelSets && !cells.has(render(labels));
+    const counted = isPast ? Object.fromEntries(Object.keys(labels).map((name) => [name, 'other'])) : labels;
+    const key = render(counted);
     let cell = cells.get(key);
-    if (cell === undefined) cells.set(key, (cell = make()));
+    if (cell === undefined) cells.set(key, (cell = make(counted)));
     return cell;
   };
   return {
@@ -56,8 +57,8 @@ export function createMetrics(): Metrics {
       };
     },
     histogram: (name, help, bounds) => {
-      const cells = new Map<string, { labels: Readonly<Record<string, string>>; counts: Float64Array; sum: number }>();
-      const lines = (cell: { labels: Readonly<Record<string, string>>; counts: Float64Array; sum: number }): string => {
+      const cells = new Map<string, { labels: Labels; counts: Float64Array; sum: number }>();
+      const lines = (cell: { labels: Labels; counts: Float64Array; sum: number }): string => {
         let total = 0;
         let text = '';
         [...bounds, Infinity].forEach((bound, i) => {
@@ -67,8 +68,12 @@ export function createMetrics(): Metrics {
         return `${text}${name}_sum${render(cell.labels)} ${number(cell.sum)}\n${name}_count${render(cell.labels)} ${total}\n`;
       };
       register(name, 'histogram', help, () => [...cells.values()].map(lines).join(''));
-      const series = (labels: Readonly<Record<string, string>>) => {
-        const cell = bounded(cells, labels, () => ({ labels, counts: new Float64Array(bounds.length + 1), sum: 0 }));
+      const series = (labels: Labels) => {
+        const cell = bounded(cells, labels, (counted) => ({
+          labels: counted,
+          counts: new Float64Array(bounds.length + 1),
+          sum: 0,
+        }));
         return (value: number): void => {
           let i = 0;
           while (i < bounds.length && value > (bounds[i] ?? Infinity)) i++;

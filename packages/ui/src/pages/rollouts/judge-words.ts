@@ -1,0 +1,130 @@
+/** What the judge of a rollout measured and decided, in plain words. */
+import type { Rollout, RolloutDecision } from '@slipway/contract';
+import { count, decimals, duration, instant, plural, signed } from '../../words.ts';
+
+export interface Fact {
+  readonly name: string;
+  readonly value: string;
+}
+
+const raised = (digits: string): string => [...digits].map((d) => '⁰¹²³⁴⁵⁶⁷⁸⁹'.charAt(Number(d))).join('');
+
+/** `0.017`, or `5 × 10⁻³⁰`. */
+function p(value: number): string {
+  if (value >= 0.001) return value.toFixed(3);
+  const [digit = '', power = ''] = value.toExponential(0).split('e-');
+  return value === 0 ? '0' : `${digit} × 10⁻${raised(power)}`;
+}
+const whole = (value: number): string => count(value);
+
+/** Key of a decision's evidence -> what it is called and how it is written. */
+const facts: Readonly<Record<string, readonly [name: string, write: (value: number) => string]>> = {
+  championAuc: ['AUC of the incumbent', (v) => decimals(v, 4)],
+  challengerAuc: ['AUC of the candidate', (v) => decimals(v, 4)],
+  dAuc: ['AUC, candidate less incumbent', (v) => signed(v, 4)],
+  dAucZ: ['its distance from no difference', (v) => `${signed(v, 2)} standard errors`],
+  dLogLoss: ['Log loss, candidate less incumbent', (v) => signed(v, 4)],
+  dLogLossZ: ['its distance from no difference, rows independent', (v) => `${signed(v, 2)} standard errors`],
+  championEce: ['Calibration error of the incumbent', (v) => decimals(v, 3)],
+  challengerEce: ['Calibration error of the candidate', (v) => decimals(v, 3)],
+  statistic: ['Distance between the scores of both (0 alike, 1 apart)', (v) => decimals(v, 2)],
+  p: ['Chance of such a distance if they were alike', p],
+  shift: ['Odds moved by a factor of', (v) => decimals(Math.exp(v), 2)],
+  look: ['Looked at after answers of the candidate', whole],
+  canary: ['From the candidate', whole],
+  stable: ['From the incumbent', whole],
+  ratio: ['Error rate, times that of the incumbent', (v) => decimals(v, 1)],
+  share: ['Share of the traffic asked for', (v) => `${decimals(v * 100, 0)} %`],
+  logEvidence: ['Evidence, natural logarithm', (v) => signed(v, 2)],
+  pairs: ['Labelled pairs', whole],
+  z: ['Distance from no difference', (v) => `${signed(v, 2)} standard errors`],
+};
+
+export function factsOf(evidence: RolloutDecision['evidence']): readonly Fact[] {
+  return Object.entries(evidence ?? {}).map(([key, value]) => {
+    const known = facts[key];
+    return { name: known?.[0] ?? key, value: value === null ? 'not set' : (known?.[1] ?? String)(value) };
+  });
+}
+
+const guards: Readonly<Record<string, string>> = {
+  scores: 'the guard of the scores',
+  errors: 'the guard of the errors',
+  'sample-ratio': 'the guard of the split',
+  labels: 'the guard of the outcomes',
+};
+
+export const guardWords = (guard: string): string => guards[guard] ?? `the guard ${guard}`;
+
+/** One sentence: what became of it. */
+export function verdictOf(rollout: Rollout): string {
+  const { candidate, incumbent, plan } = rollout;
+  const last = rollout.decisions.at(-1);
+  const seen =
+    last === undefined
+      ? ''
+      : ` after ${plural(last.requests, 'request')} and ${plural(last.labelledPairs, 'labelled pair')}`;
+  switch (rollout.state) {
+    case 'running': {
+      const stage = plan.stages[rollout.stage];
+      const share = stage?.percent === 0 ? `scores in the shadow of v${incumbent}` : `answers ${stage?.percent ?? 0} %`;
+      return `v${candidate} ${share} in stage ${stage?.name ?? ''}; without a decision by ${instant(rollout.deadlineAt)} it ends unpromoted.`;
+    }
+    case 'promoted':
+      return `v${candidate} replaced v${incumbent}${seen}.`;
+    case 'rejected':
+      return `v${candidate} was not shown to be good enough${seen}; v${incumbent} stays.`;
+    case 'rolled-back':
+      return `v${candidate} was stopped by ${guardWords(rollout.guard ?? 'of the judge')} after ${plural(last?.canaryRequests ?? 0, 'answer')} of its own; all traffic went back to v${incumbent}.`;
+    case 'cancelled':
+      return `Cancelled${seen}; all traffic went back to v${incumbent}.`;
+  }
+}
+
+/** What a stage waits for before the next one. */
+export function needsOf(stage: Rollout['plan']['stages'][number]): string {
+  const needs = [
+    ...(stage.minRequests > 0 ? [plural(stage.minRequests, 'request')] : []),
+    ...(stage.minLabels > 0 ? [plural(stage.minLabels, 'labelled pair')] : []),
+  ];
+  return needs.length === 0 ? 'no wait' : needs.join(' and ');
+}
+
+export type StageState = 'done' | 'now' | 'stopped' | 'ahead';
+
+export interface StageFact {
+  readonly name: string;
+  readonly percent: number;
+  readonly needs: string;
+  readonly deadline: string;
+  readonly state: StageState;
+  readonly startedAt: number | undefined;
+  readonly took: string | undefined;
+}
+
+/** The plan with where it stands: when each stage began and how long it took, from the decisions. */
+export function stagesOf(rollout: Rollout): readonly StageFact[] {
+  const begins = [rollout.startedAt, ...rollout.decisions.filter((d) => d.verdict === 'advanced').map((d) => d.at)];
+  return rollout.plan.stages.map((stage, i) => {
+    const startedAt = begins[i];
+    const endedAt = begins[i + 1] ?? (startedAt === undefined ? undefined : rollout.finishedAt);
+    const isLast = i === rollout.stage;
+    const state: StageState =
+      startedAt === undefined || i > rollout.stage
+        ? 'ahead'
+        : !isLast || rollout.state === 'promoted'
+          ? 'done'
+          : rollout.state === 'running'
+            ? 'now'
+            : 'stopped';
+    return {
+      name: stage.name,
+      percent: stage.percent,
+      needs: needsOf(stage),
+      deadline: duration(stage.deadline),
+      state,
+      startedAt,
+      took: startedAt === undefined || endedAt === undefined ? undefined : duration(endedAt - startedAt),
+    };
+  });
+}
