@@ -15,6 +15,7 @@ import { basename, dirname, join, posix, relative } from 'node:path';
 import { migrationFolders } from '@slipway/server/migrations';
 import { ownFiles } from '@slipway/server/own-imports';
 import { build } from 'esbuild';
+import { buildConsole, inputsFile } from './console.ts';
 import { noticeOf, noticesFile, noticesText, packageFolders } from './notices.ts';
 import { listSources, root } from './sources.ts';
 
@@ -86,6 +87,14 @@ async function bundle(): Promise<string[]> {
     if (found) throw new Error(`${path} starts a source file (${found[0]}): use entryFile of platform/entry.ts`);
   }
   return packageFolders(Object.values(result.metafile.outputs).flatMap((output) => Object.keys(output.inputs)));
+}
+
+/** The web console, built where it was not; returns the packages of others in it. */
+async function carryConsole(): Promise<string[]> {
+  const built = await buildConsole();
+  cpSync(built, join(stage, 'dist', 'console'), { recursive: true, filter: (path) => !/\/\.\w+$/.test(path) });
+  const inputs = readFileSync(join(built, inputsFile), 'utf8').split('\n');
+  return packageFolders(inputs.map((path) => relative(root, path)));
 }
 
 function copyMigrations(): void {
@@ -202,7 +211,7 @@ function writeJson(path: string, value: unknown): void {
 export async function buildPackage(): Promise<string> {
   rmSync(outFolder, { recursive: true, force: true });
   mkdirSync(stage, { recursive: true });
-  const bundled = await bundle();
+  const bundled = [...new Set([...(await bundle()), ...(await carryConsole())])];
   copyMigrations();
   writeTypes();
   copyFiles(bundled);

@@ -39,7 +39,8 @@ export async function buildConsole(): Promise<string> {
       _: unknown,
       bundle: Record<string, { readonly type: string; readonly modules?: object }>,
     ): void => {
-      for (const chunk of Object.values(bundle)) for (const id of Object.keys(chunk.modules ?? {})) inputs.add(id);
+      for (const chunk of Object.values(bundle))
+        for (const id of Object.keys(chunk.modules ?? {})) if (!id.startsWith('\0')) inputs.add(id);
     },
   };
   await build({ root: folder, logLevel: 'warn', plugins: [collect] });

@@ -34,6 +34,7 @@ const expected: readonly RegExp[] = [
   /^(?:package\.json|LICENSE|README\.md|CHANGELOG\.md|SECURITY\.md|THIRD-PARTY-NOTICES)$/,
   /^bin\/slipway\.js$/,
   /^dist\/[\w-]+\.js$/,
+  /^dist\/console\/(?:index\.html|console\/(?:mark|assets\/[\w.-]+)\.(?:js|css|svg)(?:\.br|\.gz)?)$/,
   /^dist\/migrations\/\w+\/\d{4}-[a-z0-9-]+(?:\.(?:sqlite|postgres))?\.sql$/,
   /^types\/(?:sdk|contract|onnx|train)\/src\/[\w/-]+\.d\.ts$/,
   /^examples\/flights\/(?:\.slipwayignore|[\w-]+\.(?:ts|yaml|md)|data\/[\w/-]+\.(?:parquet|md|json|csv))$/,
