@@ -1,0 +1,142 @@
+/** One prediction: what was asked, what each version said, what happened, and every feature as the model saw it. */
+import type { PredictionRecord } from '@slipway/contract';
+import type { ReactElement } from 'react';
+import { useEffect, useRef } from 'react';
+import { Link } from 'react-router';
+import { useAsk } from '../../api/queries.ts';
+import { Icon } from '../../components/icon.tsx';
+import { Pairs } from '../../components/layout.tsx';
+import { Loaded } from '../../components/states.tsx';
+import { ArmMark } from '../../components/status.tsx';
+import { to } from '../../frame/places.ts';
+import { decimals, fullInstant, instant, short } from '../../words.ts';
+import { micros } from './predictions.tsx';
+import type { ViewState } from './view-state.ts';
+
+/** Below this width the inspector covers the page and takes the focus. */
+const drawer = '(max-width: 1100px)';
+
+export function Inspector({ id, view }: { id: string; view: ViewState }): ReactElement {
+  const prediction = useAsk('predictions.get', { params: { prediction: id } });
+  const close = useRef<HTMLButtonElement>(null);
+  const { set } = view;
+  useEffect(() => {
+    if (matchMedia(drawer).matches) close.current?.focus();
+    const onKey = (event: KeyboardEvent): void => {
+      if (event.key === 'Escape') set({ open: undefined });
+    };
+    addEventListener('keydown', onKey);
+    return () => removeEventListener('keydown', onKey);
+  }, [id, set]);
+  return (
+    <section className="panel inspector" aria-label={`Prediction ${id}`}>
+      <header className="rule">
+        <h2>Prediction</h2>
+        <code className="cap el" title={id}>
+          {short(id)}
+        </code>
+        <span className="acts">
+          <Link to={to.why('prediction', id)}>Why</Link>
+          <button
+            type="button"
+            className="btn sm ghost icon"
+            ref={close}
+            aria-label="Close the inspector"
+            onClick={() => set({ open: undefined })}
+          >
+            <Icon name="x" small />
+          </button>
+        </span>
+      </header>
+      <Loaded query={prediction} lines={8}>
+        {(data) => <Shown prediction={data} />}
+      </Loaded>
+    </section>
+  );
+}
+
+function Shown({ prediction }: { prediction: PredictionRecord }): ReactElement {
+  const { at, servedAt, shadow, label, inputs, features, model, version, deployment } = prediction;
+  return (
+    <>
+      <div className="padded">
+        <Pairs
+          pairs={[
+            {
+              name: 'Score',
+              value: (
+                <>
+                  <b>{decimals(prediction.score, 4)}</b> by{' '}
+                  <ArmMark arm={prediction.isCanary ? 'challenger' : 'champion'} />{' '}
+                  <Link to={to.version(model, version)}>v{version}</Link>
+                </>
+              ),
+            },
+            {
+              name: 'Shadow',
+              value:
+                shadow === undefined ? (
+                  <span className="t3">none</span>
+                ) : (
+                  <>
+                    {decimals(shadow.score, 4)} by <Link to={to.version(model, shadow.version)}>v{shadow.version}</Link>
+                  </>
+                ),
+            },
+            {
+              name: 'Label',
+              value:
+                label === undefined ? (
+                  <span className="t3">not known yet</span>
+                ) : (
+                  `${label.value}, known ${fullInstant(label.at)}`
+                ),
+            },
+            { name: 'Event time', value: fullInstant(at) },
+            { name: 'Answered', value: <time title={fullInstant(servedAt)}>{instant(servedAt)}</time> },
+            { name: 'Latency', value: micros(prediction.latencyUs) },
+            { name: 'Deployment', value: deployment },
+          ]}
+        />
+      </div>
+      <Cells head="Input" cells={Object.entries(inputs)} />
+      <div className="scroll features">
+        <Cells head="Feature" cells={Object.entries(features)} />
+      </div>
+    </>
+  );
+}
+
+type Cell = readonly [name: string, value: string | number | boolean | null];
+
+function Cells({ head, cells }: { head: string; cells: readonly Cell[] }): ReactElement {
+  return (
+    <table className="tbl" aria-label={`${head}s`}>
+      <thead>
+        <tr>
+          <th scope="col">
+            {head} <span className="t3">{cells.length}</span>
+          </th>
+          <th scope="col" className="num">
+            Value
+          </th>
+        </tr>
+      </thead>
+      <tbody>
+        {cells.map(([name, value]) => (
+          <tr key={name}>
+            <td>{name}</td>
+            <td className="num">{value === null ? <span className="t3">null</span> : written(value)}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+/** Exact when short, else six digits: the whole value is in the API's answer. */
+function written(value: string | number | boolean): string {
+  if (typeof value !== 'number' || Number.isInteger(value)) return String(value);
+  const text = String(value);
+  return text.length <= 8 ? text : value.toPrecision(6);
+}

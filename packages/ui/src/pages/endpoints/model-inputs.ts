@@ -1,0 +1,78 @@
+/** What a request to an endpoint carries: keys and inputs of its feature service, else the signature of its version. */
+import type { Endpoint, ModelVersion } from '@slipway/contract';
+import { useAsk } from '../../api/queries.ts';
+
+export interface InputField {
+  readonly name: string;
+  readonly type: string;
+}
+
+export interface ModelInputs {
+  /** Undefined while it is asked for; empty when nothing says what the model takes. */
+  readonly fields: readonly InputField[] | undefined;
+  readonly from: string;
+  /** The feature state stands here: a read before it is refused. */
+  readonly stateAt: number | undefined;
+}
+
+function ofSignature(version: ModelVersion | undefined): readonly InputField[] {
+  return (version?.signature?.inputs ?? []).flatMap(({ name, type }) =>
+    typeof name === 'string' ? [{ name, type: typeof type === 'string' ? type : 'float' }] : [],
+  );
+}
+
+export function useModelInputs(endpoint: Endpoint): ModelInputs {
+  const { model, features } = endpoint.spec;
+  const number = endpoint.deployment?.traffic[0]?.version;
+  const version = useAsk(
+    'models.getVersion',
+    { params: { model, version: String(number ?? '') } },
+    { enabled: number !== undefined },
+  );
+  const setName = version.data?.lineage.featureService?.set ?? features?.set;
+  const set = useAsk('featureSets.get', { params: { set: setName ?? '' } }, { enabled: setName !== undefined });
+  if (setName !== undefined) {
+    return {
+      fields: set.error === null ? set.data?.inputs : [],
+      from: `from the features of ${setName}`,
+      stateAt: set.data?.state.nowAt,
+    };
+  }
+  const isKnown = version.data !== undefined || version.error !== null;
+  return {
+    fields: isKnown ? ofSignature(version.data) : undefined,
+    from: `from the signature of v${number ?? ''}`,
+    stateAt: undefined,
+  };
+}
+
+export type InputValue = string | number | boolean | null;
+
+const numeric = /^(int|float|double|long|integer|number)/;
+
+/** What was typed as the type wants it; undefined when left empty, a text that says what is wrong when it does not fit. */
+export function valueOf(field: InputField, typed: string): { readonly value?: InputValue; readonly problem?: string } {
+  const text = typed.trim();
+  if (text === '') return {};
+  if (field.type === 'time') {
+    const at = /^\d+$/.test(text) ? Number(text) : Date.parse(text);
+    return Number.isNaN(at) ? { problem: 'An instant such as 2013-07-01T13:00:00Z' } : { value: at };
+  }
+  if (numeric.test(field.type)) {
+    const number = Number(text);
+    if (Number.isNaN(number)) return { problem: 'A number' };
+    return field.type.startsWith('int') && !Number.isInteger(number)
+      ? { problem: 'A whole number' }
+      : { value: number };
+  }
+  if (field.type === 'bool' || field.type === 'boolean') return { value: text === 'true' };
+  return { value: typed };
+}
+
+/** A logged value as the form shows it. */
+export const typedOf = (field: InputField, value: InputValue | undefined): string =>
+  value === undefined || value === null
+    ? ''
+    : field.type === 'time' && typeof value === 'number'
+      ? new Date(value).toISOString()
+      : String(value);
