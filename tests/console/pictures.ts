@@ -1,0 +1,90 @@
+/**
+ * `npm run pictures`: every page of the console over the workspace that the demo leaves, light and dark, into
+ * docs/pictures/console. What the README and the guides show is made by this and by nothing else.
+ *
+ *   node tests/console/pictures.ts [--workspace FOLDER] [--only overview,endpoint]
+ */
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import type { Client } from 'slipway';
+import { buildConsole } from '../../tools/console.ts';
+import { root } from '../../tools/sources.ts';
+import { startTestServer } from '../journeys/server.ts';
+import { openBrowser } from './browser.ts';
+
+const out = join(root, 'docs/pictures/console');
+const size = { width: 1440, height: 900 };
+/** What arrives after the page itself: lists, charts, the event stream. */
+const settleMs = 1500;
+
+const { values } = parseArgs({ options: { workspace: { type: 'string' }, only: { type: 'string' } } });
+
+/** Pages by the name of their picture. */
+async function addresses(client: Client): Promise<Map<string, string>> {
+  const [run] = (await client.pipelineRuns.list({ query: { limit: 20 } })).items.filter((r) => r.pipeline === 'train');
+  const { items: tracked } = await client.runs.list({ query: { limit: 50 } });
+  const fit = tracked.find((r) => r.name === 'train-trees-steady');
+  const [rollout] = (
+    await client.rollouts.list({ params: { endpoint: 'flight-delay' }, query: { limit: 20 } })
+  ).items.filter((r) => r.state === 'promoted');
+  const [prediction] = (
+    await client.endpoints.predictions({ params: { endpoint: 'flight-delay' }, query: { limit: 1 } })
+  ).items;
+  const refused = (await client.validations.list({ query: { limit: 20 } })).items.find((v) => !v.success);
+  return new Map([
+    ['overview', ''],
+    ['data', '/data/flights/versions/latest'],
+    ['validation', `/data/validations/${refused?.id ?? ''}`],
+    ['features', '/features/flights'],
+    ['pipeline-run', `/pipeline-runs/${run?.id ?? ''}?step=evaluate`],
+    ['experiments', '/experiments'],
+    ['run', `/runs/${fit?.id ?? ''}`],
+    ['model-version', '/models/flight-delay/versions/2'],
+    ['endpoint', '/endpoints/flight-delay'],
+    ['rollout', `/rollouts/${rollout?.id ?? ''}`],
+    ['monitor', '/monitors/flight-delay-weekly'],
+    ['alerts', '/alerts'],
+    ['policy', '/policies/retrain-on-decay'],
+    ['why', `/why/prediction/${prediction?.id ?? ''}`],
+    ['ledger', '/ledger'],
+    ['settings', '/settings'],
+  ]);
+}
+
+const found = await openBrowser();
+if (!found.ok) throw new Error(found.problem);
+await buildConsole();
+const folder = values.workspace ?? mkdtempSync(join(tmpdir(), 'slipway-pictures-'));
+if (values.workspace === undefined) {
+  const demo = spawnSync(process.execPath, [
+    join(root, 'packages/cli/bin/slipway.js'),
+    'demo',
+    '--exit',
+    '--dir',
+    folder,
+  ]);
+  if (demo.status !== 0) throw new Error('the demo did not come to its end');
+}
+const server = await startTestServer({ folder });
+mkdirSync(out, { recursive: true });
+const wanted = values.only?.split(',');
+try {
+  for (const [name, path] of await addresses(server.client)) {
+    if (wanted !== undefined && !wanted.includes(name)) continue;
+    for (const scheme of ['light', 'dark'] as const) {
+      const page = await found.browser.newPage({ viewport: size, colorScheme: scheme });
+      await page.goto(`${server.url}/w/default${path}`);
+      await page.waitForTimeout(settleMs);
+      await page.screenshot({ path: join(out, `${name}-${scheme}.png`) });
+      await page.close();
+    }
+    console.log(`${name}: light and dark`);
+  }
+} finally {
+  await found.browser.close();
+  await server.stop();
+  if (values.workspace === undefined) rmSync(folder, { recursive: true, force: true });
+}
