@@ -5,13 +5,14 @@ import { Link } from 'react-router';
 import { useAskPages } from '../../api/queries.ts';
 import { DataTable } from '../../components/data-table.tsx';
 import { PageHead, Panel } from '../../components/layout.tsx';
-import { EmptyState, ErrorNote, Skeleton } from '../../components/states.tsx';
+import { EmptyState } from '../../components/states.tsx';
 import type { Status } from '../../components/status.tsx';
 import { StatusBadge } from '../../components/status.tsx';
 import { Traffic } from '../../components/traffic.tsx';
 import { to } from '../../frame/places.ts';
 import { useView } from '../../frame/view.tsx';
 import { count, fullInstant, instant, plural } from '../../words.ts';
+import { LoadedPages, rowsOf } from './loaded-pages.tsx';
 
 export function endpointState({ deployment, retiredAt, runningRollout }: Endpoint): Status {
   if (retiredAt !== undefined) return { tone: 'idle', word: 'Retired' };
@@ -23,76 +24,68 @@ export function Page(): ReactElement {
   const query = { limit: 100 };
   const endpoints = useAskPages('endpoints.list', { query });
   useView('slipway endpoint list', 'endpoints.list', { query });
-  const rows = endpoints.data?.pages.flatMap((p) => p.items);
+  const rows = rowsOf(endpoints);
   return (
     <>
       <PageHead title="Endpoints" sentence={rows === undefined ? undefined : sentenceOf(rows)} />
       <Panel title="Endpoints" caption="an address that one or more versions of a model answer" flush>
-        {rows === undefined ? (
-          endpoints.error === null ? (
-            <Skeleton />
-          ) : (
-            <div className="padded">
-              <ErrorNote error={endpoints.error} retry={() => void endpoints.refetch()} />
-            </div>
-          )
-        ) : rows.length === 0 ? (
-          <EmptyState title="No endpoints yet" command={'slipway apply\nslipway endpoint deploy NAME VERSION'}>
-            slipway.yaml declares them. Then a version is sent traffic, and its answers appear here.
-          </EmptyState>
-        ) : (
-          <DataTable
-            label="Endpoints"
-            rows={rows}
-            rowKey={(e) => e.name}
-            href={(e) => to.endpoint(e.name)}
-            more={
-              endpoints.hasNextPage
-                ? { isLoading: endpoints.isFetchingNextPage, load: () => void endpoints.fetchNextPage() }
-                : undefined
-            }
-            columns={[
-              { key: 'name', head: 'Endpoint', cell: (e) => <Link to={to.endpoint(e.name)}>{e.name}</Link> },
-              { key: 'state', head: 'State', cell: (e) => <StatusBadge plain state={endpointState(e)} /> },
-              { key: 'traffic', head: 'Traffic', cell: (e) => <Traffic endpoint={e} /> },
-              { key: 'model', head: 'Model', cell: (e) => <Link to={to.model(e.spec.model)}>{e.spec.model}</Link> },
-              {
-                key: 'features',
-                head: 'Features',
-                isExtra: true,
-                cell: (e) =>
-                  e.spec.features === undefined ? (
-                    <span className="t3">brought by the request</span>
-                  ) : (
-                    <Link to={to.featureSet(e.spec.features.set)}>{e.spec.features.service}</Link>
-                  ),
-              },
-              { key: 'labels', head: 'Labels', isNumber: true, cell: (e) => count(e.labelCount) },
-              {
-                key: 'complete',
-                head: 'Complete to',
-                isExtra: true,
-                cell: ({ labelWatermarkAt: at }) =>
-                  at === undefined ? (
-                    <span className="t3">not reported</span>
-                  ) : (
-                    <time title={fullInstant(at)}>{instant(at)}</time>
-                  ),
-              },
-              {
-                key: 'deployment',
-                head: 'Deployed',
-                isExtra: true,
-                cell: ({ deployment }) =>
-                  deployment === undefined ? (
-                    <span className="t3">not set</span>
-                  ) : (
-                    <time title={fullInstant(deployment.createdAt)}>{instant(deployment.createdAt)}</time>
-                  ),
-              },
-            ]}
-          />
-        )}
+        <LoadedPages query={endpoints}>
+          {(items, more) =>
+            items.length === 0 ? (
+              <EmptyState title="No endpoints yet" command={'slipway apply\nslipway endpoint deploy NAME VERSION'}>
+                slipway.yaml declares them. Then a version is sent traffic, and its answers appear here.
+              </EmptyState>
+            ) : (
+              <DataTable
+                label="Endpoints"
+                rows={items}
+                rowKey={(e) => e.name}
+                href={(e) => to.endpoint(e.name)}
+                more={more}
+                columns={[
+                  { key: 'name', head: 'Endpoint', cell: (e) => <Link to={to.endpoint(e.name)}>{e.name}</Link> },
+                  { key: 'state', head: 'State', cell: (e) => <StatusBadge plain state={endpointState(e)} /> },
+                  { key: 'traffic', head: 'Traffic', cell: (e) => <Traffic endpoint={e} /> },
+                  { key: 'model', head: 'Model', cell: (e) => <Link to={to.model(e.spec.model)}>{e.spec.model}</Link> },
+                  {
+                    key: 'features',
+                    head: 'Features',
+                    isExtra: true,
+                    cell: (e) =>
+                      e.spec.features === undefined ? (
+                        <span className="t3">brought by the request</span>
+                      ) : (
+                        <Link to={to.featureSet(e.spec.features.set)}>{e.spec.features.service}</Link>
+                      ),
+                  },
+                  { key: 'labels', head: 'Labels', isNumber: true, cell: (e) => count(e.labelCount) },
+                  {
+                    key: 'complete',
+                    head: 'Complete to',
+                    isExtra: true,
+                    cell: ({ labelWatermarkAt: at }) =>
+                      at === undefined ? (
+                        <span className="t3">not reported</span>
+                      ) : (
+                        <time title={fullInstant(at)}>{instant(at)}</time>
+                      ),
+                  },
+                  {
+                    key: 'deployment',
+                    head: 'Deployed',
+                    isExtra: true,
+                    cell: ({ deployment }) =>
+                      deployment === undefined ? (
+                        <span className="t3">not set</span>
+                      ) : (
+                        <time title={fullInstant(deployment.createdAt)}>{instant(deployment.createdAt)}</time>
+                      ),
+                  },
+                ]}
+              />
+            )
+          }
+        </LoadedPages>
       </Panel>
     </>
   );

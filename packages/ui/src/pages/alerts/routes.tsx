@@ -1,0 +1,4 @@
+import type { RouteObject } from 'react-router';
+import { page } from '../../components/page.tsx';
+
+export const routes: readonly RouteObject[] = [{ path: 'alerts', element: page(() => import('./list.tsx')) }];

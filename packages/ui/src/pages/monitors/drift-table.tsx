@@ -1,0 +1,110 @@
+/** Every column of one window against the training data, the furthest beyond its own limit first. */
+import type { ColumnDriftRow, MonitorWindow } from '@slipway/contract';
+import type { ReactElement } from 'react';
+import { useState } from 'react';
+import type { Column } from '../../components/data-table.tsx';
+import { DataTable } from '../../components/data-table.tsx';
+import { EmptyState } from '../../components/states.tsx';
+import { StatusBadge } from '../../components/status.tsx';
+import { percent, plural } from '../../words.ts';
+import { driftReason } from './window-words.ts';
+
+const shownFirst = 12;
+/** The fixed line that much software uses, for comparison only. */
+const fixedLine = 0.25;
+
+export function DriftTable({ window }: { window: MonitorWindow }): ReactElement {
+  const [isAll, setAll] = useState(false);
+  const { scoreDrift, drift } = window;
+  const rows = scoreDrift === undefined ? drift : [scoreDrift, ...drift];
+  if (rows.length === 0) {
+    return (
+      <EmptyState title="No column was compared">
+        The version has no training set in its lineage, so there is nothing to compare with.
+      </EmptyState>
+    );
+  }
+  const drifted = drift.filter((d) => d.status === 'drift').length;
+  const fixed = drift.filter((d) => d.psi > fixedLine).length;
+  return (
+    <>
+      <DataTable
+        label="Drift by column"
+        rows={isAll ? rows : rows.slice(0, shownFirst)}
+        rowKey={(d) => d.name}
+        columns={columns}
+      />
+      <div className="tf">
+        <span className="el">
+          A fixed line at {fixedLine} would have flagged {plural(fixed, 'column')}; against ordinary weeks of training{' '}
+          {drifted === 1 ? '1 is' : `${drifted} are`} real.
+        </span>
+        {rows.length > shownFirst && (
+          <button type="button" className="btn sm ghost" onClick={() => setAll(!isAll)}>
+            {isAll ? 'Fewer' : `All ${rows.length}`}
+          </button>
+        )}
+      </div>
+    </>
+  );
+}
+
+const figure = (value: number | null): string => {
+  if (value === null) return 'not set';
+  const size = Math.abs(value);
+  return size >= 100 ? value.toFixed(0) : size >= 1 ? value.toFixed(2) : value.toFixed(3);
+};
+
+const columns: readonly Column<ColumnDriftRow>[] = [
+  {
+    key: 'name',
+    head: 'Column',
+    cell: (d) => <code title={driftReason(d)}>{d.name === '(score)' ? 'the score itself' : d.name}</code>,
+  },
+  {
+    key: 'verdict',
+    head: 'Verdict',
+    cell: (d) => (
+      <span title={driftReason(d)}>
+        <StatusBadge plain state={d.status} />
+      </span>
+    ),
+  },
+  { key: 'psi', head: 'PSI', isNumber: true, cell: (d) => <b>{figure(d.psi)}</b> },
+  { key: 'limit', head: 'Usual, up to', isNumber: true, cell: (d) => figure(d.threshold) },
+  {
+    key: 'bar',
+    head: 'Against usual',
+    cell: (d) => (
+      <span className="row">
+        <span className={`limit ${d.status}`} aria-hidden="true">
+          <i style={{ width: `${Math.min(100, d.ratio * 50)}%` }} />
+          <b />
+        </span>
+        {d.ratio.toFixed(1)}×
+      </span>
+    ),
+  },
+  {
+    key: 'mean',
+    head: 'Mean, then and now',
+    isNumber: true,
+    cell: (d) => (
+      <>
+        <span className="t3">{figure(d.referenceMean)}</span>, {figure(d.mean)}
+      </>
+    ),
+  },
+  {
+    key: 'null',
+    head: 'Null, then and now',
+    isNumber: true,
+    isExtra: true,
+    cell: (d) => (
+      <>
+        <span className="t3">{percent(d.referenceNullShare)}</span>, {percent(d.nullShare)}
+      </>
+    ),
+  },
+  { key: 'beyond', head: 'Beyond training', isNumber: true, isExtra: true, cell: (d) => percent(d.beyondShare) },
+];

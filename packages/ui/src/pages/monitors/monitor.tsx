@@ -1,0 +1,227 @@
+/** One monitor: whether the model still holds, window by window, what drifted in the chosen window, and what came of it. */
+import type { Monitor, MonitorWindow } from '@slipway/contract';
+import type { ReactElement } from 'react';
+import { Link, useParams } from 'react-router';
+import { useAsk, useAskPages } from '../../api/queries.ts';
+import { Icon } from '../../components/icon.tsx';
+import { Grid, PageHead, Pairs, Panel } from '../../components/layout.tsx';
+import { EmptyState, Loaded } from '../../components/states.tsx';
+import { StatusBadge } from '../../components/status.tsx';
+import { to } from '../../frame/places.ts';
+import { useView } from '../../frame/view.tsx';
+import { decimals, duration, percent, plural, signed } from '../../words.ts';
+import { AlertList } from '../alerts/alert-list.tsx';
+import { LoadedPages, rowsOf } from '../endpoints/loaded-pages.tsx';
+import type { ViewState } from '../endpoints/view-state.ts';
+import { useViewState } from '../endpoints/view-state.ts';
+import { Decided } from './decided.tsx';
+import { DriftTable } from './drift-table.tsx';
+import { HeatStrip } from './heat-strip.tsx';
+import { JudgeNow } from './judge-now.tsx';
+import { windowName, windowSentence, yearOf } from './window-words.ts';
+import { WindowCharts } from './window-charts.tsx';
+import { WindowTable } from './window-table.tsx';
+import './monitor.css';
+
+const windowsAtOnce = 26;
+
+export function Page(): ReactElement {
+  const { monitor: name = '' } = useParams();
+  const params = { monitor: name };
+  const monitor = useAsk('monitors.get', { params });
+  const query = { limit: windowsAtOnce };
+  useView(`slipway monitor windows ${name} --limit ${windowsAtOnce}`, 'monitors.windows', { params, query });
+  return (
+    <Loaded query={monitor} lines={12}>
+      {(data) => <Shown monitor={data} />}
+    </Loaded>
+  );
+}
+
+function Shown({ monitor }: { monitor: Monitor }): ReactElement {
+  const windows = useAskPages('monitors.windows', {
+    params: { monitor: monitor.name },
+    query: { limit: windowsAtOnce },
+  });
+  const alerts = useAsk('alerts.list', { query: { monitor: monitor.name, limit: 20 } });
+  const view = useViewState();
+  const rows = rowsOf(windows);
+  const chosen = rows?.find((w) => w.id === view.get('window')) ?? rows?.[0];
+  const open = alerts.data?.items.filter((a) => a.state === 'open').length ?? 0;
+  return (
+    <>
+      <PageHead
+        title={monitor.name}
+        badges={
+          <>
+            {rows?.[0] !== undefined && <StatusBadge state={rows[0].verdict} />}
+            {open > 0 && <StatusBadge state={{ tone: 'warn', word: plural(open, 'open alert') }} />}
+          </>
+        }
+        sentence={
+          chosen === undefined
+            ? `No window is judged yet.`
+            : `${windowName(chosen, monitor.spec.zone)} ${yearOf(chosen.from, monitor.spec.zone)}: ${windowSentence(chosen)}`
+        }
+        actions={
+          <>
+            <Link className="btn" to={to.endpoint(monitor.endpoint)}>
+              Endpoint
+            </Link>
+            <JudgeNow monitor={monitor} />
+          </>
+        }
+      />
+      <LoadedPages query={windows} lines={10}>
+        {(items) => (
+          <Grid>
+            <div className="col mon-wide">
+              {items.length === 0 || chosen === undefined ? (
+                <Panel title="Windows" flush>
+                  <EmptyState title="No window is judged yet" command={`slipway monitor evaluate ${monitor.name}`}>
+                    A window is judged when its outcomes are complete {duration(monitor.spec.labelGrace)} beyond its
+                    end. Send outcomes with their watermark: slipway endpoint label.
+                  </EmptyState>
+                </Panel>
+              ) : (
+                <Windows monitor={monitor} rows={items} chosen={chosen} view={view} />
+              )}
+            </div>
+            <div className="col mon-side">
+              {chosen !== undefined && <Figures window={chosen} zone={monitor.spec.zone} />}
+              <Decided monitor={monitor.name} />
+              <Panel
+                title="Alerts"
+                actions={<Link to={`${to.alerts}?monitor=${monitor.name}`}>All of them</Link>}
+                flush
+              >
+                <Loaded query={alerts}>
+                  {({ items: list }) =>
+                    list.length === 0 ? (
+                      <EmptyState title="No alert was raised">
+                        One opens when a window is off beyond the limits.
+                      </EmptyState>
+                    ) : (
+                      <AlertList alerts={list.slice(0, 5)} isNarrow />
+                    )
+                  }
+                </Loaded>
+              </Panel>
+              <Rules monitor={monitor} />
+            </div>
+          </Grid>
+        )}
+      </LoadedPages>
+    </>
+  );
+}
+
+interface WindowsProps {
+  readonly monitor: Monitor;
+  readonly rows: readonly MonitorWindow[];
+  readonly chosen: MonitorWindow;
+  readonly view: ViewState;
+}
+
+function Windows({ monitor, rows, chosen, view }: WindowsProps): ReactElement {
+  const { zone } = monitor.spec;
+  const at = rows.indexOf(chosen);
+  const [later, earlier] = [rows[at - 1], rows[at + 1]];
+  const href = (w: MonitorWindow): string => view.href({ window: w.id });
+  return (
+    <>
+      <WindowCharts windows={rows} spec={monitor.spec} />
+      <Panel title="Windows" caption={`${plural(rows.length, 'window')} judged, newest first`} flush>
+        <WindowTable windows={rows} zone={zone} chosen={chosen.id} href={href} />
+      </Panel>
+      <Panel
+        title="Drift by column"
+        caption={`${windowName(chosen, zone)} against the training data of v${chosen.version}`}
+        actions={
+          <>
+            <Step window={earlier} href={href} word="Earlier window" icon="back" />
+            <Step window={later} href={href} word="Later window" icon="on" />
+          </>
+        }
+        flush
+      >
+        <DriftTable window={chosen} />
+      </Panel>
+      <HeatStrip windows={rows} chosen={chosen} zone={zone} href={href} />
+    </>
+  );
+}
+
+interface StepProps {
+  readonly window: MonitorWindow | undefined;
+  readonly href: (window: MonitorWindow) => string;
+  readonly word: string;
+  readonly icon: 'back' | 'on';
+}
+
+function Step({ window, href, word, icon }: StepProps): ReactElement {
+  const arrow = (
+    <span className={icon === 'back' ? 'turned' : ''}>
+      <Icon name="arrow" small />
+    </span>
+  );
+  return window === undefined ? (
+    <button type="button" className="btn sm icon" disabled aria-label={word}>
+      {arrow}
+    </button>
+  ) : (
+    <Link className="btn sm icon" to={href(window)} aria-label={word} title={word} preventScrollReset>
+      {arrow}
+    </Link>
+  );
+}
+
+function Figures({ window, zone }: { window: MonitorWindow; zone: string }): ReactElement {
+  const { calibration, auc, logLoss, coverage, version, model } = window;
+  const interval = (n: MonitorWindow['auc']): string =>
+    n === undefined
+      ? 'not set'
+      : `${decimals(n.value)}${n.low === null ? '' : ` (${decimals(n.low)} to ${decimals(n.high)}, by ${n.by === 'clusters' ? 'days' : 'rows'})`}`;
+  return (
+    <Panel title="The window" caption={windowName(window, zone)} actions={<StatusBadge plain state={window.verdict} />}>
+      <Pairs
+        pairs={[
+          { name: 'Version', value: <Link to={to.version(model, version)}>v{version}</Link> },
+          { name: 'Predictions', value: window.count },
+          { name: 'Outcomes', value: `${window.labelled}, ${percent(coverage, 1)}` },
+          { name: 'Predicted', value: calibration === undefined ? 'not set' : percent(calibration.meanScore, 1) },
+          { name: 'Observed', value: calibration === undefined ? 'not set' : percent(calibration.observedRate, 1) },
+          {
+            name: 'Gap',
+            value:
+              calibration === undefined
+                ? 'not set'
+                : `${signed(calibration.gap)}, z ${signed(calibration.z, 1)}${calibration.dayP === null ? '' : `; by days p ${decimals(calibration.dayP)}`}`,
+          },
+          { name: 'Calibration error', value: decimals(calibration?.ece) },
+          { name: 'AUC', value: interval(auc) },
+          { name: 'Log loss', value: interval(logLoss) },
+        ]}
+      />
+      <p className="xs t2 said-by">{window.sentence}</p>
+    </Panel>
+  );
+}
+
+function Rules({ monitor }: { monitor: Monitor }): ReactElement {
+  const { spec, project, endpoint } = monitor;
+  return (
+    <Panel title="Rules" caption={`declared in ${project}`}>
+      <Pairs
+        pairs={[
+          { name: 'Endpoint', value: <Link to={to.endpoint(endpoint)}>{endpoint}</Link> },
+          { name: 'Windows', value: `each ${spec.window}, in ${spec.zone}` },
+          { name: 'Judged', value: `${duration(spec.labelGrace)} after the end, from ${spec.labelledMin} outcomes on` },
+          { name: 'Alert', value: `gap ${spec.alert.gap} or more, and |z| ${spec.alert.z} or more` },
+          { name: 'Warning', value: `gap ${spec.warning.gap} or more, and |z| ${spec.warning.z} or more` },
+          { name: 'Drift', value: spec.drift.warns ? 'a drifted column is a warning' : 'shown, warns nobody' },
+        ]}
+      />
+    </Panel>
+  );
+}

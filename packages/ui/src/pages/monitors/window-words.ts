@@ -1,0 +1,83 @@
+/** Windows and drift in words: when a window was, what it says, what each column's verdict means. */
+import type { ColumnDriftRow, MonitorWindow } from '@slipway/contract';
+import { percent, plural, signed } from '../../words.ts';
+
+const hourMs = 3_600_000;
+const dayMs = 24 * hourMs;
+
+function parts(
+  at: number,
+  zone: string,
+): { readonly day: string; readonly month: string; readonly year: string; readonly hour: string } {
+  const format = new Intl.DateTimeFormat('en-GB', {
+    timeZone: zone,
+    day: 'numeric',
+    month: 'short',
+    year: 'numeric',
+    hour: '2-digit',
+    minute: '2-digit',
+  });
+  const found = new Map(format.formatToParts(at).map((p) => [p.type, p.value]));
+  const of = (type: Intl.DateTimeFormatPartTypes): string => found.get(type) ?? '';
+  return { day: of('day'), month: of('month').slice(0, 3), year: of('year'), hour: `${of('hour')}:${of('minute')}` };
+}
+
+/** `3 to 9 Jun` in the zone in which the window begins; `9 Jun 14:00` for an hour. */
+export function windowName({ from, to }: Pick<MonitorWindow, 'from' | 'to'>, zone: string): string {
+  const first = parts(from, zone);
+  if (to - from < 20 * hourMs) return `${first.day} ${first.month} ${first.hour}`;
+  const last = parts(to - 1, zone);
+  if (to - from < 2 * dayMs) return `${first.day} ${first.month}`;
+  const begin = first.month === last.month ? first.day : `${first.day} ${first.month}`;
+  return `${begin} to ${last.day} ${last.month}`;
+}
+
+export const yearOf = (at: number, zone: string): string => parts(at, zone).year;
+
+/** What the window says of the model, in one sentence of its own figures. */
+export function windowSentence(window: MonitorWindow): string {
+  const { calibration, verdict, version, labelled, coverage } = window;
+  const drifted = window.drift.filter((d) => d.status === 'drift');
+  const drift =
+    drifted.length === 0
+      ? 'no column left its usual range'
+      : `${drifted
+          .map((d) => d.name)
+          .slice(0, 3)
+          .join(', ')}${drifted.length > 3 ? ` and ${drifted.length - 3} more` : ''} drifted`;
+  if (calibration === undefined) {
+    return `${plural(labelled, 'outcome')} of ${plural(window.count, 'prediction')} ${labelled === 1 ? 'is' : 'are'} too few to judge v${version}; ${drift}.`;
+  }
+  const lead =
+    verdict === 'ok' ? `v${version} holds` : verdict === 'alert' ? `v${version} is off` : `v${version} needs watching`;
+  const low = calibration.gap >= 0 ? 'more' : 'less';
+  return `${lead}: predicted ${percent(calibration.meanScore, 1)}, observed ${percent(calibration.observedRate, 1)}, ${low} often than said (gap ${signed(calibration.gap)}) on ${percent(coverage)} of the outcomes; ${drift}.`;
+}
+
+/** Why a column has its verdict. */
+export function driftReason({
+  status,
+  ratio,
+  step,
+  nullShare,
+  referenceNullShare,
+  beyondShare,
+}: ColumnDriftRow): string {
+  const nulls =
+    Math.abs(nullShare - referenceNullShare) > 0.05
+      ? `; null in ${percent(nullShare)}, was ${percent(referenceNullShare)}`
+      : '';
+  const beyond = beyondShare > 0.1 ? `; ${percent(beyondShare)} beyond what training saw` : '';
+  switch (status) {
+    case 'ordinary':
+      return `Like an ordinary week of the training data${nulls}${beyond}`;
+    case 'season':
+      return `Away from training, but no further or no faster than its weeks were${nulls}${beyond}`;
+    case 'drift':
+      return `${ratio.toFixed(1)} times the farthest ordinary week${step === null ? '' : `, PSI ${step.toFixed(2)} since it was last ordinary`}${nulls}${beyond}`;
+    case 'too-few-rows':
+      return 'Too few rows to say';
+    case 'no-reference':
+      return 'The training data has no profile of it';
+  }
+}
