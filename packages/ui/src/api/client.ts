@@ -24,9 +24,17 @@ export class ApiError extends Error {
   readonly status: number;
   readonly requestId: string | undefined;
   readonly isRetryable: boolean;
+  /** What the message was made of: the place of a fault in a filter, the name that was not found. */
+  readonly details: Readonly<Record<string, unknown>>;
   constructor(
     message: string,
-    facts: { code: string; status: number; requestId?: string | undefined; isRetryable: boolean },
+    facts: {
+      code: string;
+      status: number;
+      requestId?: string | undefined;
+      isRetryable: boolean;
+      details?: Readonly<Record<string, unknown>>;
+    },
   ) {
     super(message);
     this.name = 'ApiError';
@@ -34,6 +42,7 @@ export class ApiError extends Error {
     this.status = facts.status;
     this.requestId = facts.requestId;
     this.isRetryable = facts.isRetryable;
+    this.details = facts.details ?? {};
   }
 }
 
@@ -62,8 +71,8 @@ async function errorOf(response: Response): Promise<ApiError> {
   try {
     // The body of every refusal of this API.
     const { error } = JSON.parse(text) as ErrorBody;
-    const { code, message, requestId, retryable } = error;
-    return new ApiError(message, { code, status: response.status, requestId, isRetryable: retryable });
+    const { code, message, requestId, retryable, details } = error;
+    return new ApiError(message, { code, status: response.status, requestId, isRetryable: retryable, details });
   } catch {
     return new ApiError(text.slice(0, 300) || `The server answered ${response.status}.`, {
       code: 'unknown',

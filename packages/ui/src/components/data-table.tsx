@@ -14,6 +14,8 @@ export interface Column<T> {
   readonly isNumber?: boolean;
   /** Left out on narrow screens. */
   readonly isExtra?: boolean;
+  /** Set on the column that the rows are ordered by. */
+  readonly sort?: 'ascending' | 'descending' | undefined;
 }
 
 interface DataTableProps<T> {
@@ -59,7 +61,7 @@ export function DataTable<T>({ label, columns, rows, rowKey, href, selected, mor
         <thead>
           <tr>
             {columns.map((column) => (
-              <th key={column.key} scope="col" className={classOf(column)}>
+              <th key={column.key} scope="col" className={classOf(column)} aria-sort={column.sort}>
                 {column.head}
               </th>
             ))}

@@ -15,6 +15,8 @@ export interface Series {
   readonly low?: readonly (number | null)[];
   readonly high?: readonly (number | null)[];
   readonly isDashed?: boolean;
+  /** Set where series share no steps: a missing value is then no gap. */
+  readonly spansGaps?: boolean;
 }
 
 interface LineChartProps {
@@ -30,6 +32,9 @@ interface LineChartProps {
   readonly height?: number;
   readonly digits?: number;
 }
+
+/** Up to so many points each get a mark. */
+const markedMax = 60;
 
 const token = (name: string): string => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
@@ -139,7 +144,9 @@ function optionsOf(props: LineChartProps, width: number, height: number): uPlot.
       label: s.name,
       stroke,
       width: 1.75,
-      points: { show: true, size: 6, fill: stroke },
+      // Many points stand too close to be told apart: then the line alone.
+      points: { show: props.x.length <= markedMax, size: 6, fill: stroke },
+      spanGaps: s.spansGaps ?? false,
       value: (_, value) => decimals(value, digits),
       ...(s.isDashed === true ? { dash: [5, 4] } : {}),
     });
