@@ -15,6 +15,8 @@ export const theme = createTheme({
   primaryColor: 'accent',
   cursorType: 'pointer',
   respectReducedMotion: true,
+  // The page itself never scrolls, and the lock would need an inline style that the security policy forbids.
+  components: { Modal: { defaultProps: { lockScroll: false } } },
 });
 
 const variables = {
