@@ -199,7 +199,7 @@ function TabBar({ view, tab, version, readers, against }: TabBarProps): ReactEle
         ))}
       </div>
       {tab === 'profile' && against !== undefined && (
-        <span className="lg">
+        <span className="lg hide-s">
           <span>
             <i className="bx dt-ref" />v{against}
           </span>

@@ -59,7 +59,12 @@ export function ProfileTable({ profile, against, view }: ProfileProps): ReactEle
                   </td>
                   <td className="mono t3">{column.type.toLowerCase()}</td>
                   <td>
-                    <Distribution column={column} other={other} rows={profile.rowCount} />
+                    <Distribution
+                      column={column}
+                      other={other}
+                      rows={profile.rowCount}
+                      rowsAgainst={against?.rowCount ?? 0}
+                    />
                   </td>
                   <td className="num">{nulls(column, profile.rowCount)}</td>
                   <td className="num">{count(column.distinctApprox)}</td>
@@ -106,10 +111,11 @@ interface DistributionProps {
   readonly column: ColumnProfile;
   readonly other: ColumnProfile | undefined;
   readonly rows: number;
+  readonly rowsAgainst: number;
 }
 
-function Distribution({ column, other, rows }: DistributionProps): ReactElement {
-  const shape = shapeOf(column, other);
+function Distribution({ column, other, rows, rowsAgainst }: DistributionProps): ReactElement {
+  const shape = shapeOf(column, other, { rows, rowsAgainst });
   if (shape === undefined) {
     const isUnique = rows > 0 && column.distinctApprox === rows - column.nullCount;
     return <span className="t3">{isUnique ? 'every value once' : ''}</span>;
@@ -151,14 +157,7 @@ function Range({ column, rows }: { column: ColumnProfile; rows: number }): React
   );
 }
 
-interface FiguresProps {
-  readonly column: ColumnProfile;
-  readonly other: ColumnProfile | undefined;
-  readonly rows: number;
-  readonly rowsAgainst: number;
-}
-
-function Figures({ column, other, rows, rowsAgainst }: FiguresProps): ReactElement {
+function Figures({ column, other, rows, rowsAgainst }: DistributionProps): ReactElement {
   const numbers: (readonly [string, number | null | undefined, number | null | undefined])[] = [
     ['mean', column.mean, other?.mean],
     ['deviation', column.std, other?.std],

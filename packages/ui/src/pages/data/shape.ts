@@ -33,12 +33,18 @@ const isNumber = (column: ColumnProfile): boolean => column.quantiles !== null;
 const hasAllValues = (column: ColumnProfile): boolean =>
   column.top.length > 0 && column.distinctApprox <= column.top.length;
 
+export interface Sizes {
+  /** Rows of the version, and of the one that it is compared with. */
+  readonly rows: number;
+  readonly rowsAgainst: number;
+}
+
 /** Undefined where the profile says nothing of the shape: times, and text of which no value comes twice. */
-export function shapeOf(column: ColumnProfile, against?: ColumnProfile): Shape | undefined {
+export function shapeOf(column: ColumnProfile, against: ColumnProfile | undefined, sizes: Sizes): Shape | undefined {
   if (isNumber(column) && !hasAllValues(column)) return numbers(column, against);
   const [most] = column.top;
   if (most === undefined || (most.count <= 1 && column.distinctApprox > 1)) return undefined;
-  return values(column, against);
+  return values(column, against, sizes);
 }
 
 function numbers(column: ColumnProfile, against: ColumnProfile | undefined): Shape | undefined {
@@ -103,10 +109,8 @@ export function frequentOf(
   });
 }
 
-function values(column: ColumnProfile, against: ColumnProfile | undefined): Shape {
-  // Heights compare within a version, so any common denominator will do: the counts of the values shown.
-  const total = (c: ColumnProfile): number => c.nullCount + c.top.reduce((n, t) => n + t.count, 0);
-  const found = frequentOf(column, total(column), against, against === undefined ? 0 : total(against));
+function values(column: ColumnProfile, against: ColumnProfile | undefined, { rows, rowsAgainst }: Sizes): Shape {
+  const found = frequentOf(column, rows, against, rowsAgainst);
   const highest = Math.max(...found.flatMap((f) => [f.share, f.shareAgainst ?? 0]));
   const slot = 1 / Math.max(found.length, 4);
   const isPair = against !== undefined;

@@ -171,7 +171,7 @@ function Expectations({ rows, opened, view }: ExpectationsProps): ReactElement {
       href={(r) => view.link({ expectation: keyOf(r) })}
       columns={[
         { key: 'state', head: 'Result', cell: (r) => <StatusBadge plain state={statusOf(r)} /> },
-        ...(hasTables ? [{ key: 'table', head: 'Table', cell: (r: ExpectationResult) => r.table }] : []),
+        ...(hasTables ? [{ key: 'table', head: 'Table', isExtra: true, cell: (r: ExpectationResult) => r.table }] : []),
         {
           key: 'what',
           head: 'Expected',

@@ -3,7 +3,7 @@ import type { PipelineRunDetail, StepRun } from '@slipway/contract';
 import type { ReactElement } from 'react';
 import { Link } from 'react-router';
 import { Icon } from '../../components/icon.tsx';
-import { duration, instant } from '../../words.ts';
+import { duration } from '../../words.ts';
 import { isRunOver, stepStatus } from './facts.ts';
 
 interface GanttProps {
@@ -38,7 +38,7 @@ export function Gantt({ run, now, selected, linkTo }: GanttProps): ReactElement 
       <div className="pl-ticks" aria-hidden="true">
         {ticks.map((tick) => (
           <span key={tick} style={{ left: at(run.startedAt + tick) }}>
-            {tick === 0 ? instant(run.startedAt) : duration(tick)}
+            {tick === 0 ? '0' : duration(tick)}
           </span>
         ))}
       </div>

@@ -65,34 +65,38 @@ export function Graph(props: GraphProps): ReactElement {
   const plan = useMemo(() => planOf(graph, isDown), [graph, isDown]);
   const drawing = draw(plan, props, isDown);
   const view = viewOf(drawing, width, props.selected ?? props.focus);
-  const { x, y, zoom, height } = view;
+  const { x, y, zoom, height, wide, scroll } = view;
   useEffect(() => {
     void flow?.setViewport({ x, y, zoom });
   }, [flow, x, y, zoom]);
+  useEffect(() => {
+    box.current?.scrollTo({ left: scroll });
+  }, [scroll, wide]);
   return (
     <div ref={box} className="pl-graph" style={{ height }}>
-      {width > 0 && (
-        <ReactFlow<StepNode>
-          nodes={drawing.nodes}
-          edges={drawing.edges}
-          nodeTypes={nodeTypes}
-          onInit={setFlow}
-          defaultViewport={{ x, y, zoom }}
-          minZoom={0.2}
-          maxZoom={1.6}
-          nodesDraggable={false}
-          nodesConnectable={false}
-          nodesFocusable={false}
-          edgesFocusable={false}
-          elementsSelectable={false}
-          onlyRenderVisibleElements={drawing.nodes.length > 200}
-          zoomOnScroll={false}
-          zoomOnDoubleClick={false}
-          preventScrolling={false}
-          panOnDrag={!isDown}
-          proOptions={{ hideAttribution: true }}
-        />
-      )}
+      <div style={{ width: wide, height }}>
+        {width > 0 && (
+          <ReactFlow<StepNode>
+            nodes={drawing.nodes}
+            edges={drawing.edges}
+            nodeTypes={nodeTypes}
+            onInit={setFlow}
+            defaultViewport={{ x, y, zoom }}
+            minZoom={0.2}
+            maxZoom={1.6}
+            nodesDraggable={false}
+            nodesConnectable={false}
+            nodesFocusable={false}
+            edgesFocusable={false}
+            elementsSelectable={false}
+            onlyRenderVisibleElements={drawing.nodes.length > 200}
+            zoomOnScroll={false}
+            zoomOnDoubleClick={false}
+            preventScrolling={false}
+            panOnDrag={!isDown}
+          />
+        )}
+      </div>
       {!isDown && (
         <div className="row pl-zoom">
           <button type="button" className="btn sm icon" aria-label="Zoom in" onClick={() => void flow?.zoomIn()}>
@@ -210,22 +214,33 @@ function edgeOf(source: string, target: string, step: StepRun | undefined): Edge
   };
 }
 
+interface View {
+  readonly x: number;
+  readonly y: number;
+  readonly zoom: number;
+  readonly height: number;
+  /** Of the drawing's own box: on narrow screens it is as wide as it must be and scrolls, elsewhere it is moved by hand. */
+  readonly wide: number | string;
+  readonly scroll: number;
+}
+
 /** All of it where it fits at a readable size, else the part around the step in focus. */
-function viewOf(
-  drawing: Drawing,
-  width: number,
-  focus: string | undefined,
-): { x: number; y: number; zoom: number; height: number } {
+function viewOf(drawing: Drawing, width: number, focus: string | undefined): View {
   const room = Math.max(1, width - 2 * pad);
-  const zoom = Math.max(Math.min(1, room / drawing.width), Math.min(zoomMin, 1));
-  const wanted = drawing.height * zoom + 2 * pad;
-  const height = Math.max(120, width < narrowPx ? wanted : Math.min(heightMax, wanted));
-  const node = drawing.nodes.find((n) => n.id === focus);
+  const zoom = Math.max(Math.min(1, room / drawing.width), zoomMin);
   const drawn = drawing.width * zoom;
+  const tall = drawing.height * zoom;
+  const node = drawing.nodes.find((n) => n.id === focus);
   const center = node === undefined ? 0 : (node.position.x + nodeWidth / 2) * zoom;
-  const x = drawn <= room ? pad + (room - drawn) / 2 : pad - Math.min(Math.max(0, center - room / 2), drawn - room);
-  const tall = wanted - height;
+  const hidden = Math.min(Math.max(0, center - room / 2), Math.max(0, drawn - room));
+  const x = drawn <= room ? pad + (room - drawn) / 2 : pad;
+  if (width < narrowPx) {
+    const wide = Math.max(width, drawn + 2 * pad);
+    return { x, y: pad, zoom, height: tall + 2 * pad, wide, scroll: hidden };
+  }
+  const height = Math.min(heightMax, Math.max(120, tall + 2 * pad));
   const middle = node === undefined ? 0 : (node.position.y + nodeHeight / 2) * zoom;
-  const y = tall <= 0 ? (height - drawing.height * zoom) / 2 : pad - Math.min(Math.max(0, middle - height / 2), tall);
-  return { x, y, zoom, height };
+  const below = tall + 2 * pad - height;
+  const y = below <= 0 ? (height - tall) / 2 : pad - Math.min(Math.max(0, middle - height / 2), below);
+  return { x: x - hidden, y, zoom, height, wide: '100%', scroll: 0 };
 }
