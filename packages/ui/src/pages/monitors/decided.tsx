@@ -62,7 +62,7 @@ function OnePolicy({ policy }: { policy: Policy }): ReactElement {
                   </time>{' '}
                   <Link to={to.ledgerEvent(f.causeSeq)}>cause #{f.causeSeq}</Link>
                   <br />
-                  <span className="t2">{f.problem ?? f.reason}</span> <FiringResult firing={f} />
+                  <span className="t2">{f.problem ?? f.reason}</span>; <FiringResult firing={f} />
                 </li>
               ))}
             </ol>

@@ -6,8 +6,8 @@ import type { Column } from '../../components/data-table.tsx';
 import { DataTable } from '../../components/data-table.tsx';
 import { EmptyState } from '../../components/states.tsx';
 import { StatusBadge } from '../../components/status.tsx';
-import { percent, plural } from '../../words.ts';
-import { driftReason } from './window-words.ts';
+import { plural } from '../../words.ts';
+import { driftAside, driftReason } from './window-words.ts';
 
 const shownFirst = 12;
 /** The fixed line that much software uses, for comparison only. */
@@ -35,8 +35,9 @@ export function DriftTable({ window }: { window: MonitorWindow }): ReactElement 
         columns={columns}
       />
       <div className="tf">
-        <span className="el">
-          A fixed line at {fixedLine} would have flagged {plural(fixed, 'column')}; against ordinary weeks of training{' '}
+        <span className="drift-said">
+          Season: away from training, but no further or no faster than its own weeks were. A fixed line at {fixedLine}{' '}
+          would have flagged {plural(fixed, 'column')}; against ordinary weeks of training{' '}
           {drifted === 1 ? '1 is' : `${drifted} are`} real.
         </span>
         {rows.length > shownFirst && (
@@ -95,16 +96,5 @@ const columns: readonly Column<ColumnDriftRow>[] = [
       </>
     ),
   },
-  {
-    key: 'null',
-    head: 'Null, then and now',
-    isNumber: true,
-    isExtra: true,
-    cell: (d) => (
-      <>
-        <span className="t3">{percent(d.referenceNullShare)}</span>, {percent(d.nullShare)}
-      </>
-    ),
-  },
-  { key: 'beyond', head: 'Beyond training', isNumber: true, isExtra: true, cell: (d) => percent(d.beyondShare) },
+  { key: 'note', head: 'Beside that', isExtra: true, cell: (d) => <span className="t2">{driftAside(d)}</span> },
 ];

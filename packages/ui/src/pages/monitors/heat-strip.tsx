@@ -4,7 +4,7 @@ import type { ReactElement } from 'react';
 import { Link } from 'react-router';
 import { Panel } from '../../components/layout.tsx';
 import { statusOf } from '../../components/status.tsx';
-import { windowName } from './window-words.ts';
+import { windowName, windowStart } from './window-words.ts';
 
 const cuts = [0.25, 0.5, 0.75, 1, 1.5, 3] as const;
 const rowsShown = 10;
@@ -32,7 +32,7 @@ export function HeatStrip({ windows, chosen, zone, href }: HeatStripProps): Reac
               </th>
               {ordered.map((w) => (
                 <th key={w.id} scope="col" className={w === chosen ? 'here' : ''}>
-                  {windowName(w, zone).replace(/ to .*/, '')}
+                  {windowStart(w.from, zone)}
                 </th>
               ))}
             </tr>

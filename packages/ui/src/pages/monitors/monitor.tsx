@@ -1,6 +1,7 @@
 /** One monitor: whether the model still holds, window by window, what drifted in the chosen window, and what came of it. */
 import type { Monitor, MonitorWindow } from '@slipway/contract';
 import type { ReactElement } from 'react';
+import { useEffect } from 'react';
 import { Link, useParams } from 'react-router';
 import { useAsk, useAskPages } from '../../api/queries.ts';
 import { Icon } from '../../components/icon.tsx';
@@ -128,6 +129,16 @@ function Windows({ monitor, rows, chosen, view }: WindowsProps): ReactElement {
   const at = rows.indexOf(chosen);
   const [later, earlier] = [rows[at - 1], rows[at + 1]];
   const href = (w: MonitorWindow): string => view.href({ window: w.id });
+  const { set } = view;
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent): void => {
+      const isTyping = event.target instanceof Element && event.target.closest('input, textarea, select') !== null;
+      const next = event.key === '[' ? earlier : event.key === ']' ? later : undefined;
+      if (!isTyping && next !== undefined) set({ window: next.id });
+    };
+    addEventListener('keydown', onKey);
+    return () => removeEventListener('keydown', onKey);
+  }, [earlier, later, set]);
   return (
     <>
       <WindowCharts windows={rows} spec={monitor.spec} />
@@ -139,8 +150,8 @@ function Windows({ monitor, rows, chosen, view }: WindowsProps): ReactElement {
         caption={`${windowName(chosen, zone)} against the training data of v${chosen.version}`}
         actions={
           <>
-            <Step window={earlier} href={href} word="Earlier window" icon="back" />
-            <Step window={later} href={href} word="Later window" icon="on" />
+            <Step window={earlier} href={href} word="Earlier window, key [" icon="back" />
+            <Step window={later} href={href} word="Later window, key ]" icon="on" />
           </>
         }
         flush

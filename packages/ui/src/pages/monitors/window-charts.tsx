@@ -52,8 +52,8 @@ export function WindowCharts({
           height={170}
           series={by(gapOf)}
           lines={[
-            { value: spec.alert.gap, name: 'alert', color: '--bad-solid' },
-            { value: -spec.alert.gap, name: 'alert', color: '--bad-solid' },
+            { value: spec.alert.gap, name: 'alert above', color: '--bad-solid' },
+            { value: -spec.alert.gap, name: 'alert below', color: '--bad-solid' },
           ]}
         />
       </Panel>

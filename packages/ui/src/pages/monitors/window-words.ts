@@ -32,6 +32,12 @@ export function windowName({ from, to }: Pick<MonitorWindow, 'from' | 'to'>, zon
   return `${begin} to ${last.day} ${last.month}`;
 }
 
+/** `3 Jun`: where space is short. */
+export function windowStart(from: number, zone: string): string {
+  const { day, month } = parts(from, zone);
+  return `${day} ${month}`;
+}
+
 export const yearOf = (at: number, zone: string): string => parts(at, zone).year;
 
 /** What the window says of the model, in one sentence of its own figures. */
@@ -54,27 +60,24 @@ export function windowSentence(window: MonitorWindow): string {
   return `${lead}: predicted ${percent(calibration.meanScore, 1)}, observed ${percent(calibration.observedRate, 1)}, ${low} often than said (gap ${signed(calibration.gap)}) on ${percent(coverage)} of the outcomes; ${drift}.`;
 }
 
+/** What the PSI alone does not say: values that are missing, or beyond what training saw. */
+export function driftAside({ nullShare, referenceNullShare, beyondShare }: ColumnDriftRow): string {
+  const isMissing = Math.abs(nullShare - referenceNullShare) > 0.05;
+  return [
+    ...(beyondShare > 0.1 ? [`${percent(beyondShare)} beyond training`] : []),
+    ...(isMissing ? [`null ${percent(nullShare)}, was ${percent(referenceNullShare)}`] : []),
+  ].join('; ');
+}
+
 /** Why a column has its verdict. */
-export function driftReason({
-  status,
-  ratio,
-  step,
-  nullShare,
-  referenceNullShare,
-  beyondShare,
-}: ColumnDriftRow): string {
-  const nulls =
-    Math.abs(nullShare - referenceNullShare) > 0.05
-      ? `; null in ${percent(nullShare)}, was ${percent(referenceNullShare)}`
-      : '';
-  const beyond = beyondShare > 0.1 ? `; ${percent(beyondShare)} beyond what training saw` : '';
+export function driftReason({ status, ratio, step }: ColumnDriftRow): string {
   switch (status) {
     case 'ordinary':
-      return `Like an ordinary week of the training data${nulls}${beyond}`;
+      return 'Like an ordinary week of the training data';
     case 'season':
-      return `Away from training, but no further or no faster than its weeks were${nulls}${beyond}`;
+      return 'Away from training, but no further or no faster than its weeks were';
     case 'drift':
-      return `${ratio.toFixed(1)} times the farthest ordinary week${step === null ? '' : `, PSI ${step.toFixed(2)} since it was last ordinary`}${nulls}${beyond}`;
+      return `${ratio.toFixed(1)} times the limit of ordinary weeks${step === null ? '' : `, PSI ${step.toFixed(2)} since it was last ordinary`}`;
     case 'too-few-rows':
       return 'Too few rows to say';
     case 'no-reference':

@@ -23,10 +23,17 @@ export function Firings({ firings, more }: { firings: readonly PolicyFiring[]; m
         { key: 'state', head: 'State', cell: (f) => <StatusBadge plain state={f.state} /> },
         {
           key: 'cause',
-          head: 'Cause',
-          cell: (f) => <Link to={to.ledgerEvent(f.causeSeq)}>event #{f.causeSeq}</Link>,
+          head: 'Cause, event time',
+          cell: (f) => (
+            <>
+              <Link to={to.ledgerEvent(f.causeSeq)}>event #{f.causeSeq}</Link>
+              <br />
+              <time className="t3" title={fullInstant(f.at)}>
+                {instant(f.at)}
+              </time>
+            </>
+          ),
         },
-        { key: 'at', head: 'Event time', cell: (f) => <time title={fullInstant(f.at)}>{instant(f.at)}</time> },
         {
           key: 'what',
           head: 'What and why',
@@ -34,7 +41,7 @@ export function Firings({ firings, more }: { firings: readonly PolicyFiring[]; m
             <div className="firing-said">
               {capital(actionWords(f.action, true))}
               <br />
-              <span className={f.problem === undefined ? 't3' : 'bad'}>{f.problem ?? f.reason}</span>
+              <span className={f.problem === undefined ? 't3' : 'bad'}>{capital(f.problem ?? f.reason)}</span>
             </div>
           ),
         },
@@ -52,15 +59,17 @@ export function Firings({ firings, more }: { firings: readonly PolicyFiring[]; m
         },
         {
           key: 'by',
-          head: 'Decided by',
+          head: 'Decided',
           isExtra: true,
-          cell: (f) => f.decidedBy ?? <span className="t3">{f.state === 'waiting' ? 'nobody yet' : 'the policy'}</span>,
-        },
-        {
-          key: 'fired',
-          head: 'Fired',
-          isExtra: true,
-          cell: (f) => <time title={fullInstant(f.createdAt)}>{instant(f.createdAt)}</time>,
+          cell: (f) => (
+            <>
+              {f.decidedBy ?? (f.state === 'waiting' ? 'nobody yet' : 'the policy')}
+              <br />
+              <time className="t3" title={fullInstant(f.finishedAt ?? f.createdAt)}>
+                {instant(f.finishedAt ?? f.createdAt)}
+              </time>
+            </>
+          ),
         },
       ]}
     />

@@ -24,11 +24,14 @@ const events: Readonly<Record<PolicySpec['when'], string>> = {
 
 export const eventPhrase = (when: PolicySpec['when']): string => events[when];
 
+/** `windowEnd` as `window end`. */
+const spaced = (name: string): string => name.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+
 /** `$event.body.windowEnd` is what the event says: its own name reads better than the path. */
 function valueWords(value: unknown): string {
   if (typeof value !== 'string') return JSON.stringify(value);
   const path = /^\$event\.(?:body\.)?(.+)$/.exec(value)?.[1];
-  return path === undefined ? value : `the ${path} of the event`;
+  return path === undefined ? value : `the ${spaced(path)} of the event`;
 }
 
 /** The same after the event's values were filled in: instants are read as such. */

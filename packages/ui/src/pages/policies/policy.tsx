@@ -44,25 +44,27 @@ function Shown({ policy }: { policy: Policy }): ReactElement {
         sentence={rows === undefined ? undefined : sentenceOf(rows)}
       />
       <Grid>
-        <Panel title="What it does" caption={`declared in ${policy.project}`} span={8}>
-          <p className="policy-said">{specWords(policy.spec)}</p>
-          <p className="t2">{limitWords(policy.spec)}</p>
-        </Panel>
+        <div className="col policy-wide">
+          <Panel title="What it does" caption={`declared in ${policy.project}`}>
+            <p className="policy-said">{specWords(policy.spec)}</p>
+            <p className="t2">{limitWords(policy.spec)}</p>
+          </Panel>
+          <Panel title="Firings" caption="what it did and what it held back, newest first" flush>
+            <LoadedPages query={firings}>
+              {(items, more) =>
+                items.length === 0 ? (
+                  <EmptyState title="It has not fired yet" command={`slipway policy dry-run ${policy.name}`}>
+                    It waits until {eventPhrase(policy.spec.when)}. Below is what it would have done so far.
+                  </EmptyState>
+                ) : (
+                  <Firings firings={items} more={more} />
+                )
+              }
+            </LoadedPages>
+          </Panel>
+          <DryRun policy={policy.name} fired={rows ?? []} />
+        </div>
         <Spec policy={policy} />
-        <Panel title="Firings" caption="what it did and what it held back, newest first" flush>
-          <LoadedPages query={firings}>
-            {(items, more) =>
-              items.length === 0 ? (
-                <EmptyState title="It has not fired yet" command={`slipway policy dry-run ${policy.name}`}>
-                  It waits until {eventPhrase(policy.spec.when)}. Below is what it would have done so far.
-                </EmptyState>
-              ) : (
-                <Firings firings={items} more={more} />
-              )
-            }
-          </LoadedPages>
-        </Panel>
-        <DryRun policy={policy.name} fired={rows ?? []} />
       </Grid>
     </>
   );
@@ -73,12 +75,13 @@ function sentenceOf(rows: readonly PolicyFiring[]): string {
   if (last === undefined) return 'It has not fired yet.';
   const of = (state: PolicyFiring['state']): number => rows.filter((f) => f.state === state).length;
   const others = [
-    ...(of('waiting') > 0 ? [`${of('waiting')} wait for approval`] : []),
+    ...(of('waiting') > 0 ? [`${of('waiting')} ${of('waiting') === 1 ? 'waits' : 'wait'} for approval`] : []),
     ...(of('failed') > 0 ? [`${of('failed')} failed`] : []),
     ...(of('skipped') > 0 ? [`${of('skipped')} held back`] : []),
     ...(of('rejected') > 0 ? [`${of('rejected')} rejected`] : []),
   ];
-  return `Fired ${plural(rows.length, 'time')}, last ${instant(last.createdAt)}${others.length === 0 ? '' : `: ${others.join(', ')}`}.`;
+  const times = rows.length === 1 ? 'once' : plural(rows.length, 'time');
+  return `Fired ${times}, last ${instant(last.createdAt)}${others.length === 0 ? '' : `: ${others.join(', ')}`}.`;
 }
 
 function Spec({ policy }: { policy: Policy }): ReactElement {

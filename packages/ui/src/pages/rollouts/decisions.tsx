@@ -14,6 +14,7 @@ const marks: Readonly<Record<StageState, readonly [tone: string, icon: IconName]
   done: ['ok', 'ok'],
   now: ['run', 'run'],
   stopped: ['bad', 'undo'],
+  left: ['idle', 'x'],
   ahead: ['idle', 'wait'],
 };
 

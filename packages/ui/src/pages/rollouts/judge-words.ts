@@ -90,7 +90,7 @@ export function needsOf(stage: Rollout['plan']['stages'][number]): string {
   return needs.length === 0 ? 'no wait' : needs.join(' and ');
 }
 
-export type StageState = 'done' | 'now' | 'stopped' | 'ahead';
+export type StageState = 'done' | 'now' | 'stopped' | 'left' | 'ahead';
 
 export interface StageFact {
   readonly name: string;
@@ -116,7 +116,9 @@ export function stagesOf(rollout: Rollout): readonly StageFact[] {
           ? 'done'
           : rollout.state === 'running'
             ? 'now'
-            : 'stopped';
+            : rollout.state === 'rolled-back'
+              ? 'stopped'
+              : 'left';
     return {
       name: stage.name,
       percent: stage.percent,
