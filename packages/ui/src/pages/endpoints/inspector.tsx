@@ -100,7 +100,7 @@ function Shown({ prediction }: { prediction: PredictionRecord }): ReactElement {
         />
       </div>
       <Cells head="Input" cells={Object.entries(inputs)} />
-      <div className="scroll features">
+      <div className="scroll features" tabIndex={0} role="region" aria-label="Features">
         <Cells head="Feature" cells={Object.entries(features)} />
       </div>
     </>

@@ -69,7 +69,11 @@ function sentenceOf(rows: readonly Policy[]): string {
   if (rows.length === 0) return 'Nothing happens by itself yet.';
   const asking = rows.filter((p) => p.spec.approval).length;
   const who =
-    asking === 0 ? 'all act by themselves' : asking === rows.length ? 'all ask first' : `${asking} of them ask first`;
+    asking === 0
+      ? 'all act by themselves'
+      : asking === rows.length
+        ? 'all ask first'
+        : `${asking} of them ${asking === 1 ? 'asks' : 'ask'} first`;
   return `${rows.length === 1 ? '1 policy' : `${rows.length} policies`}; ${rows.length === 1 ? (asking === 1 ? 'it asks first' : 'it acts by itself') : who}.`;
 }
 

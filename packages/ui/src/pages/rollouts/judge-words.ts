@@ -7,7 +7,7 @@ export interface Fact {
   readonly value: string;
 }
 
-const raised = (digits: string): string => [...digits].map((d) => '⁰¹²³⁴⁵⁶⁷⁸⁹'.charAt(Number(d))).join('');
+const raised = (digits: string): string => digits.replaceAll(/\d/g, (d) => '⁰¹²³⁴⁵⁶⁷⁸⁹'.charAt(Number(d)));
 
 /** `0.017`, or `5 × 10⁻³⁰`. */
 function p(value: number): string {
@@ -67,8 +67,11 @@ export function verdictOf(rollout: Rollout): string {
   switch (rollout.state) {
     case 'running': {
       const stage = plan.stages[rollout.stage];
-      const share = stage?.percent === 0 ? `scores in the shadow of v${incumbent}` : `answers ${stage?.percent ?? 0} %`;
-      return `v${candidate} ${share} in stage ${stage?.name ?? ''}; without a decision by ${instant(rollout.deadlineAt)} it ends unpromoted.`;
+      const share =
+        stage === undefined || stage.percent === 0
+          ? `scores in the shadow of v${incumbent} and answers nobody`
+          : `answers ${stage.percent} % in stage ${stage.name}`;
+      return `v${candidate} ${share}; without a decision by ${instant(rollout.deadlineAt)} it ends unpromoted.`;
     }
     case 'promoted':
       return `v${candidate} replaced v${incumbent}${seen}.`;
