@@ -36,6 +36,24 @@ interface LineChartProps {
 /** Up to so many points each get a mark. */
 const markedMax = 60;
 
+const daySeconds = 86_400;
+const two = (n: number): string => String(n).padStart(2, '0');
+
+/** `14 Jun`, or `06:00` where ticks stand closer than a day and midnight says the day. UTC, as everywhere. */
+function tickWords(seconds: number, step: number): string {
+  const at = new Date(seconds * 1000);
+  const isDay = step >= daySeconds || seconds % daySeconds === 0;
+  return isDay ? day(at.getTime()) : `${two(at.getUTCHours())}:${two(at.getUTCMinutes())}`;
+}
+
+const stepOf = ([first = 0, second = first + daySeconds]: readonly number[]): number => second - first;
+
+/** The same for a row of the table, which stands alone. */
+function rowWords(at: number): string {
+  const seconds = at / 1000;
+  return seconds % daySeconds === 0 ? day(at) : `${day(at)} ${tickWords(seconds, 1)}`;
+}
+
 const token = (name: string): string => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 export function LineChart(props: LineChartProps): ReactElement {
@@ -103,7 +121,7 @@ export function LineChart(props: LineChartProps): ReactElement {
             <tbody>
               {x.map((at, i) => (
                 <tr key={at}>
-                  <td>{isTime ? day(at) : at}</td>
+                  <td>{isTime ? rowWords(at) : at}</td>
                   {series.map((s) => (
                     <td key={s.name} className="num">
                       {decimals(s.values[i], digits)}
@@ -178,6 +196,7 @@ function optionsOf(props: LineChartProps, width: number, height: number): uPlot.
   return {
     width,
     height,
+    tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), 'Etc/UTC'),
     series: drawn,
     bands,
     legend: { show: false },
@@ -194,7 +213,12 @@ function optionsOf(props: LineChartProps, width: number, height: number): uPlot.
       },
     },
     axes: [
-      { ...axis, space: 70 },
+      {
+        ...axis,
+        space: 70,
+        size: 26,
+        ...(isTime ? { values: (_, splits) => splits.map((s) => tickWords(s, stepOf(splits))) } : {}),
+      },
       { ...axis, size: 46, space: 34 },
     ],
     hooks: { draw: [drawLines] },

@@ -71,7 +71,7 @@ const prefixes: Readonly<Record<string, (id: string) => string>> = {
   rol: to.rollout,
   val: to.validation,
   dep: (id) => to.why('deployment', id),
-  alr: (id) => to.why('alert', id),
+  alt: (id) => to.why('alert', id),
 };
 
 /** The page of an id, by its prefix: ids in logs and chats become links. */
