@@ -61,14 +61,6 @@ function Shown({ endpoint }: { endpoint: Endpoint }): ReactElement {
           </>
         }
       />
-      {endpoint.deployment === undefined && (
-        <div className="note" style={{ marginBottom: 'var(--gap)' }}>
-          <span>
-            Nothing answers here yet. Deploy a version of {endpoint.spec.model}, here or with{' '}
-            <code>slipway endpoint deploy {endpoint.name} VERSION</code>.
-          </span>
-        </div>
-      )}
       <Grid>
         {last !== undefined && <Standing endpoint={endpoint} rollout={last} />}
         <Charts range={range} />
@@ -93,7 +85,7 @@ function Shown({ endpoint }: { endpoint: Endpoint }): ReactElement {
 
 function Sentence({ endpoint, rollout }: { endpoint: Endpoint; rollout: Rollout | undefined }): ReactElement {
   const { deployment, labelWatermarkAt } = endpoint;
-  if (deployment === undefined) return <>No version answers yet.</>;
+  if (deployment === undefined) return <>No version answers yet; deploy one of {endpoint.spec.model}.</>;
   return (
     <>
       Deployment {deployment.number} since {instant(deployment.createdAt)}: <Traffic endpoint={endpoint} />.{' '}

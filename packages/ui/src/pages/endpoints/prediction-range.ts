@@ -32,7 +32,8 @@ export function usePredictionRange(endpoint: Endpoint, view: ViewState): Predict
       params: { endpoint: endpoint.name },
       query: { from, ...(to === undefined ? {} : { to }), limit: predictionsMax },
     },
-    { keep: true },
+    // Without a deployment there is no log to ask for.
+    { keep: true, enabled: endpoint.deployment !== undefined },
   );
   return { from, to, endAt, answer, isCut: (answer.data?.items.length ?? 0) === predictionsMax };
 }

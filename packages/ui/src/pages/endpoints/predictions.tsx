@@ -61,39 +61,47 @@ export function Predictions({ endpoint, range, view }: PredictionsProps): ReactE
       }
       flush
     >
-      <RangeFields range={range} view={view} />
-      <Loaded query={range.answer}>
-        {({ items }) => {
-          const rows = items.filter(fits);
-          if (rows.length === 0) return <Nothing endpoint={endpoint.name} isFiltered={items.length > 0} />;
-          return (
-            <div className="bounded">
-              <DataTable
-                label="Predictions"
-                rows={rows.slice(0, limit)}
-                rowKey={(p) => p.id}
-                href={(p) => view.href({ open: p.id })}
-                selected={view.get('open')}
-                columns={columnsOf(view)}
-                more={rows.length > limit ? { isLoading: false, load: () => setLimit(limit + rowsAtOnce) } : undefined}
-              />
-              <div className="tf">
-                {count(rows.length)} of {count(items.length)} in the range
-                {range.isCut && `; the range has more than ${count(predictionsMax)}`}
-                {range.isCut && (
-                  <button
-                    type="button"
-                    className="btn sm"
-                    onClick={() => view.set({ from: toField(items.at(-1)?.at ?? range.from) })}
-                  >
-                    Go on from {eventTime(items.at(-1)?.at ?? range.from)}
-                  </button>
-                )}
-              </div>
-            </div>
-          );
-        }}
-      </Loaded>
+      {endpoint.deployment === undefined ? (
+        <Nothing endpoint={endpoint.name} isFiltered={false} />
+      ) : (
+        <>
+          <RangeFields range={range} view={view} />
+          <Loaded query={range.answer}>
+            {({ items }) => {
+              const rows = items.filter(fits);
+              if (rows.length === 0) return <Nothing endpoint={endpoint.name} isFiltered={items.length > 0} />;
+              return (
+                <div className="bounded">
+                  <DataTable
+                    label="Predictions"
+                    rows={rows.slice(0, limit)}
+                    rowKey={(p) => p.id}
+                    href={(p) => view.href({ open: p.id })}
+                    selected={view.get('open')}
+                    columns={columnsOf(view)}
+                    more={
+                      rows.length > limit ? { isLoading: false, load: () => setLimit(limit + rowsAtOnce) } : undefined
+                    }
+                  />
+                  <div className="tf">
+                    {count(rows.length)} of {count(items.length)} in the range
+                    {range.isCut && `; the range has more than ${count(predictionsMax)}`}
+                    {range.isCut && (
+                      <button
+                        type="button"
+                        className="btn sm"
+                        onClick={() => view.set({ from: toField(items.at(-1)?.at ?? range.from) })}
+                      >
+                        Go on from {eventTime(items.at(-1)?.at ?? range.from)}
+                      </button>
+                    )}
+                  </div>
+                </div>
+              );
+            }}
+          </Loaded>
+        </>
+      )}
     </Panel>
   );
 }

@@ -36,7 +36,9 @@ export function TryIt({ endpoint, view, sample }: TryItProps): ReactElement {
   return (
     <Panel
       title="Try it"
-      caption={fields?.length === 0 ? 'no signature says what it takes' : from}
+      caption={
+        endpoint.deployment === undefined ? undefined : fields?.length === 0 ? 'no signature says what it takes' : from
+      }
       actions={
         <div className="seg" role="group" aria-label="Form or JSON">
           {(['form', 'json'] as const).map((one) => (
