@@ -16,7 +16,11 @@ export const theme = createTheme({
   cursorType: 'pointer',
   respectReducedMotion: true,
   // The page itself never scrolls, and the lock would need an inline style that the security policy forbids.
-  components: { Modal: { defaultProps: { lockScroll: false } } },
+  components: {
+    Modal: { defaultProps: { lockScroll: false, closeButtonProps: { 'aria-label': 'Close' } } },
+    // The head of a dialog is no landmark: the page has its banner.
+    ModalHeader: { defaultProps: { role: 'none' } },
+  },
 });
 
 const variables = {
