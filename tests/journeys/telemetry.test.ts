@@ -75,7 +75,8 @@ function parseMetrics(text: string): Family[] {
   return families;
 }
 
-const keyOf = ({ name, labels }: Sample): string => `${name} ${JSON.stringify(Object.entries(labels).map(String).sort())}`;
+const keyOf = ({ name, labels }: Sample): string =>
+  `${name} ${JSON.stringify(Object.entries(labels).map(String).sort())}`;
 
 /** The rules by which Prometheus's own checker judges names, units and help texts. */
 function lint({ name, help, type, samples }: Family): string[] {
