@@ -363,6 +363,29 @@ test('why leads from each thing to the digests of its data and the commit', asyn
   await ok('why', 'run', String(version.items[0]?.id));
 });
 
+test('a policy starts a rollout, and why leads from it to the event that caused it', { timeout: 60_000 }, async () => {
+  const { client } = server;
+  const first = await client.models.getVersion({ params: { model: 'flight-delay', version: '1' } });
+  const body = { digest: String(first.artifactDigest), lineage: first.lineage };
+  const second = await client.models.createVersion({ params: { model: 'flight-delay' }, body });
+  await ok('model', 'alias', 'flight-delay', 'challenger', String(second.number), '--reason', 'the same again');
+  let rollout: string | undefined;
+  for (let i = 0; i < 100 && rollout === undefined; i++) {
+    rollout = (await client.rollouts.list({ params: { endpoint: 'flight-delay' }, query: {} })).items[0]?.id;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  assert.match((await ok('endpoint', 'rollouts', 'flight-delay')).out, /version 2 over 1: running/);
+  assert.match((await ok('policy', 'firings', 'roll-out-challenger')).out, /done +event \d+/);
+  const { out } = await ok('why', 'rollout', String(rollout));
+  assert.match(out, /startedBy policy:roll-out-challenger/);
+  assert.match(
+    out,
+    /policy roll-out-challenger, firing \d+ \(done\)[\s\S]*event \d+: alias\.moved of model:flight-delay/,
+  );
+  assert.match(out, /dataset flights, version 3[\s\S]*2013-01\.parquet sha256:/);
+  assert.match((await ok('endpoint', 'cancel', String(rollout))).out, /cancelled/);
+});
+
 test('the ledger is listed, exported and verified, and one altered byte is found', async () => {
   assert.match((await ok('ledger', 'list', '--kind', 'project.applied')).out, /project\.applied +project:flights/);
   assert.match((await ok('ledger', 'show', '1')).out, /^EVENT +1\n/);

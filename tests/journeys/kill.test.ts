@@ -53,6 +53,8 @@ async function startVictim(folder: string, home: string): Promise<Victim> {
 
 /** Processes that work in this folder: steps are started in the folder of their attempt. */
 function processesIn(folder: string): string[] {
+  // Only Linux tells.
+  if (!existsSync('/proc/self/cwd')) return [];
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .flatMap((pid) => {

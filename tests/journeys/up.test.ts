@@ -121,6 +121,28 @@ test('a port in use and an address that others can reach are refused in one sent
   assert(Object.hasOwn(errorCatalogue, 'bind_refused'));
 });
 
+test('a folder that cannot be made, a database that does not answer and a wrong setting are one sentence each', async (t) => {
+  const dir = folderOf(t);
+  const wrong: readonly [readonly string[], number, RegExp][] = [
+    [['--dir', launcher], 2, /^error The setting dir is ".*slipway\.js", but that must be a folder/],
+    [['--dir', '/proc/slipway/x'], 2, /^error The setting dir is "\/proc\/slipway", but that must be a folder/],
+    [['--dir', dir, '--database', 'postgres://u:secret@127.0.0.1:1/x'], 1, /^error The database cannot be reached: /],
+    [
+      ['--dir', dir, '--database', 'mysql://x'],
+      2,
+      /^error The setting database is "mysql:\/\/x", but it must start with/,
+    ],
+    [['--dir', dir, '--log-level', 'loud'], 2, /^error The setting log level is "loud", but it must be one of debug, /],
+  ];
+  for (const [flags, code, sentence] of wrong) {
+    const ended = await within(readyMsMax, flags.join(' '), slipway(t, ['up', '--port', '0', ...flags]).ended);
+    assert.match(ended.err, sentence);
+    assert.equal(ended.err.trim().split('\n').length, 1, ended.err);
+    assert.equal(ended.code, code, flags.join(' '));
+    assert(!ended.err.includes('secret'));
+  }
+});
+
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   test(`${signal} ends a server cleanly with 0, also while it works, and what was answered is there again`, async (t) => {
     const dir = folderOf(t);

@@ -50,8 +50,6 @@ export const rolloutScenario: Scenario = {
   busyMs: 45_000,
   faults: [4, 10],
   servers: 1,
-  // Serving learns what became of a write without an answer when it starts again.
-  without: ['answer lost'],
   create,
 };
 

@@ -37,9 +37,11 @@ export function register(program: Command): void {
       const output = createOutput({ json: command.optsWithGlobals<{ json?: boolean }>().json === true });
       try {
         const { readConfig, startServer } = await import('@slipway/server');
-        // From here on Ctrl-C stops a server cleanly, also one that is still starting.
         const stopped = untilStopped();
-        const server = await startServer(readConfig(options, process.env));
+        const starting = startServer(readConfig(options, process.env));
+        const server = await Promise.race([starting, stopped]);
+        // Nothing was promised to anybody yet, and a start survives being killed.
+        if (server === undefined) process.exit(exitCodes.interrupted.code);
         output.result(
           { url: server.url, pid: process.pid },
           () => `${paint('green', 'Slipway is ready')} at ${paint('bold', server.url)}   (Ctrl-C stops it)`,
@@ -57,13 +59,13 @@ export function register(program: Command): void {
 }
 
 /** Resolves on the first Ctrl-C or termination; a second one ends the process at once. */
-export function untilStopped(): Promise<void> {
+export function untilStopped(): Promise<undefined> {
   return new Promise((resolve) => {
     let askedAtMs: number | undefined;
     const stop = (): void => {
       if (askedAtMs === undefined) {
         askedAtMs = performance.now();
-        resolve();
+        resolve(undefined);
       } else if (performance.now() - askedAtMs > sameSignalMs) {
         process.exit(exitCodes.interrupted.code);
       }

@@ -1,7 +1,8 @@
 /** Builds the platform parts: clock, log, database, objects, ledger, jobs, analytics, authorisation. */
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, statSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { SlipwayError } from '@slipway/contract';
 import type { Config } from '../config.ts';
 import { isLoopback } from '../config.ts';
 import type { Analytics } from '../platform/analytics/analytics.ts';
@@ -79,6 +80,7 @@ export function createBasics(config: Config): Basics {
 }
 
 export async function createPlatform(config: Config, { clock, log, closers }: Basics): Promise<Platform> {
+  makeFolder(config.folder);
   const lock = lockWorkspace(config.folder);
   closers.add('workspace lock', () => lock.release());
   const metrics = createMetrics();
@@ -98,6 +100,22 @@ export async function createPlatform(config: Config, { clock, log, closers }: Ba
   closers.add('analytics', () => analytics[Symbol.asyncDispose]());
   const auth = createAuth({ db, clock, trustLoopback: isLoopback(config.host), allowedHosts: config.allowedHosts });
   return { clock, ids: createIds(clock), log, metrics, traces, db, objects, ledger, jobs, analytics, auth };
+}
+
+/** One level at a time: below some mount points the recursive call of Node does not return. */
+function makeFolder(folder: string): void {
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true) return;
+  const parent = dirname(folder);
+  if (parent !== folder) makeFolder(parent);
+  try {
+    mkdirSync(folder);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    // Another server that starts may have been faster; the lock says which of them stays.
+    if (code === 'EEXIST' && statSync(folder).isDirectory()) return;
+    const rule = `that must be a folder which this user may make and write (${code})`;
+    throw new SlipwayError('config_invalid', { setting: 'dir', value: folder, rule }, { cause: error });
+  }
 }
 
 async function openDb(config: Config, basics: { clock: Clock; log: Log }): Promise<Db> {

@@ -104,7 +104,11 @@ export function createUpload(deps: UploadDeps): (upload: Upload) => Promise<PutF
       const digest = await receive(bytes, path);
       const latest = await catalog.findLatest(dataset);
       const same = latest?.files.some((f) => f.name === name && f.digest === digest);
-      if (latest && same) return { version: versionOf(dataset, latest), stored: false, unchanged: true };
+      if (latest && same) {
+        // Stores nothing, unless the object was lost or damaged: adding the data again is how that is mended.
+        const { stored } = await objects.putFile(path);
+        return { version: versionOf(dataset, latest), stored, unchanged: true };
+      }
       const { rowCount, schema } = await check(deps.analytics, { dataset, name, path, latest });
       const kept = await objects.putFile(path);
       const file: DatasetFile = { name, digest, sizeBytes: kept.sizeBytes, rowCount };

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import type { Pipeline, PipelineRun, StepRun } from '@slipway/contract';
 import { PinnedDataset, StepOutput } from '@slipway/contract';
 import { z } from 'zod';
-import type { AttemptRow, PipelineRow, RunRow, StepRow } from './rows.ts';
+import type { Kysely } from 'kysely';
+import type { AttemptRow, PipelineRow, PipelinesTables, RunRow, StepRow } from './rows.ts';
 import { progressFile } from './step-task.ts';
 
 const progressSchema = z.object({ fraction: z.number(), message: z.string() });
@@ -85,4 +86,23 @@ export function findProgress(folder: string): { readonly fraction: number; reado
     // None yet: the step has not said anything, or is just starting.
     return undefined;
   }
+}
+
+/** The newest run of each of these pipelines; ids are ordered by time. */
+export async function lastRuns(
+  tables: Kysely<PipelinesTables>,
+  pipelines: readonly string[],
+): Promise<Map<string, Pick<RunRow, 'id' | 'pipeline' | 'state' | 'started_at'>>> {
+  if (pipelines.length === 0) return new Map();
+  const newest = tables
+    .selectFrom('pipelines_run')
+    .select((eb) => eb.fn.max('id').as('id'))
+    .where('pipeline', 'in', pipelines)
+    .groupBy('pipeline');
+  const rows = await tables
+    .selectFrom('pipelines_run')
+    .select(['id', 'pipeline', 'state', 'started_at'])
+    .where('id', 'in', newest)
+    .execute();
+  return new Map(rows.map((row) => [row.pipeline, row]));
 }

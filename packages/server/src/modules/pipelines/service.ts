@@ -9,7 +9,7 @@ import type { Ids } from '../../platform/ids.ts';
 import type { Jobs } from '../../platform/jobs/jobs.ts';
 import { datasetRefs, parseParams, stepsBefore, withDependents } from './graph.ts';
 import type { BundlePort, DatasetPort } from './ports.ts';
-import { findProgress, pipelineOf, runOf, stepOf } from './read.ts';
+import { findProgress, lastRuns, pipelineOf, runOf, stepOf } from './read.ts';
 import type { PipelinesTables, RunRow, StepRow } from './rows.ts';
 import { isLiveRun } from './rows.ts';
 import type { NewStep } from './store.ts';
@@ -71,13 +71,7 @@ export function createPipelineService(deps: PipelineServiceDeps): PipelineServic
       const remedy = '`slipway pipeline list` shows the pipelines; `slipway apply` declares those of a project.';
       throw new SlipwayError('not_found', { noun: 'pipeline', name, remedy });
     }
-    const last = await tables
-      .selectFrom('pipelines_run')
-      .select(['id', 'state', 'started_at'])
-      .where('pipeline', '=', name)
-      .orderBy('id', 'desc')
-      .limit(1)
-      .executeTakeFirst();
+    const last = (await lastRuns(tables, [name])).get(name);
     return { ...pipelineOf(row, last), graph: PipelineGraph.parse(JSON.parse(row.body)) };
   };
 
@@ -104,11 +98,16 @@ export function createPipelineService(deps: PipelineServiceDeps): PipelineServic
         .where('name', '>', pageToken ?? '')
         .orderBy('name')
         .limit(limit + 1);
+      const rows = await query.execute();
+      const last = await lastRuns(
+        tables,
+        rows.map((row) => row.name),
+      );
       return pageOf(
-        await query.execute(),
+        rows,
         limit,
         (row) => row.name,
-        (row) => pipelineOf(row, undefined),
+        (row) => pipelineOf(row, last.get(row.name)),
       );
     },
     start: async (name, options) => {

@@ -13,6 +13,7 @@ import type { EndpointRuntime } from './endpoint-runtime.ts';
 import type { NewLabel } from './label-store.ts';
 import type { Labels } from './labels.ts';
 import type { LiveEndpoints } from './live-endpoints.ts';
+import { versionsOf } from './live-endpoints.ts';
 import type { ServingQueries } from './queries.ts';
 import type { NextMove, RolloutRuntime } from './rollout-runtime.ts';
 import { createRolloutRuntime } from './rollout-runtime.ts';
@@ -39,6 +40,8 @@ export interface RolloutRequest {
 }
 
 export interface Rollouts {
+  /** As that of the live endpoints; after a write that failed, the endpoint first follows what was committed. */
+  readonly inOrder: <T>(name: string, run: () => Promise<T>) => Promise<T>;
   readonly start: (name: string, request: RolloutRequest, actor: string) => Promise<Rollout>;
   readonly cancel: (id: string, actor: string) => Promise<Rollout>;
   /** Writes down what the judge decided; serving follows once it is committed. */
@@ -72,24 +75,35 @@ interface End {
 
 export function createRollouts(deps: RolloutsDeps): Rollouts {
   const { clock, live, log, queries } = deps;
+  /** Endpoints of which a write failed: whether it was made is in the database alone. */
+  const unsure = new Set<string>();
 
+  const inOrder = <T>(name: string, run: () => Promise<T>): Promise<T> =>
+    live.inOrder(name, async () => {
+      try {
+        if (unsure.delete(name)) await follow(deps, name);
+        return await run();
+      } catch (error) {
+        unsure.add(name);
+        throw error;
+      }
+    });
   const carryOut = (name: string, move: NextMove): void => {
     const rollout = live.find(name)?.rollout;
     if (rollout === undefined) return;
-    void live
-      .inOrder(name, () => carryOutInOrder(deps, { name, rollout, move }))
-      .catch((error: unknown) => {
-        rollout.retry();
-        log.error('a rollout decision could not be carried out', { endpoint: name, move: move.move, error });
-      });
+    void inOrder(name, () => carryOutInOrder(deps, { name, rollout, move })).catch((error: unknown) => {
+      rollout.retry();
+      log.error('a rollout decision could not be carried out', { endpoint: name, move: move.move, error });
+    });
   };
 
   return {
-    start: (name, request, actor) => live.inOrder(name, () => startInOrder(deps, { name, request, actor })),
+    inOrder,
+    start: (name, request, actor) => inOrder(name, () => startInOrder(deps, { name, request, actor })),
     cancel: async (id, actor) => {
       const { endpoint } = await queries.rollout(id);
       const end = { verdict: 'cancelled', sentence: `Cancelled by ${actor}.`, actor } as const;
-      return live.inOrder(endpoint, async () => endFromOutside(deps, await queries.rollout(id), end));
+      return inOrder(endpoint, async () => endFromOutside(deps, await queries.rollout(id), end));
     },
     carryOut,
     label: (endpoint, labels) => {
@@ -101,8 +115,9 @@ export function createRollouts(deps: RolloutsDeps): Rollouts {
     },
     resume: (endpoint, rollout) => resume(deps, endpoint, rollout),
     sweep: async () => {
+      for (const name of unsure) await inOrder(name, () => Promise.resolve());
       for (const { id, endpoint } of await queries.overdue(clock.now())) {
-        await live.inOrder(endpoint, async () => {
+        await inOrder(endpoint, async () => {
           const rollout = await queries.rollout(id);
           if (rollout.state !== 'running' || rollout.deadlineAt > clock.now()) return;
           const stage = rollout.plan.stages[rollout.stage]?.name ?? '';
@@ -112,6 +127,24 @@ export function createRollouts(deps: RolloutsDeps): Rollouts {
       }
     },
   };
+}
+
+/** What was committed is served, also where the answer to the write was lost. */
+async function follow(deps: RolloutsDeps, name: string): Promise<void> {
+  const { live, queries } = deps;
+  const endpoint = live.find(name);
+  if (endpoint === undefined) return;
+  const { deployment } = await queries.get(name);
+  const running = await queries.findRunning(name);
+  const isBehind = deployment !== undefined && deployment.id !== endpoint.deployment?.id;
+  if (isBehind) {
+    await live.load(endpoint, versionsOf(deployment));
+    // While a guard fires the incumbent serves alone, until its move is written down.
+    if (running === undefined || endpoint.rollout?.firing() === undefined) live.use(endpoint, deployment);
+  }
+  if (running === undefined) endpoint.rollout = undefined;
+  else if (endpoint.rollout?.rollout().id !== running.id) await resume(deps, endpoint, running);
+  else if (isBehind) endpoint.rollout.update(running);
 }
 
 async function startInOrder(

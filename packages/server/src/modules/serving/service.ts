@@ -147,7 +147,7 @@ export function createServing(deps: ServingDeps): Serving {
     findDeployment: queries.findDeployment,
     findDeploymentOf: queries.findDeploymentOf,
     deployments: queries.deployments,
-    deploy: (name, wanted, actor) => live.inOrder(name, () => deployInOrder(parts, { name, wanted, actor })),
+    deploy: (name, wanted, actor) => rollouts.inOrder(name, () => deployInOrder(parts, { name, wanted, actor })),
     predict: (name, rows) => predict(live.must(name), rows, { clock, ids }),
     runtime: live.must,
     settled: (name) => {

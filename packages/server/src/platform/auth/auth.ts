@@ -100,7 +100,7 @@ export function createAuth(options: AuthOptions): Auth {
     const given = Buffer.from(sha256(secret), 'hex');
     if (!row || !timingSafeEqual(given, Buffer.from(row.hash, 'hex'))) throw new SlipwayError('not_authenticated');
     if (row.expires_at !== null && row.expires_at <= clock.now()) throw new SlipwayError('not_authenticated');
-    const principal: Principal = { actor: `token:${row.name}`, permissions: roles[row.role as Role] };
+    const principal: Principal = { actor: `token:${row.name}`, permissions: roles[row.role] };
     if (readIn === generation) cache.set(sha256(secret), { principal, expiresAt: row.expires_at ?? Infinity });
     return principal;
   };
@@ -179,7 +179,7 @@ function secretOf(header: string): string {
 function tokenOf(row: TokenRow): Token {
   return {
     name: row.name,
-    role: row.role as Role,
+    role: row.role,
     createdAt: row.created_at,
     expiresAt: row.expires_at ?? undefined,
     createdBy: row.created_by,

@@ -1,13 +1,14 @@
 import { join } from 'node:path';
 import { SlipwayError } from '@slipway/contract';
 import type { StoreModule } from '../db/db.ts';
+import type { Role } from './principal.ts';
 import { operation } from '../db/db.ts';
 
 export interface TokenRow {
   readonly name: string;
   readonly lookup: string;
   readonly hash: string;
-  readonly role: string;
+  readonly role: Role;
   readonly created_at: number;
   readonly created_by: string;
   readonly expires_at: number | null;
@@ -20,7 +21,7 @@ export const createToken = operation(
   'auth.create-token',
   async (
     trx,
-    input: { name: string; lookup: string; hash: string; role: string; expiresAt: number | null; actor: string },
+    input: { name: string; lookup: string; hash: string; role: Role; expiresAt: number | null; actor: string },
   ): Promise<TokenRow> => {
     const tables = trx.tables<AuthTables>();
     const there = await tables

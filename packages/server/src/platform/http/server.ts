@@ -335,6 +335,8 @@ function failure(deps: Deps, error: unknown, requestId: string): { readonly stat
 }
 
 function sendError(deps: Deps, reply: FastifyReply, error: unknown, requestId: string): FastifyReply {
+  // A client that went away wants no answer, and that what was done for it was cut off is no failure.
+  if (reply.raw.destroyed) return reply;
   if (reply.raw.headersSent) {
     reply.raw.destroy();
     return reply;

@@ -142,14 +142,30 @@ test('a changed object is not served as whole: the stream ends with an error, an
   }
 });
 
-test('putting the bytes again mends an object that was cut', async (t) => {
+test('no path is given to changed bytes, also when they change after a path was given', async (t) => {
+  const { objects } = await open(t);
+  const bytes = Buffer.alloc(700_000, 'scan');
+  const { digest } = await objects.put(bytes);
+  const path = await objects.path(digest);
+  assert.equal(await objects.path(digest), path);
+  chmodSync(path, 0o644);
+  writeFileSync(path, Buffer.concat([Buffer.from([1]), bytes.subarray(1)]));
+  await assert.rejects(objects.path(digest), { code: 'object_corrupt' });
+});
+
+test('putting the bytes again mends an object that was cut or changed', async (t) => {
   const { objects } = await open(t);
   const bytes = Buffer.from('precious bytes');
   const { digest } = await objects.put(bytes);
-  chmodSync(await objects.path(digest), 0o644);
-  truncateSync(await objects.path(digest), 3);
-  assert.equal((await objects.put(bytes)).stored, true);
-  assert.deepEqual(await objects.read(digest, 100), bytes);
+  const path = await objects.path(digest);
+  for (const damage of [() => truncateSync(path, 3), () => writeFileSync(path, 'precious bytez')]) {
+    chmodSync(path, 0o644);
+    damage();
+    await assert.rejects(async () => all(await objects.open(digest, { start: 0, end: 2 })), { code: 'object_corrupt' });
+    assert.equal((await objects.put(bytes)).stored, true);
+    assert.deepEqual(await objects.read(digest, 100), bytes);
+    assert.equal((await objects.put(bytes)).stored, false);
+  }
 });
 
 test('collection takes what is old and not referenced, and nothing else', async (t) => {

@@ -21,7 +21,7 @@ export interface Objects {
   open(digest: string, range?: { start: number; end: number }): Promise<AsyncIterable<Uint8Array>>;
   /** All bytes, verified. For small objects only. */
   read(digest: string, limitBytes: number): Promise<Buffer>;
-  /** A local file that holds the object, for engines that read files (DuckDB, ONNX Runtime). Read-only. */
+  /** A local, read-only file whose bytes were found to be right, for engines that read files. Throws `object_missing`, `object_corrupt`. */
   path(digest: string): Promise<string>;
   /** Deletes objects that `isReferenced` denies and that are older than `graceMs`. Returns what went. */
   collect(
