@@ -14,6 +14,7 @@ import { count, instant } from '../../words.ts';
 import { CancelRollout } from '../rollouts/cancel.tsx';
 import { Decisions, Stages } from '../rollouts/decisions.tsx';
 import { verdictOf } from '../rollouts/judge-words.ts';
+import { Compared } from './compared.tsx';
 import { Deploy } from './deploy.tsx';
 import { Deployments } from './deployments.tsx';
 import { eventTime } from './event-time.ts';
@@ -77,6 +78,7 @@ function Shown({ endpoint }: { endpoint: Endpoint }): ReactElement {
             view={view}
             sample={items.find((p) => p.id === open) ?? items.at(-1)}
           />
+          <Compared endpoint={endpoint.name} range={range} />
         </div>
       </Grid>
     </>
