@@ -1,0 +1,182 @@
+/** This version against another one, by default the champion, on the labelled predictions that both of them scored. */
+import type { Endpoint, ModelVersion, RegisteredModel, VersionComparison } from '@slipway/contract';
+import type { ReactElement } from 'react';
+import { useSearchParams } from 'react-router';
+import { useAsk } from '../../api/queries.ts';
+import { Panel } from '../../components/layout.tsx';
+import { EmptyState, Skeleton } from '../../components/states.tsx';
+import { ArmMark, StatusBadge } from '../../components/status.tsx';
+import type { Status } from '../../components/status.tsx';
+import { count, day, decimals, signed } from '../../words.ts';
+
+interface AgainstProps {
+  readonly version: ModelVersion;
+  readonly model: RegisteredModel;
+  readonly endpoints: readonly Endpoint[];
+}
+
+export function Against(props: AgainstProps): ReactElement {
+  const { version, model, endpoints } = props;
+  const [search, setSearch] = useSearchParams();
+  const versions = useAsk('models.versions', { params: { model: model.name }, query: { limit: 50 } });
+  const others = versions.data?.items.map((v) => v.number).filter((n) => n !== version.number) ?? [];
+  const champion = model.aliases['champion'];
+  const chosen = Number(
+    search.get('against') ??
+      (champion === version.number ? (others.find((n) => n < version.number) ?? others[0]) : champion),
+  );
+  const endpoint = endpoints[0];
+  const body =
+    versions.isPending && others.length === 0 ? (
+      <Skeleton />
+    ) : others.length === 0 ? (
+      <EmptyState title="There is no other version">A comparison needs two.</EmptyState>
+    ) : endpoint === undefined ? (
+      <EmptyState title="No endpoint serves this model" command={`slipway endpoint deploy NAME ${model.name}@champion`}>
+        Versions are compared on predictions that both scored: in a rollout, in its shadow, or in a canary.
+      </EmptyState>
+    ) : (
+      <Comparison endpoint={endpoint} champion={chosen} challenger={version.number} />
+    );
+  return (
+    <Panel
+      title="Which is better?"
+      caption="on pairs with labels"
+      span={4}
+      flush
+      actions={
+        others.length > 0 && (
+          <select
+            className="input against"
+            aria-label="Compare with"
+            value={chosen}
+            onChange={(event) => {
+              search.set('against', event.target.value);
+              setSearch(search, { preventScrollReset: true });
+            }}
+          >
+            {others.map((n) => (
+              <option key={n} value={n}>
+                against v{n}
+                {n === champion ? ', champion' : ''}
+              </option>
+            ))}
+          </select>
+        )
+      }
+    >
+      {body}
+    </Panel>
+  );
+}
+
+interface ComparisonProps {
+  readonly endpoint: Endpoint;
+  readonly champion: number;
+  readonly challenger: number;
+}
+
+function Comparison({ endpoint, champion, challenger }: ComparisonProps): ReactElement {
+  const compared = useAsk('monitoring.compare', {
+    params: { endpoint: endpoint.name },
+    // Labels are complete up to the watermark; later pairs would not count anyway.
+    query: { champion, challenger, from: 0, to: endpoint.labelWatermarkAt ?? endpoint.createdAt },
+  });
+  if (compared.data !== undefined) return <Compared found={compared.data} />;
+  if (compared.error === null) return <Skeleton />;
+  return (
+    <EmptyState title={`Nothing to compare v${challenger} and v${champion} on`}>{compared.error.message}</EmptyState>
+  );
+}
+
+const verdicts: Readonly<Record<VersionComparison['verdict'], Status>> = {
+  better: { tone: 'ok', word: 'Better' },
+  'not-better': { tone: 'idle', word: 'Not better' },
+  worse: { tone: 'bad', word: 'Worse' },
+  undecided: { tone: 'wait', word: 'Too few' },
+};
+
+function Compared({ found }: { found: VersionComparison }): ReactElement {
+  const { champion, challenger } = found.scores;
+  const rows = [
+    { name: 'ROC AUC', ours: challenger.auc, theirs: champion.auc },
+    { name: 'Log loss', ours: challenger.logLoss, theirs: champion.logLoss },
+    { name: 'Calibration error', ours: challenger.ece, theirs: champion.ece },
+    { name: 'Mean score', ours: challenger.meanScore, theirs: champion.meanScore },
+  ];
+  return (
+    <>
+      <div className="padded stack">
+        <p className="sm">
+          <StatusBadge state={verdicts[found.verdict]} /> {found.sentence}
+        </p>
+        <p className="xs t3">
+          {count(found.count)} predictions, {count(found.positives)} with a true outcome, at {found.endpoint} up to{' '}
+          {day(found.to)}
+        </p>
+      </div>
+      <table className="tbl" aria-label="Scores of both versions on the same predictions">
+        <thead>
+          <tr>
+            <th scope="col">Measure</th>
+            <th scope="col" className="num">
+              <ArmMark arm="challenger" /> v{found.challenger}
+            </th>
+            <th scope="col" className="num">
+              <ArmMark arm="champion" /> v{found.champion}
+            </th>
+            <th scope="col" className="num">
+              Difference
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map(({ name, ours, theirs }) => (
+            <tr key={name}>
+              <td>{name}</td>
+              <td className="num m">{decimals(ours, 4)}</td>
+              <td className="num t2">{decimals(theirs, 4)}</td>
+              <td className="num">{signed(ours - theirs, 4)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      <div className="padded stack">
+        <Difference name="AUC, by row" estimate={found.dAuc} />
+        <Difference name="AUC, days kept together" estimate={found.dAucByDay} />
+        <Difference name="Log loss, by row" estimate={found.dLogLoss} />
+        <Difference name="Log loss, days kept together" estimate={found.dLogLossByDay} />
+        {found.warnings.map((warning) => (
+          <p className="xs t2" key={warning}>
+            Mind: {warning}.
+          </p>
+        ))}
+      </div>
+    </>
+  );
+}
+
+const middle = 50;
+
+/** A difference with its 95 % interval against zero, each on a scale of its own. */
+function Difference({ name, estimate }: { name: string; estimate: VersionComparison['dAuc'] }): ReactElement {
+  const { value, low, high } = estimate;
+  const reach = Math.max(Math.abs(value), Math.abs(low ?? 0), Math.abs(high ?? 0)) * 1.15 || 1;
+  const at = (v: number): string => `${middle + (v / reach) * middle}%`;
+  return (
+    <div>
+      <div className="row between sm">
+        <span>{name}</span>
+        <span className="t2">
+          {signed(value, 4)}{' '}
+          {low === null || high === null ? 'no interval: too few days' : `(${signed(low, 4)} to ${signed(high, 4)})`}
+        </span>
+      </div>
+      <svg className="forest" aria-hidden="true">
+        <line className="zero" x1={at(0)} x2={at(0)} y1="2" y2="24" />
+        {low !== null && high !== null && <line className="span" x1={at(low)} x2={at(high)} y1="13" y2="13" />}
+        <circle className="point" cx={at(value)} cy="13" r="4" />
+      </svg>
+    </div>
+  );
+}

@@ -1,0 +1,110 @@
+/** The checks of a judged gate: what was measured, against which bound, and how much room was left. */
+import type { GateCheck, GateEvidence } from '@slipway/contract';
+import type { ReactElement } from 'react';
+import { StatusBadge } from '../../components/status.tsx';
+import { decimals, signed } from '../../words.ts';
+import type { Interval } from './bounds.ts';
+import { checkWords, intervalOf, mustBe, roomOf } from './bounds.ts';
+
+interface GateTableProps {
+  readonly checks: readonly GateCheck[];
+  /** Present where the judgement is among the recent ones; it has the intervals. */
+  readonly evidence: GateEvidence | undefined;
+}
+
+export function GateTable({ checks, evidence }: GateTableProps): ReactElement {
+  return (
+    <div className="scroll">
+      <table className="tbl top0" aria-label="Checks of the gate">
+        <thead>
+          <tr>
+            <th scope="col">Check</th>
+            <th scope="col">Must be</th>
+            <th scope="col" className="num">
+              Observed
+            </th>
+            <th scope="col">Interval, 95 %</th>
+            <th scope="col">Room to the line</th>
+            <th scope="col">Result</th>
+          </tr>
+        </thead>
+        <tbody>
+          {checks.map((check) => (
+            <Row key={check.name} check={check} interval={intervalOf(check.name, evidence)} />
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function Row({ check, interval }: { check: GateCheck; interval: Interval | undefined }): ReactElement {
+  const room = roomOf(check);
+  return (
+    <tr title={check.sentence}>
+      <td className="m">{checkWords(check.name).what}</td>
+      <td className="t2">{mustBe(check)}</td>
+      <td className="num m">
+        {check.observed === undefined ? <span className="t3">not set</span> : withMinus(decimals(check.observed, 4))}
+      </td>
+      <td className="t2">
+        {interval === undefined ? (
+          <span className="t3">not set</span>
+        ) : (
+          withMinus(`${decimals(interval.low, 4)} to ${decimals(interval.high, 4)}`)
+        )}
+      </td>
+      <td>
+        {room === undefined ? (
+          <span className="t3">nothing to compare</span>
+        ) : (
+          <span className="row">
+            <Room check={check} />
+            <span className={room < 0 ? 'bad' : 't2'}>{signed(room, 4)}</span>
+          </span>
+        )}
+      </td>
+      <td>
+        <StatusBadge plain state={check.passed ? 'passed' : 'failed'} />
+      </td>
+    </tr>
+  );
+}
+
+const withMinus = (text: string): string => text.replaceAll('-', '\u2212');
+
+const width = 96;
+const height = 16;
+const mid = height / 2;
+const mark = 7;
+
+/** Green is the side of the line that passes; each check has a scale of its own around its bound. */
+function Room({ check }: { check: GateCheck }): ReactElement | null {
+  const { observed, bound } = check;
+  if (observed === undefined || bound === undefined) return null;
+  const half = Math.max(Math.abs(observed - bound) * 1.3, Math.abs(bound) * 0.1, Number.EPSILON);
+  const at = (value: number): number => width / 2 + ((value - bound) / half) * (width / 2);
+  const isMin = checkWords(check.name).direction === 'min';
+  const x = at(observed);
+  return (
+    <svg className="room" width={width} height={height} aria-hidden="true">
+      <rect className="pass" x={isMin ? width / 2 : 0} y={mid - 3} width={width / 2} height="6" rx="1" />
+      <rect className="fail" x={isMin ? 0 : width / 2} y={mid - 3} width={width / 2} height="6" rx="1" />
+      <line className="line" x1={width / 2} x2={width / 2} y1="1" y2={height - 1} />
+      <rect
+        className={check.passed ? 'mark' : 'mark bad'}
+        x={x - mark / 2}
+        y={mid - mark / 2}
+        width={mark}
+        height={mark}
+        transform={`rotate(45 ${x} ${mid})`}
+      />
+    </svg>
+  );
+}
+
+/** The check with the least room for the size of its bound: what would have failed first. */
+export function closestOf(checks: readonly GateCheck[]): GateCheck | undefined {
+  const share = (check: GateCheck): number => (roomOf(check) ?? Infinity) / Math.max(Math.abs(check.bound ?? 0), 1e-9);
+  return checks.filter((c) => roomOf(c) !== undefined).toSorted((a, b) => share(a) - share(b))[0];
+}

@@ -1,0 +1,167 @@
+/** What a version is made of: its files, its signature, its tags. */
+import type { ModelVersion } from '@slipway/contract';
+import type { ReactElement, ReactNode } from 'react';
+import { pathOf } from '../../api/client.ts';
+import type { Pair } from '../../components/layout.tsx';
+import { Pairs, Panel } from '../../components/layout.tsx';
+import { EmptyState } from '../../components/states.tsx';
+import { bytes, fullInstant, plural, short } from '../../words.ts';
+
+export function Files({ version }: { version: ModelVersion }): ReactElement {
+  const { files } = version;
+  return (
+    <Panel
+      title="Files"
+      caption={`${plural(files.length, 'file')}, ${bytes(files.reduce((sum, f) => sum + f.sizeBytes, 0))}, kept by digest`}
+      span={7}
+      flush
+    >
+      {files.length === 0 ? (
+        <EmptyState title="No files">This version was registered without files of its own.</EmptyState>
+      ) : (
+        <div className="scroll">
+          <table className="tbl top0" aria-label="Files">
+            <thead>
+              <tr>
+                <th scope="col">Path</th>
+                <th scope="col" className="num">
+                  Size
+                </th>
+                <th scope="col">Digest</th>
+                <th scope="col">
+                  <span className="sr">Download</span>
+                </th>
+              </tr>
+            </thead>
+            <tbody>
+              {files.map(({ path, sizeBytes, digest }) => (
+                <tr key={path}>
+                  <td className="mono">{path}</td>
+                  <td className="num">{bytes(sizeBytes)}</td>
+                  <td className="mono t2" title={digest}>
+                    {short(digest)}
+                  </td>
+                  <td className="r">
+                    <a
+                      href={pathOf('models.getFile', {
+                        params: { model: version.model, version: version.number, path },
+                      })}
+                      download={path.slice(path.lastIndexOf('/') + 1)}
+                      aria-label={`Download ${path}`}
+                    >
+                      Download
+                    </a>
+                  </td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
+    </Panel>
+  );
+}
+
+type Field = NonNullable<NonNullable<ModelVersion['signature']>['inputs']>[number];
+
+export function Signature({ version }: { version: ModelVersion }): ReactElement {
+  const { inputs = [], outputs = [], params = [] } = version.signature ?? {};
+  const rows = [
+    ...inputs.map((field) => ({ side: 'in', field })),
+    ...outputs.map((field) => ({ side: 'out', field })),
+    ...params.map((field) => ({ side: 'param', field })),
+  ];
+  return (
+    <Panel
+      title="Signature"
+      caption={rows.length === 0 ? undefined : `${inputs.length} in, ${outputs.length} out`}
+      span={5}
+      flush
+    >
+      {rows.length === 0 ? (
+        <EmptyState title="No signature">
+          {version.lineage.featureService === undefined
+            ? 'It was registered without one; an MLmodel file would bring it along.'
+            : `Its inputs are the features of ${version.lineage.featureService.set}/${version.lineage.featureService.service}.`}
+        </EmptyState>
+      ) : (
+        <div className="scroll" style={{ maxHeight: 260 }} tabIndex={0} aria-label="Signature">
+          <table className="tbl top0" aria-label="Signature">
+            <thead>
+              <tr>
+                <th scope="col">Side</th>
+                <th scope="col">Name</th>
+                <th scope="col">Type</th>
+              </tr>
+            </thead>
+            <tbody>
+              {rows.map(({ side, field }, i) => (
+                <tr key={i}>
+                  <td className="t3">{side}</td>
+                  <td className="mono">{textOf(field['name']) ?? <span className="t3">no name</span>}</td>
+                  <td className="mono">{typeOf(field)}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
+    </Panel>
+  );
+}
+
+const textOf = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
+
+/** `double`, `long?` where it may be missing, `float32 [-1, 1]` of a tensor. */
+function typeOf(field: Field): string {
+  const tensor = field['tensor-spec'];
+  if (typeof tensor === 'object' && tensor !== null && !Array.isArray(tensor)) {
+    return `${textOf(tensor['dtype']) ?? 'tensor'} ${JSON.stringify(tensor['shape'] ?? [])}`;
+  }
+  return `${textOf(field['type']) ?? 'not set'}${field['required'] === false ? '?' : ''}`;
+}
+
+export function Tags({ version }: { version: ModelVersion }): ReactElement {
+  const pairs: Pair[] = [
+    { name: 'Kind', value: version.flavor },
+    { name: 'Registered', value: `${fullInstant(version.createdAt)} by ${version.createdBy}` },
+    ...(version.stage === 'None' ? [] : [{ name: 'Stage', value: version.stage }]),
+    ...(version.artifactDigest === undefined
+      ? []
+      : [{ name: 'Digest', value: <code className="digest">{version.artifactDigest}</code> }]),
+    ...(version.source === undefined ? [] : [{ name: 'Source', value: <code>{version.source}</code> }]),
+    ...Object.entries(version.tags)
+      .toSorted(([a], [b]) => a.localeCompare(b))
+      .map(([name, value]) => ({ name: `tag ${name}`, value: <TagValue text={value} /> })),
+  ];
+  return (
+    <Panel title="About and tags">
+      <Pairs pairs={pairs} />
+    </Panel>
+  );
+}
+
+/** A list that was kept as JSON is shown as one. */
+function TagValue({ text }: { text: string }): ReactNode {
+  const list = listOf(text);
+  if (list === undefined) return <code className="tag-value">{text}</code>;
+  return (
+    <span className="row wrap">
+      {list.map((item) => (
+        <span className="pill" key={item}>
+          <code>{item}</code>
+        </span>
+      ))}
+    </span>
+  );
+}
+
+function listOf(text: string): readonly string[] | undefined {
+  if (!text.startsWith('[')) return undefined;
+  try {
+    const parsed: unknown = JSON.parse(text);
+    return Array.isArray(parsed) && parsed.every((item) => typeof item === 'string') ? [...new Set(parsed)] : undefined;
+  } catch {
+    return undefined;
+  }
+}
