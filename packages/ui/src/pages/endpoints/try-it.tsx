@@ -70,7 +70,8 @@ type Typed = Readonly<Record<string, string>>;
 
 function Form({ endpoint, view, sample, fields, stateAt, isJson }: FormProps): ReactElement {
   const [typed, setTyped] = useState<Typed>({});
-  const [json, setJson] = useState(() => JSON.stringify(sample?.inputs ?? {}, null, 2));
+  const [typedJson, setJson] = useState<string | undefined>(undefined);
+  const json = typedJson ?? JSON.stringify(sample?.inputs ?? {}, null, 2);
   const [at, setAt] = useState(() => (stateAt === undefined ? '' : new Date(stateAt).toISOString()));
   const predict = useChange('endpoints.predict');
   const checked = fields.map((field) => ({ field, ...valueOf(field, typed[field.name] ?? '') }));

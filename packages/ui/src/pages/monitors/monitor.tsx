@@ -55,7 +55,7 @@ function Shown({ monitor }: { monitor: Monitor }): ReactElement {
         title={monitor.name}
         badges={
           <>
-            {rows?.[0] !== undefined && <StatusBadge state={rows[0].verdict} />}
+            {chosen !== undefined && <StatusBadge state={chosen.verdict} />}
             {open > 0 && <StatusBadge state={{ tone: 'warn', word: plural(open, 'open alert') }} />}
           </>
         }
