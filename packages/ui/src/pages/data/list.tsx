@@ -169,7 +169,7 @@ function DatasetTable({
 function AddFiles({ names, close }: { names: readonly string[]; close: () => void }): ReactElement {
   const [name, setName] = useState('');
   return (
-    <Modal opened onClose={close} title="Add files" centered size="lg" lockScroll={false}>
+    <Modal opened onClose={close} title="Add files" centered size="lg">
       <div className="dt-add">
         <label>
           <span className="m sm">Dataset</span>

@@ -122,22 +122,17 @@ function UploadRow({ upload }: { upload: Upload }): ReactElement {
       </li>
     );
   }
+  const words =
+    answer === undefined ? (share < 1 ? `${percent(share)} of ${bytes(size)}` : 'sent, being read') : outcome(answer);
   return (
     <li>
-      <span className="row">
+      <span className="row wrap">
         <Icon name={answer === undefined ? 'run' : 'ok'} small spin={answer === undefined && sent > 0} />
         <span className="mono sm el">{name}</span>
-        <span className="grow" />
-        <span className="t3 sm nw">
-          {answer === undefined
-            ? share < 1
-              ? `${percent(share)} of ${bytes(size)}`
-              : 'sent, being read'
-            : outcome(answer)}
-        </span>
+        <span className="t3 sm">{words}</span>
         {answer !== undefined && !answer.unchanged && (
           <Link className="sm" to={to.dataset(answer.version.dataset, answer.version.number)}>
-            v{answer.version.number}
+            open v{answer.version.number}
           </Link>
         )}
       </span>

@@ -160,30 +160,31 @@ function Features({ service, vector }: { service: FeatureService; vector: Featur
               <th scope="col" className="num">
                 #
               </th>
-              <th scope="col">Feature</th>
+              <th scope="col">Feature, view</th>
               {vector !== undefined && (
                 <th scope="col" className="num">
                   Value read
                 </th>
               )}
-              <th scope="col">Expression</th>
               <th scope="col">Source</th>
-              <th scope="col">View</th>
+              <th scope="col">Expression</th>
             </tr>
           </thead>
           <tbody>
             {service.features.map((feature, i) => (
               <tr key={feature.name}>
                 <td className="num t3">{i}</td>
-                <td className="mono m">{feature.name}</td>
+                <td className="ft-name">
+                  <span className="mono m">{feature.name}</span>
+                  <span className="xs t3">{feature.view}</span>
+                </td>
                 {vector !== undefined && (
                   <td className="num m">{valueOf(vector.values[vector.names.indexOf(feature.name)])}</td>
                 )}
+                <td className="t2">{feature.source ?? <span className="t3">the request</span>}</td>
                 <td>
                   <Expression text={feature.expression} />
                 </td>
-                <td className="t2">{feature.source ?? <span className="t3">the request</span>}</td>
-                <td className="t3">{feature.view}</td>
               </tr>
             ))}
           </tbody>

@@ -26,7 +26,7 @@ export function Confirm({
   children,
 }: ConfirmProps): ReactElement {
   return (
-    <Modal opened onClose={close} title={title} centered lockScroll={false}>
+    <Modal opened onClose={close} title={title} centered>
       <div className="col" style={{ gap: 'var(--s-5)' }}>
         <div className="t2">{children}</div>
         {change.error !== null && <ErrorNote error={change.error} />}

@@ -46,9 +46,11 @@ export function Gantt({ run, now, selected, linkTo }: GanttProps): ReactElement 
         const bars = barsOf(step, run, now);
         return (
           <div role="row" key={step.step} className={step.step === selected ? 'sel' : ''}>
-            <Link role="rowheader" className="el" to={linkTo(step.step)} preventScrollReset title={step.step}>
-              {step.step}
-            </Link>
+            <span role="rowheader" className="el">
+              <Link to={linkTo(step.step)} preventScrollReset title={step.step}>
+                {step.step}
+              </Link>
+            </span>
             <div role="cell" className="track">
               {ticks.map((tick) => (
                 <i key={tick} className="grid-line" style={{ left: at(run.startedAt + tick) }} />
@@ -93,6 +95,13 @@ function Outcome({ step }: { step: StepRun }): ReactElement {
   );
 }
 
+function lookOf({ state }: StepRun, isLast: boolean, hasProblem: boolean): Bar['look'] {
+  if (isLast && state === 'cancelled') return 'idle';
+  if (hasProblem || (isLast && state === 'failed')) return 'bad';
+  if (!isLast) return 'idle';
+  return state === 'succeeded' ? 'ok' : 'run';
+}
+
 function barsOf(step: StepRun, run: PipelineRunDetail, now: number): readonly Bar[] {
   const end = run.finishedAt ?? now;
   const bars: Bar[] = [];
@@ -109,14 +118,7 @@ function barsOf(step: StepRun, run: PipelineRunDetail, now: number): readonly Ba
   for (const attempt of step.attempts) {
     const isLast = attempt.number === step.attempt;
     const until = attempt.finishedAt ?? (isLast ? (step.finishedAt ?? end) : attempt.startedAt);
-    const hasFailed = attempt.problem !== undefined || (isLast && step.state === 'failed');
-    const look = hasFailed
-      ? 'bad'
-      : !isLast || step.state === 'cancelled'
-        ? 'idle'
-        : step.state === 'succeeded'
-          ? 'ok'
-          : 'run';
+    const look = lookOf(step, isLast, attempt.problem !== undefined);
     const words = `attempt ${attempt.number}: ${duration(until - attempt.startedAt)}${attempt.problem === undefined ? '' : `, ${attempt.problem}`}`;
     bars.push({ key: `a${attempt.number}`, from: attempt.startedAt, until, look, words });
   }

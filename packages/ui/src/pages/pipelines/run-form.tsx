@@ -54,7 +54,7 @@ export function RunForm({ pipeline, last, close }: RunFormProps): ReactElement {
   };
 
   return (
-    <Modal opened onClose={close} title={`Run ${pipeline.name}`} centered size="lg" lockScroll={false}>
+    <Modal opened onClose={close} title={`Run ${pipeline.name}`} centered size="lg">
       <form className="pl-form" onSubmit={onSubmit} noValidate>
         <p className="t2 sm">
           The run takes the code and graph applied last and pins the dataset versions that are latest now.

@@ -56,7 +56,13 @@ function Run({ run, now }: { run: PipelineRunDetail; now: number }): ReactElemen
         <div className="pl-main">
           {run.problem !== undefined && <Problem run={run} linkTo={linkTo} />}
           <section className="panel" aria-label="Graph of the run">
-            <LazyGraph graph={run.graph} steps={run.steps} selected={node?.id} focus={focus?.step} linkTo={linkTo} />
+            <LazyGraph
+              graph={run.graph}
+              steps={run.steps}
+              selected={node?.id}
+              focus={isRunOver(run) && run.state !== 'failed' ? undefined : focus?.step}
+              linkTo={linkTo}
+            />
           </section>
           <Tabs run={run} now={now} view={view} selected={node?.id} linkTo={linkTo} />
           {focus !== undefined && <LogPanel run={run.id} step={focus} view={view} />}
@@ -132,10 +138,10 @@ function Problem({ run, linkTo }: { run: PipelineRunDetail; linkTo: (step: strin
   const failed = run.steps.find((s) => s.state === 'failed');
   const validation = /val_[0-9a-z]{26}/.exec(text)?.[0];
   return (
-    <div className="note bad" role="alert">
-      <Icon name="bad" />
+    <div className={run.state === 'failed' ? 'note bad' : 'note'} role="alert">
+      <Icon name={run.state === 'failed' ? 'bad' : 'info'} />
       <div className="grow">
-        <p className="m">{firstLine(text)}</p>
+        <p className="m">{`${text.slice(0, 1).toUpperCase()}${firstLine(text).slice(1)}`}</p>
         {text.includes('\n') && (
           <details>
             <summary>All of it</summary>
@@ -209,7 +215,7 @@ function Outputs({ run, linkTo }: { run: PipelineRunDetail; linkTo: (step: strin
   if (rows.length === 0) return <EmptyState title="No step has made anything yet" />;
   return (
     <div className="scroll">
-      <table className="tbl top0" aria-label="Outputs">
+      <table className="tbl top0 pl-outputs" aria-label="Outputs">
         <thead>
           <tr>
             <th scope="col">Step</th>
