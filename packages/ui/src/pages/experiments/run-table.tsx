@@ -1,6 +1,6 @@
 /** The table of runs: heads order it, boxes select runs for comparison, figures are drawn against the others shown. */
 import type { Run } from '@slipway/contract';
-import type { ReactElement, ReactNode } from 'react';
+import type { KeyboardEvent, ReactElement, ReactNode } from 'react';
 import { Link } from 'react-router';
 import type { Column } from '../../components/data-table.tsx';
 import { DataTable } from '../../components/data-table.tsx';
@@ -12,6 +12,7 @@ import type { ColumnKey } from './columns.tsx';
 import { fieldOf, isNumeric, metricOf, metricText, plotted, tookMs } from './values.ts';
 import type { ViewState } from './view-state.ts';
 
+/** On a row: `x` selects, `v` compares what is selected, Esc clears. */
 interface RunTableProps {
   readonly runs: readonly Run[];
   readonly columns: readonly ColumnKey[];
@@ -40,61 +41,69 @@ export function RunTable({ runs, columns, hasExperiment, view, selected, more }:
       ),
     };
   };
-  const toggle = (id: string): void => {
-    const next = selected.includes(id) ? selected.filter((s) => s !== id) : [...selected, id];
-    view.set(next.length === 0 ? { sel: undefined, compare: undefined } : { sel: next.join(',') });
+  const onKey = (event: KeyboardEvent<HTMLDivElement>): void => {
+    if (!(event.target instanceof HTMLTableRowElement)) return;
+    if (event.key === 'x') event.target.querySelector('input')?.click();
+    else if (event.key === 'v' && selected.length > 1) view.set({ compare: '1' });
+    else if (event.key === 'Escape') view.set({ sel: undefined, compare: undefined });
   };
   return (
-    <DataTable
-      label="Runs"
-      rows={runs}
-      rowKey={(run) => run.id}
-      href={(run) => to.run(run.id)}
-      more={more}
-      columns={[
-        {
-          key: 'select',
-          head: <span className="sr">Selected</span>,
-          cell: (run) => (
-            <input
-              type="checkbox"
-              aria-label={`Select ${run.name} of ${instant(run.startedAt)}`}
-              checked={selected.includes(run.id)}
-              onChange={() => toggle(run.id)}
-            />
-          ),
-        },
-        {
-          key: 'name',
-          ...head('name', 'Run', 'asc'),
-          cell: (run) => <Link to={to.run(run.id)}>{run.name}</Link>,
-        },
-        { key: 'status', ...head('status', 'Status', 'asc'), cell: (run) => <StatusBadge plain state={run.status} /> },
-        ...(hasExperiment ? [experimentColumn] : []),
-        ...columns.map((column): Column<Run> => {
-          const key = column.slice(2);
-          return column.startsWith('m:')
-            ? {
-                key: column,
-                isNumber: true,
-                ...head(fieldOf('metrics', key), key, 'desc'),
-                cell: metricCell(runs, key),
-              }
-            : {
-                key: column,
-                isNumber: runs.every((run) => run.params[key] === undefined || isNumeric(run.params[key])),
-                ...head(fieldOf('params', key), key, 'asc'),
-                cell: (run) => paramCell(run.params[key]),
-              };
-        }),
-        { key: 'took', head: 'Took', isNumber: true, cell: tookCell },
-        {
-          key: 'started',
-          ...head('startedAt', 'Started', 'asc'),
-          cell: (run) => <time title={fullInstant(run.startedAt)}>{instant(run.startedAt)}</time>,
-        },
-      ]}
-    />
+    <div onKeyDown={onKey}>
+      <DataTable
+        label="Runs"
+        rows={runs}
+        rowKey={(run) => run.id}
+        href={(run) => to.run(run.id)}
+        more={more}
+        columns={[
+          {
+            key: 'select',
+            head: <span className="sr">Selected</span>,
+            cell: (run) => (
+              <input
+                type="checkbox"
+                aria-label={`Select ${run.name} of ${instant(run.startedAt)}`}
+                checked={selected.includes(run.id)}
+                onChange={() => view.toggle('sel', run.id)}
+              />
+            ),
+          },
+          {
+            key: 'name',
+            ...head('name', 'Run', 'asc'),
+            cell: (run) => <Link to={to.run(run.id)}>{run.name}</Link>,
+          },
+          {
+            key: 'status',
+            ...head('status', 'Status', 'asc'),
+            cell: (run) => <StatusBadge plain state={run.status} />,
+          },
+          ...(hasExperiment ? [experimentColumn] : []),
+          ...columns.map((column): Column<Run> => {
+            const key = column.slice(2);
+            return column.startsWith('m:')
+              ? {
+                  key: column,
+                  isNumber: true,
+                  ...head(fieldOf('metrics', key), key, 'desc'),
+                  cell: metricCell(runs, key),
+                }
+              : {
+                  key: column,
+                  isNumber: runs.every((run) => run.params[key] === undefined || isNumeric(run.params[key])),
+                  ...head(fieldOf('params', key), key, 'asc'),
+                  cell: (run) => paramCell(run.params[key]),
+                };
+          }),
+          { key: 'took', head: 'Took', isNumber: true, cell: tookCell },
+          {
+            key: 'started',
+            ...head('startedAt', 'Started', 'asc'),
+            cell: (run) => <time title={fullInstant(run.startedAt)}>{instant(run.startedAt)}</time>,
+          },
+        ]}
+      />
+    </div>
   );
 }
 

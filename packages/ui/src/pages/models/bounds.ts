@@ -47,7 +47,7 @@ export function checkWords(name: string): { readonly what: string; readonly dire
   const parts = name.split('.');
   const [kind = '', ...rest] = parts;
   if (kind === 'beats') return { what: `${rest.slice(1).join('.')}, gain over ${rest[0] ?? ''}`, direction: 'min' };
-  if (kind === 'champion') return { what: `${rest.join('.')}, loss against the champion`, direction: 'max' };
+  if (kind === 'champion') return { what: `${rest.join('.')}, loss against champion`, direction: 'max' };
   return { what: parts.slice(0, -1).join('.'), direction: parts.at(-1) === 'max' ? 'max' : 'min' };
 }
 

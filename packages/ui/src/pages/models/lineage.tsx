@@ -26,7 +26,11 @@ export function LineageChain({
   return (
     <Panel
       title="Where it comes from"
-      caption={boxes.length > 1 ? 'every box is fixed by its digest' : 'its registration says nothing of it'}
+      caption={
+        boxes.length > 1
+          ? 'from the data to the traffic; Full lineage has every link'
+          : 'its registration says nothing of it'
+      }
       actions={<Link to={to.why('version', `${version.model}/${version.number}`)}>Full lineage</Link>}
       flush
     >

@@ -1,7 +1,8 @@
 /** One version: whether it may be used, why, where it comes from, what it is made of, and how it stands to the champion. */
 import type { Endpoint, ModelVersion, RegisteredModel } from '@slipway/contract';
 import type { ReactElement, ReactNode } from 'react';
-import { Link, useParams } from 'react-router';
+import { useEffect } from 'react';
+import { Link, useNavigate, useParams } from 'react-router';
 import { useAsk } from '../../api/queries.ts';
 import { Icon } from '../../components/icon.tsx';
 import { Grid, PageHead, Panel } from '../../components/layout.tsx';
@@ -53,6 +54,7 @@ function VersionPage({ version, model }: { version: ModelVersion; model: Registe
         sentence={sentenceOf(version, model)}
         actions={
           <>
+            <Siblings version={version} latest={model.latestNumber} />
             <Link className="btn" to={to.why('version', `${version.model}/${version.number}`)}>
               <Icon name="why" />
               Where it comes from
@@ -86,8 +88,45 @@ function ServingBadges({
         const share = deployment?.traffic.find((t) => t.version === version.number);
         return share === undefined
           ? []
-          : [<StatusBadge key={name} state={{ tone: 'run', word: `Serving ${share.percent} %`, icon: 'endpoint' }} />];
+          : [
+              <StatusBadge
+                key={name}
+                state={{ tone: 'run', word: `Serving ${share.percent} % of ${name}`, icon: 'endpoint' }}
+              />,
+            ];
       })}
+    </>
+  );
+}
+
+const isTyping = (target: EventTarget | null): boolean =>
+  target instanceof HTMLElement && /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName);
+
+/** The numbers before and after, also by `[` and `]`; a number that was deleted says so on its page. */
+function Siblings({ version, latest }: { version: ModelVersion; latest: number }): ReactElement {
+  const navigate = useNavigate();
+  const { model, number } = version;
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent): void => {
+      if (isTyping(event.target) || event.ctrlKey || event.metaKey || event.altKey) return;
+      if (event.key === '[' && number > 1) void navigate(to.version(model, number - 1));
+      if (event.key === ']' && number < latest) void navigate(to.version(model, number + 1));
+    };
+    addEventListener('keydown', onKey);
+    return () => removeEventListener('keydown', onKey);
+  }, [navigate, model, number, latest]);
+  return (
+    <>
+      {number > 1 && (
+        <Link className="btn ghost" to={to.version(model, number - 1)} aria-label={`Version before, ${number - 1}`}>
+          v{number - 1} <kbd>[</kbd>
+        </Link>
+      )}
+      {number < latest && (
+        <Link className="btn ghost" to={to.version(model, number + 1)} aria-label={`Version after, ${number + 1}`}>
+          v{number + 1} <kbd>]</kbd>
+        </Link>
+      )}
     </>
   );
 }
