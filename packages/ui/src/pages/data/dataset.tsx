@@ -26,7 +26,11 @@ export function Page(): ReactElement {
   const { dataset: name = '', version: word = 'latest' } = useParams();
   const dataset = useAsk('datasets.get', { params: { dataset: name } });
   const isEmpty = dataset.data !== undefined && dataset.data.latest === undefined;
-  const version = useAsk('datasets.version', { params: { dataset: name, version: word } }, { enabled: !isEmpty });
+  const version = useAsk(
+    'datasets.version',
+    { params: { dataset: name, version: word } },
+    { enabled: dataset.data?.latest !== undefined },
+  );
   useView(`slipway data show ${name}${word === 'latest' ? '' : ` --version ${word}`}`, 'datasets.version', {
     params: { dataset: name, version: word },
   });

@@ -1,6 +1,7 @@
 /** One validation: every expectation, failed ones first, and the rows that did not hold. */
 import type { ExpectationResult, ValidationResult } from '@slipway/contract';
 import type { ReactElement, ReactNode } from 'react';
+import { useEffect, useRef } from 'react';
 import { Link, useParams } from 'react-router';
 import { useAsk } from '../../api/queries.ts';
 import { DataTable } from '../../components/data-table.tsx';
@@ -35,10 +36,16 @@ const rank = (r: ExpectationResult): number => (r.success ? 2 : r.severity === '
 
 function Opened({ validation }: { validation: ValidationResult }): ReactElement {
   const view = useViewState();
+  const detail = useRef<HTMLDivElement>(null);
+  const asked = view.get('expectation');
+  useEffect(() => {
+    // On narrow screens what a row opens stands above the list.
+    if (asked !== undefined) detail.current?.scrollIntoView({ block: 'nearest' });
+  }, [asked]);
   const show = view.get('show') ?? 'all';
   const ordered = validation.results.toSorted((a, b) => rank(a) - rank(b));
   const rows = ordered.filter((r) => (show === 'failed' ? !r.success : show === 'all' || r.table === show));
-  const opened = rows.find((r) => keyOf(r) === view.get('expectation')) ?? rows[0];
+  const opened = rows.find((r) => keyOf(r) === asked) ?? rows[0];
   const tables = validation.datasetVersions.map((d) => `${d.dataset}@${d.version}`).join(' and ');
   return (
     <>
@@ -62,14 +69,18 @@ function Opened({ validation }: { validation: ValidationResult }): ReactElement 
             <Expectations rows={rows} opened={opened} view={view} />
           )}
         </Panel>
-        <div className="dt-right">{opened !== undefined && <Detail result={opened} />}</div>
+        <div className="dt-right dt-sticky" ref={detail}>
+          {opened !== undefined && <Detail result={opened} />}
+        </div>
       </div>
     </>
   );
 }
 
 function sentenceOf({ success, failed, warnings, evaluated, createdBy, results }: ValidationResult): ReactNode {
-  const files = new Set(results.filter((r) => !r.success).flatMap((r) => r.failedFiles?.map((f) => f.file) ?? []));
+  const failing = results.filter((r) => !r.success);
+  const isByFile = failing.every((r) => (r.failedFiles?.length ?? 0) > 0);
+  const files = isByFile ? new Set(failing.flatMap((r) => r.failedFiles?.map((f) => f.file) ?? [])) : new Set<string>();
   if (success) {
     const warned = warnings === 0 ? '' : `; ${plural(warnings, 'warning')} did not hold and stopped nothing`;
     return `The data may be used: ${evaluated - warnings} of ${evaluated} expectations hold${warned}.`;
