@@ -1,6 +1,8 @@
 /** One run: what it was given, what it measured and how that went over steps, the files that it left. */
 import type { Run } from '@slipway/contract';
+import { useQueryClient } from '@tanstack/react-query';
 import type { ReactElement, ReactNode } from 'react';
+import { useEffect } from 'react';
 import { Link, useParams } from 'react-router';
 import { useAsk } from '../../api/queries.ts';
 import type { Pair } from '../../components/layout.tsx';
@@ -19,12 +21,29 @@ import { metricText, tookMs } from './values.ts';
 
 /** A chart each; the others are one click away in the comparison. */
 const curvesMax = 12;
+const againMs = 5000;
 
 export function Page(): ReactElement {
   const { run: id = '' } = useParams();
   const run = useAsk('runs.get', { params: { run: id } });
   useView(`slipway run show ${id}`, 'runs.get', { params: { run: id } });
+  useAskAgain(id, run.data?.status === 'running');
   return <Loaded query={run}>{(found) => <RunPage run={found} />}</Loaded>;
+}
+
+/** What a run logs is no event of the ledger, so the stream is silent about it: while it runs it is asked for again. */
+function useAskAgain(run: string, isRunning: boolean): void {
+  const client = useQueryClient();
+  useEffect(() => {
+    if (!isRunning) return undefined;
+    const timer = setInterval(() => {
+      void client.invalidateQueries({
+        predicate: ({ queryKey: [operation, request] }) =>
+          String(operation).startsWith('runs.') && JSON.stringify(request ?? '').includes(run),
+      });
+    }, againMs);
+    return () => clearInterval(timer);
+  }, [client, run, isRunning]);
 }
 
 function RunPage({ run }: { run: Run }): ReactElement {
@@ -63,9 +82,11 @@ function sentenceOf(run: Run): ReactNode {
   return (
     <>
       Run of <Link to={`${to.experiments}?experiment=${encodeURIComponent(run.experiment)}`}>{run.experiment}</Link>,{' '}
-      {took === undefined ? `running since ${instant(run.startedAt)}` : `took ${duration(took)}`}; it logged{' '}
-      {plural(run.metrics.length, 'metric')} and {plural(Object.keys(run.params).length, 'param')}
-      {first === undefined ? '.' : `; ${first.key} ended at ${metricText(first.value)}.`}
+      {took === undefined
+        ? `running since ${instant(run.startedAt)}, asked again every ${againMs / 1000} s`
+        : `took ${duration(took)}`}
+      ; it logged {plural(run.metrics.length, 'metric')} and {plural(Object.keys(run.params).length, 'param')}
+      {first === undefined ? '.' : `; ${first.key} is ${metricText(first.value)} at step ${first.step}.`}
     </>
   );
 }
@@ -131,34 +152,48 @@ function Facts({ run }: { run: Run }): ReactElement {
           },
         ]),
     ...(run.user === undefined ? [] : [{ name: 'By', value: <span className="digest">{run.user}</span> }]),
-    ...run.datasets.map((d) => ({ name: 'Input', value: <Input name={d.name} digest={d.digest} /> })),
-    ...versions.map((v) => ({
-      name: 'Registered',
-      value: (
-        <Link to={to.version(v.model, v.number)}>
+    ...listed(
+      'Inputs',
+      run.datasets.map((d) => <Input key={`${d.name} ${d.digest}`} name={d.name} digest={d.digest} />),
+    ),
+    ...listed(
+      'Registered',
+      versions.map((v) => (
+        <Link key={v.id} to={to.version(v.model, v.number)}>
           {v.model} v{v.number}
         </Link>
-      ),
-    })),
-    ...run.modelInputs.map((id) => ({ name: 'Model read', value: <code>{short(id)}</code> })),
-    ...run.modelOutputs.map((o) => ({ name: 'Model made', value: <code>{short(o.model)}</code> })),
+      )),
+    ),
+    ...listed(
+      'Models read',
+      run.modelInputs.map((id) => <code key={id}>{short(id)}</code>),
+    ),
+    ...listed(
+      'Models made',
+      run.modelOutputs.map(({ model }) => <code key={model}>{short(model)}</code>),
+    ),
   ];
   return (
     <Panel title="About" span={5}>
-      <Pairs
-        pairs={pairs.map((pair, i) =>
-          pairs.findIndex((p) => p.name === pair.name) < i ? { ...pair, name: `${pair.name} ${i}` } : pair,
-        )}
-      />
+      <Pairs pairs={pairs} />
     </Panel>
   );
 }
 
-const Input = ({ name, digest }: { name: string; digest: string }): ReactElement => (
-  <>
-    <Link to={to.dataset(name)}>{name}</Link> <code className="t3">{short(digest)}</code>
-  </>
-);
+/** Nothing for none, else one line each under one name. */
+const listed = (name: string, items: readonly ReactElement[]): Pair[] =>
+  items.length === 0 ? [] : [{ name, value: <span className="col">{items}</span> }];
+
+/** Scripts name inputs as they like: only what this server keeps is a link. */
+function Input({ name, digest }: { name: string; digest: string }): ReactElement {
+  const datasets = useAsk('datasets.list', { query: { limit: 200 } });
+  const isKept = datasets.data?.items.some((d) => d.name === name) === true;
+  return (
+    <span>
+      {isKept ? <Link to={to.dataset(name)}>{name}</Link> : name} <code className="t3">{short(digest)}</code>
+    </span>
+  );
+}
 
 function Curves({ run }: { run: Run }): ReactElement {
   const { found, isPending } = useHistories(run.metrics.map((m) => ({ run: run.id, key: m.key })));

@@ -6,7 +6,7 @@ import { useState } from 'react';
 import { useChange } from '../../api/queries.ts';
 import { Icon } from '../../components/icon.tsx';
 import { ErrorNote } from '../../components/states.tsx';
-import { plural } from '../../words.ts';
+import { gateWords } from './marks.tsx';
 
 interface SetAliasProps {
   readonly model: RegisteredModel;
@@ -121,8 +121,11 @@ function Consequences({ model, version, alias }: SetAliasProps & { alias: string
         {alias === 'champion' && <li>The next gate compares its candidate with this version.</li>}
         {isProtected && (
           <li>
-            A gate of {plural(version.gate?.checks.length ?? 0, 'check')} guards {alias}:{' '}
-            {isRefused ? 'this version did not pass it, so the server will refuse.' : 'this version passed it.'}
+            {version.gate === undefined
+              ? `A gate guards ${alias}, and none was judged for this version: the server will refuse.`
+              : isRefused
+                ? `A gate guards ${alias}, and this version did not pass it: the server will refuse.`
+                : `A gate guards ${alias}; this version passed it (${gateWords(version.gate)}).`}
           </li>
         )}
       </ul>

@@ -65,10 +65,12 @@ function VersionPage({ version, model }: { version: ModelVersion; model: Registe
       />
       <Grid>
         <LineageChain version={version} endpoints={serving} />
-        <GatePanel version={version} />
+        <div className="stacked" style={{ gridColumn: 'span 8' }}>
+          <GatePanel version={version} />
+          <Files version={version} />
+          <Signature version={version} />
+        </div>
         <Against version={version} model={model} endpoints={serving} />
-        <Files version={version} />
-        <Signature version={version} />
         <Tags version={version} />
       </Grid>
     </>
