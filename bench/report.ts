@@ -62,7 +62,7 @@ export function entryText(entry: BenchEntry, result: BenchResult): string {
     entry.question,
     '',
     ...result.tables.flatMap(tableText),
-    ...result.notRun.map(({ peer, reason }) => `- Not run: ${peer}: ${reason}`),
+    ...result.notRun.map(({ peer, reason }) => `- Not run: ${peer}: ${firstLine(reason)}`),
     ...result.notes.map((note) => `- ${note}`),
     '',
   ].join('\n');
@@ -82,3 +82,9 @@ export function mergeSections(
   for (const [name, text] of sections) kept.set(name, text.trimEnd() + '\n');
   return order.flatMap((name) => kept.get(name) ?? []).join('\n');
 }
+
+const reasonMax = 160;
+
+/** A peer's own output may be long, and names paths of the machine that it ran on. */
+const firstLine = (text: string): string =>
+  (text.split('\n', 1)[0] ?? '').replaceAll(/(?:\/[\w.@+-]+){2,}/g, '…').slice(0, reasonMax);

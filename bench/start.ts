@@ -45,8 +45,9 @@ async function startPacked(launcher: string): Promise<RunningServer> {
 
 async function measure(start: () => Promise<RunningServer>, figures: Figures): Promise<void> {
   await using server = await start();
-  const response = await fetch(server.url);
-  if (!response.ok) throw new Error(`${server.url} answered ${response.status}`);
+  // The first is Slipway's, the second MLflow's.
+  const answers = await Promise.all(['/api/ready', '/health'].map((path) => fetch(`${server.url}${path}`)));
+  if (!answers.some((answer) => answer.ok)) throw new Error(`${server.url} is not ready`);
   figures.readyMs.push(server.readyMs);
   figures.cpuMs.push((await treeCpuS(server.pid)) * 1000);
   await sleep(idleMs);
@@ -100,7 +101,7 @@ async function run({ rounds, cacheFolder, say }: BenchContext): Promise<BenchRes
     ],
     notRun,
     notes: [
-      'Every sample starts on an empty folder; caches of compiled code are warm from one start before. Slipway is the package of `npm run build`, and beside it the sources as in development; MLflow runs with its default workers on SQLite.',
+      'Every sample starts on an empty folder; caches of compiled code are warm from one start before. Slipway is the package of `npm run build`, and beside it the sources as in development, both asked whether they are ready; a first page or scan adds a reader thread (25 MB). MLflow runs with its default workers on SQLite.',
     ],
   };
 }

@@ -22,6 +22,8 @@ export function createStepTracking(
   task: StepTask,
   clock: Clock,
 ): { readonly run: StepTracking; end(isSuccess: boolean): Promise<string | undefined> } {
+  // The run began with the step, whenever the step first has something to log.
+  const startedAt = clock.now();
   let made: Promise<string> | undefined;
   let pending = empty();
   let sending: Promise<void> = Promise.resolve();
@@ -31,6 +33,7 @@ export function createStepTracking(
         body: {
           experiment: task.pipeline,
           name: task.step,
+          startedAt,
           tags: { 'slipway.pipelineRun': task.run, 'slipway.step': task.step, 'slipway.attempt': String(task.attempt) },
         },
       })
