@@ -1,5 +1,6 @@
 /** Numbers, times and ids as the console writes them. */
-const thin = '\u2009';
+/** Narrow, and never at the end of a line. */
+const thin = '\u202f';
 
 export function count(value: number): string {
   return Math.round(value)

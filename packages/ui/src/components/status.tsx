@@ -22,6 +22,7 @@ export interface Status {
 
 /** The fixed list of words: what the API calls a state, and what the console says. */
 const words: Readonly<Record<string, Status>> = {
+  retrying: { tone: 'wait', word: 'Retrying' },
   running: { tone: 'run', word: 'Running' },
   queued: { tone: 'wait', word: 'Waiting' },
   waiting: { tone: 'wait', word: 'Waiting' },

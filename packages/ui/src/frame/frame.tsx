@@ -13,7 +13,7 @@ import { count } from '../words.ts';
 import { keyHelp, useKeys } from './keys.ts';
 import { Palette } from './palette.tsx';
 import type { Place } from './places.ts';
-import { base, places, to } from './places.ts';
+import { base, placeOfAddress, places, to } from './places.ts';
 import { CommandBar, useCommand } from './view.tsx';
 
 const copiedForMs = 1500;
@@ -149,15 +149,17 @@ interface NavGroupProps {
 }
 
 function NavGroup({ title, items, counters }: NavGroupProps): ReactElement {
+  const { pathname } = useLocation();
+  const here = placeOfAddress(pathname)?.path ?? (pathname === base ? base : undefined);
   return (
     <>
       {title !== undefined && <h3>{title}</h3>}
       {items.map(({ path, word, icon }) => (
-        <NavLink key={path} to={path} end={path === base}>
+        <Link key={path} to={path} aria-current={path === here ? 'page' : undefined}>
           <Icon name={icon} />
           {word}
           {(counters[path] ?? 0) > 0 && <span className="n hot">{counters[path]}</span>}
-        </NavLink>
+        </Link>
       ))}
     </>
   );
@@ -170,17 +172,18 @@ function Breadcrumb(): ReactElement {
     .slice(base.length + 1)
     .split('/')
     .filter((part) => part !== '' && part !== 'versions');
-  const place = places.find((p) => p.path !== base && pathname.startsWith(p.path));
+  const place = placeOfAddress(pathname);
+  const isList = pathname === place?.path;
   return (
     <nav className="crumb" aria-label="Breadcrumb">
       <Link to={base}>default</Link>
       {place !== undefined && (
         <>
           <span aria-hidden="true">/</span>
-          {parts.length === 1 ? <b>{place.word}</b> : <Link to={place.path}>{place.word}</Link>}
+          {isList ? <b>{place.word}</b> : <Link to={place.path}>{place.word}</Link>}
         </>
       )}
-      {parts.length > 1 && (
+      {!isList && parts.length > 1 && (
         <>
           <span aria-hidden="true">/</span>
           <b className="el">{parts.slice(1).map(decodeURIComponent).join(' / ')}</b>

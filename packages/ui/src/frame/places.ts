@@ -31,6 +31,19 @@ export const places: readonly Place[] = [
   { path: at('settings'), word: 'Settings', icon: 'cog', group: undefined, key: 's' },
 ];
 
+/** Pages of things that lie beside their list's address. */
+const belongs: readonly (readonly [address: string, place: string])[] = [
+  [at('pipeline-runs'), at('pipelines')],
+  [at('runs'), at('experiments')],
+  [at('rollouts'), at('endpoints')],
+];
+
+/** The entry of the menu under which an address is found. */
+export function placeOfAddress(pathname: string): Place | undefined {
+  const path = belongs.find(([address]) => pathname.startsWith(`${address}/`))?.[1] ?? pathname;
+  return places.find((p) => p.path !== base && (path === p.path || path.startsWith(`${p.path}/`)));
+}
+
 const segment = encodeURIComponent;
 
 /** Addresses of things. Every link in the console is made here. */
