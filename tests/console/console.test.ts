@@ -7,9 +7,13 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
 import type { Browser, Page } from 'playwright-core';
+import type { SlipwayServer } from '@slipway/server';
+import { readConfig, startServer } from '@slipway/server';
+import { createClient } from 'slipway';
 import { buildConsole } from '../../tools/console.ts';
 import type { TestServer } from '../journeys/server.ts';
 import { startTestServer } from '../journeys/server.ts';
+import { demoAddresses } from './addresses.ts';
 import { axePath, openBrowser } from './browser.ts';
 
 const launcher = join(import.meta.dirname, '../../packages/cli/bin/slipway.js');
@@ -123,27 +127,43 @@ async function seriousProblems(page: Page): Promise<string[]> {
   });
 }
 
+type Look = readonly [width: number, isDark: boolean];
+const looks: readonly Look[] = [
+  [1440, false],
+  [1440, true],
+  [390, false],
+];
+
+/** No script error, no serious barrier, nothing cut off. */
+async function inspect(url: string, [width, isDark]: Look): Promise<void> {
+  const { page, problems } = await open(url, { width, isDark });
+  const where = `${url} at ${width}${isDark ? ', dark' : ''}`;
+  assert.deepEqual(await seriousProblems(page), [], where);
+  const overflow = await page.evaluate<number>('document.documentElement.scrollWidth - innerWidth');
+  assert(overflow <= 0, `${where} scrolls sideways by ${overflow} px`);
+  assert.equal(await page.getByRole('alert').filter({ hasText: /\S/ }).count(), 0, `${where} shows an error`);
+  assert.deepEqual(problems, [], where);
+  await page.close();
+}
+
 for (const path of pages) {
   browserTest(
-    `page ${path === '' ? '/' : path}: no script error, no serious barrier, nothing cut off, light and dark, wide and narrow`,
+    `page ${path === '' ? '/' : path}: light and dark, wide and narrow, with the demo's things and empty`,
     async (demoUrl, emptyUrl) => {
-      for (const [url, width, isDark] of [
-        [demoUrl, 1440, false],
-        [demoUrl, 1440, true],
-        [demoUrl, 390, false],
-        [emptyUrl, 1440, false],
-      ] as const) {
-        const { page, problems } = await open(`${url}/w/default${path}`, { width, isDark });
-        const where = `${path} at ${width}${isDark ? ' dark' : ''}${url === emptyUrl ? ' empty' : ''}`;
-        assert.deepEqual(await seriousProblems(page), [], where);
-        const overflow = await page.evaluate<number>('document.documentElement.scrollWidth - innerWidth');
-        assert(overflow <= 0, `${where} scrolls sideways by ${overflow} px`);
-        assert.deepEqual(problems, [], where);
-        await page.close();
-      }
+      for (const look of looks) await inspect(`${demoUrl}/w/default${path}`, look);
+      await inspect(`${emptyUrl}/w/default${path}`, [1440, false]);
     },
   );
 }
+
+browserTest('pages of single things: light and dark, wide and narrow', async (demoUrl) => {
+  assert(demo);
+  const lists = new Set(pages);
+  for (const path of (await demoAddresses(demo.client)).values()) {
+    if (lists.has(path)) continue;
+    for (const look of looks) await inspect(`${demoUrl}/w/default${path}`, look);
+  }
+});
 
 browserTest('the root leads to the loop, and every stage of the demo has run', async (demoUrl) => {
   const { page } = await open(demoUrl);
@@ -161,17 +181,28 @@ browserTest('an empty workspace teaches the first steps', async (_, emptyUrl) =>
   await page.close();
 });
 
-browserTest('a change elsewhere appears without a reload, and a stopped stream says so', async (_, emptyUrl) => {
-  assert(empty);
-  const { page } = await open(`${emptyUrl}/w/default/ledger`);
-  await page.getByText('Live', { exact: true }).waitFor();
-  await empty.client.models.create({ body: { name: 'made-elsewhere' } });
-  await page.getByText('made-elsewhere').first().waitFor({ timeout: 5000 });
-  await page.context().setOffline(true);
-  await page.getByText('Not live').waitFor({ timeout: 20_000 });
-  await page.context().setOffline(false);
-  await page.getByText('Live', { exact: true }).waitFor({ timeout: 20_000 });
-  await page.close();
+browserTest('a change elsewhere appears without a reload, also after the server was away', async () => {
+  const own = mkdtempSync(join(tmpdir(), 'slipway-stream-'));
+  const start = (port: number): Promise<SlipwayServer> =>
+    startServer(readConfig({ dir: own, port, logLevel: 'error' }, {}));
+  let server = await start(0);
+  const client = createClient({ url: server.url });
+  try {
+    const { page } = await open(`${server.url}/w/default/ledger`);
+    await page.getByText('Live', { exact: true }).waitFor();
+    await client.models.create({ body: { name: 'made-elsewhere' } });
+    await page.getByText('made-elsewhere').first().waitFor({ timeout: 5000 });
+    await server.stop(100);
+    await page.getByText('Not live').waitFor({ timeout: 10_000 });
+    server = await start(server.port);
+    await page.getByText('Live', { exact: true }).waitFor({ timeout: 20_000 });
+    await client.models.create({ body: { name: 'made-afterwards' } });
+    await page.getByText('made-afterwards').first().waitFor({ timeout: 5000 });
+    await page.close();
+  } finally {
+    await server.stop(100);
+    rmSync(own, { recursive: true, force: true });
+  }
 });
 
 browserTest('the palette finds a thing by its name, and keys lead to pages', async (demoUrl) => {

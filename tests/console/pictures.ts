@@ -9,10 +9,10 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import type { Client } from 'slipway';
 import { buildConsole } from '../../tools/console.ts';
 import { root } from '../../tools/sources.ts';
 import { startTestServer } from '../journeys/server.ts';
+import { demoAddresses } from './addresses.ts';
 import { openBrowser } from './browser.ts';
 
 const out = join(root, 'docs/pictures/console');
@@ -21,38 +21,6 @@ const size = { width: 1440, height: 900 };
 const settleMs = 1500;
 
 const { values } = parseArgs({ options: { workspace: { type: 'string' }, only: { type: 'string' } } });
-
-/** Pages by the name of their picture. */
-async function addresses(client: Client): Promise<Map<string, string>> {
-  const [run] = (await client.pipelineRuns.list({ query: { limit: 20 } })).items.filter((r) => r.pipeline === 'train');
-  const { items: tracked } = await client.runs.list({ query: { limit: 50 } });
-  const fit = tracked.find((r) => r.name === 'train-trees-steady');
-  const [rollout] = (
-    await client.rollouts.list({ params: { endpoint: 'flight-delay' }, query: { limit: 20 } })
-  ).items.filter((r) => r.state === 'promoted');
-  const [prediction] = (
-    await client.endpoints.predictions({ params: { endpoint: 'flight-delay' }, query: { limit: 1 } })
-  ).items;
-  const refused = (await client.validations.list({ query: { limit: 20 } })).items.find((v) => !v.success);
-  return new Map([
-    ['overview', ''],
-    ['data', '/data/flights/versions/latest'],
-    ['validation', `/data/validations/${refused?.id ?? ''}`],
-    ['features', '/features/flights'],
-    ['pipeline-run', `/pipeline-runs/${run?.id ?? ''}?step=evaluate`],
-    ['experiments', '/experiments'],
-    ['run', `/runs/${fit?.id ?? ''}`],
-    ['model-version', '/models/flight-delay/versions/2'],
-    ['endpoint', '/endpoints/flight-delay'],
-    ['rollout', `/rollouts/${rollout?.id ?? ''}`],
-    ['monitor', '/monitors/flight-delay-weekly'],
-    ['alerts', '/alerts'],
-    ['policy', '/policies/retrain-on-decay'],
-    ['why', `/why/prediction/${prediction?.id ?? ''}`],
-    ['ledger', '/ledger'],
-    ['settings', '/settings'],
-  ]);
-}
 
 const found = await openBrowser();
 if (!found.ok) throw new Error(found.problem);
@@ -72,7 +40,7 @@ const server = await startTestServer({ folder });
 mkdirSync(out, { recursive: true });
 const wanted = values.only?.split(',');
 try {
-  for (const [name, path] of await addresses(server.client)) {
+  for (const [name, path] of await demoAddresses(server.client)) {
     if (wanted !== undefined && !wanted.includes(name)) continue;
     for (const scheme of ['light', 'dark'] as const) {
       const page = await found.browser.newPage({ viewport: size, colorScheme: scheme });

@@ -1,0 +1,33 @@
+/** Pages of things that the demo made, below the workspace's address, each by a short name. */
+import type { Client } from 'slipway';
+
+export async function demoAddresses(client: Client): Promise<Map<string, string>> {
+  const [run] = (await client.pipelineRuns.list({ query: { limit: 20 } })).items.filter((r) => r.pipeline === 'train');
+  const { items: tracked } = await client.runs.list({ query: { limit: 50 } });
+  const fit = tracked.find((r) => r.name === 'train-trees-steady');
+  const [rollout] = (
+    await client.rollouts.list({ params: { endpoint: 'flight-delay' }, query: { limit: 20 } })
+  ).items.filter((r) => r.state === 'promoted');
+  const [prediction] = (
+    await client.endpoints.predictions({ params: { endpoint: 'flight-delay' }, query: { limit: 1 } })
+  ).items;
+  const refused = (await client.validations.list({ query: { limit: 20 } })).items.find((v) => !v.success);
+  return new Map([
+    ['overview', ''],
+    ['data', '/data/flights/versions/latest'],
+    ['validation', `/data/validations/${refused?.id ?? ''}`],
+    ['features', '/features/flights'],
+    ['pipeline-run', `/pipeline-runs/${run?.id ?? ''}?step=evaluate`],
+    ['experiments', '/experiments'],
+    ['run', `/runs/${fit?.id ?? ''}`],
+    ['model-version', '/models/flight-delay/versions/2'],
+    ['endpoint', '/endpoints/flight-delay'],
+    ['rollout', `/rollouts/${rollout?.id ?? ''}`],
+    ['monitor', '/monitors/flight-delay-weekly'],
+    ['alerts', '/alerts'],
+    ['policy', '/policies/retrain-on-decay'],
+    ['why', `/why/prediction/${prediction?.id ?? ''}`],
+    ['ledger', '/ledger'],
+    ['settings', '/settings'],
+  ]);
+}
