@@ -40,7 +40,7 @@ export function Artifacts({ run }: { run: string }): ReactElement {
         {() =>
           items.length === 0 && folder === '' ? (
             <EmptyState title="No files">
-              A step stores files with run.artifact, an MLflow script with log_artifact; they appear here.
+              A step stores files with logArtifact, an MLflow script with log_artifact; they appear here.
             </EmptyState>
           ) : (
             <div className="files">

@@ -61,7 +61,7 @@ function Overlay({ runs }: { runs: readonly Run[] }): ReactElement {
   return (
     <Panel
       title={key ?? 'Curves'}
-      caption={named.length === 0 ? 'by step' : `by step, ${countWords(named.map((n) => n.history))} each`}
+      caption={named.length === 0 ? 'by step' : `by step, ${countWords(named.map((n) => n.history))}`}
       span={5}
       actions={
         keys.length > 1 && (

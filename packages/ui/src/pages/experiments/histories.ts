@@ -3,6 +3,7 @@ import { useQueries } from '@tanstack/react-query';
 import { ask } from '../../api/client.ts';
 import type { Reply } from '../../api/client.ts';
 import type { Series } from '../../components/line-chart.tsx';
+import { count } from '../../words.ts';
 import { plotted } from './values.ts';
 
 export const pointsMax = 10_000;
@@ -79,9 +80,10 @@ function thinned({ items }: History): History['items'] {
 export const isCurve = (history: History | undefined): history is History =>
   history !== undefined && new Set(history.items.map((p) => p.step)).size > 1;
 
+/** How many points, and how they are drawn when there are too many for a line each. */
 export function countWords(histories: readonly History[]): string {
-  const longest = Math.max(...histories.map((h) => h.items.length));
-  if (histories.some((h) => h.nextPageToken !== undefined))
-    return `the first ${pointsMax} points; smallest and greatest of each stretch`;
-  return longest > drawnMax ? 'smallest and greatest value of each stretch' : `${longest} points`;
+  const longest = count(Math.max(...histories.map((h) => h.items.length)));
+  const isCut = histories.some((h) => h.nextPageToken !== undefined);
+  const isThinned = histories.some((h) => h.items.length > drawnMax);
+  return `${isCut ? `the first ${longest} points` : `${longest} points`}${isThinned ? ', drawn as smallest and greatest of each stretch' : ''}`;
 }

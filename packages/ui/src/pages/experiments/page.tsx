@@ -6,7 +6,7 @@ import { Icon } from '../../components/icon.tsx';
 import { PageHead } from '../../components/layout.tsx';
 import { EmptyState, ErrorNote, Skeleton } from '../../components/states.tsx';
 import { useView } from '../../frame/view.tsx';
-import { instant, plural } from '../../words.ts';
+import { count, instant, plural } from '../../words.ts';
 import type { ColumnKey } from './columns.tsx';
 import { ColumnPicker, isColumnKey } from './columns.tsx';
 import { Compare } from './compare.tsx';
@@ -114,7 +114,11 @@ function sentenceOf(
     ...(running === 0 ? [] : [`${running} running`]),
     failed === 0 ? 'none failed' : `${failed} failed or were killed`,
   ];
-  return `${hasMore ? 'More than ' : ''}${plural(runs.length, 'run')}${isFiltered ? ' that match' : ''}, ${states.join(', ')}; ${plural(metrics.length, 'metric')} seen; the newest started ${instant(newest)}.`;
+  const all = plural(runs.length, 'run');
+  const lead = hasMore
+    ? `More than ${all}${isFiltered ? ' match' : ''}; of the first ${count(runs.length)} `
+    : `${all}${isFiltered ? ' that match' : ''}, `;
+  return `${lead}${states.join(', ')}; ${plural(metrics.length, 'metric')} seen; the newest started ${instant(newest)}.`;
 }
 
 function ExperimentChoice({ view }: { view: ViewState }): ReactElement {

@@ -23,24 +23,7 @@ interface RunTableProps {
 }
 
 export function RunTable({ runs, columns, hasExperiment, view, selected, more }: RunTableProps): ReactElement {
-  const sorted = sortOf(view.get('sort'));
-  const head = (field: string, word: string, first: 'asc' | 'desc'): Pick<Column<Run>, 'head' | 'sort'> => {
-    const order = sorted?.field === field ? sorted.order : undefined;
-    const next = order === undefined ? `${field} ${first}` : order === first ? `${field} ${otherOf(first)}` : undefined;
-    return {
-      sort: order === undefined ? undefined : order === 'asc' ? 'ascending' : 'descending',
-      head: (
-        <button type="button" className="so" aria-label={`Order by ${word}`} onClick={() => view.set({ sort: next })}>
-          {word}
-          {order !== undefined && (
-            <span className={order === 'asc' ? 'up' : ''}>
-              <Icon name="down" small />
-            </span>
-          )}
-        </button>
-      ),
-    };
-  };
+  const head = headsOf(view);
   const onKey = (event: KeyboardEvent<HTMLDivElement>): void => {
     if (!(event.target instanceof HTMLTableRowElement)) return;
     if (event.key === 'x') event.target.querySelector('input')?.click();
@@ -105,6 +88,30 @@ export function RunTable({ runs, columns, hasExperiment, view, selected, more }:
       />
     </div>
   );
+}
+
+type Head = (field: string, word: string, first: 'asc' | 'desc') => Pick<Column<Run>, 'head' | 'sort'>;
+
+/** A click orders by the head, a second turns the order, a third gives the order of the server back. */
+function headsOf(view: ViewState): Head {
+  const sorted = sortOf(view.get('sort'));
+  return (field, word, first) => {
+    const order = sorted?.field === field ? sorted.order : undefined;
+    const next = order === undefined ? `${field} ${first}` : order === first ? `${field} ${otherOf(first)}` : undefined;
+    return {
+      sort: order === undefined ? undefined : order === 'asc' ? 'ascending' : 'descending',
+      head: (
+        <button type="button" className="so" aria-label={`Order by ${word}`} onClick={() => view.set({ sort: next })}>
+          {word}
+          {order !== undefined && (
+            <span className={order === 'asc' ? 'up' : ''}>
+              <Icon name="down" small />
+            </span>
+          )}
+        </button>
+      ),
+    };
+  };
 }
 
 const otherOf = (order: 'asc' | 'desc'): 'asc' | 'desc' => (order === 'asc' ? 'desc' : 'asc');

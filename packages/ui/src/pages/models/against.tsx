@@ -6,7 +6,7 @@ import { useAsk } from '../../api/queries.ts';
 import { Panel } from '../../components/layout.tsx';
 import { EmptyState, Skeleton } from '../../components/states.tsx';
 import { ArmMark, StatusBadge } from '../../components/status.tsx';
-import type { Status } from '../../components/status.tsx';
+import type { Arm, Status } from '../../components/status.tsx';
 import { count, day, decimals, signed } from '../../words.ts';
 
 interface AgainstProps {
@@ -36,13 +36,18 @@ export function Against(props: AgainstProps): ReactElement {
         Versions are compared on predictions that both scored: in a rollout, in its shadow, or in a canary.
       </EmptyState>
     ) : (
-      <Comparison endpoint={endpoint} champion={chosen} challenger={version.number} />
+      <Comparison
+        endpoint={endpoint}
+        // The champion stays on its side, also on its own page: the server's words are about it.
+        champion={champion === version.number ? version.number : chosen}
+        challenger={champion === version.number ? chosen : version.number}
+        incumbent={champion === version.number || champion === chosen ? 'champion' : 'reference'}
+      />
     );
   return (
     <Panel
       title="Which is better?"
       caption="on pairs with labels"
-      span={4}
       flush
       actions={
         others.length > 0 && (
@@ -74,15 +79,17 @@ interface ComparisonProps {
   readonly endpoint: Endpoint;
   readonly champion: number;
   readonly challenger: number;
+  /** Whether the one that is compared with is the champion now. */
+  readonly incumbent: Arm;
 }
 
-function Comparison({ endpoint, champion, challenger }: ComparisonProps): ReactElement {
+function Comparison({ endpoint, champion, challenger, incumbent }: ComparisonProps): ReactElement {
   const compared = useAsk('monitoring.compare', {
     params: { endpoint: endpoint.name },
     // Labels are complete up to the watermark; later pairs would not count anyway.
     query: { champion, challenger, from: 0, to: endpoint.labelWatermarkAt ?? endpoint.createdAt },
   });
-  if (compared.data !== undefined) return <Compared found={compared.data} />;
+  if (compared.data !== undefined) return <Compared found={compared.data} incumbent={incumbent} />;
   if (compared.error === null) return <Skeleton />;
   return (
     <EmptyState title={`Nothing to compare v${challenger} and v${champion} on`}>{compared.error.message}</EmptyState>
@@ -96,7 +103,7 @@ const verdicts: Readonly<Record<VersionComparison['verdict'], Status>> = {
   undecided: { tone: 'wait', word: 'Too few' },
 };
 
-function Compared({ found }: { found: VersionComparison }): ReactElement {
+function Compared({ found, incumbent }: { found: VersionComparison; incumbent: Arm }): ReactElement {
   const { champion, challenger } = found.scores;
   const rows = [
     { name: 'ROC AUC', ours: challenger.auc, theirs: champion.auc },
@@ -108,40 +115,47 @@ function Compared({ found }: { found: VersionComparison }): ReactElement {
     <>
       <div className="padded stack">
         <p className="sm">
-          <StatusBadge state={verdicts[found.verdict]} /> {found.sentence}
+          <StatusBadge state={verdicts[found.verdict]} /> v{found.challenger} against v{found.champion}:{' '}
+          {found.sentence}
         </p>
         <p className="xs t3">
           {count(found.count)} predictions, {count(found.positives)} with a true outcome, at {found.endpoint} up to{' '}
           {day(found.to)}
         </p>
       </div>
-      <table className="tbl" aria-label="Scores of both versions on the same predictions">
-        <thead>
-          <tr>
-            <th scope="col">Measure</th>
-            <th scope="col" className="num">
-              <ArmMark arm="challenger" /> v{found.challenger}
-            </th>
-            <th scope="col" className="num">
-              <ArmMark arm="champion" /> v{found.champion}
-            </th>
-            <th scope="col" className="num">
-              Difference
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {rows.map(({ name, ours, theirs }) => (
-            <tr key={name}>
-              <td>{name}</td>
-              <td className="num m">{decimals(ours, 4)}</td>
-              <td className="num t2">{decimals(theirs, 4)}</td>
-              <td className="num">{signed(ours - theirs, 4)}</td>
+      <div className="scroll">
+        <table className="tbl" aria-label="Scores of both versions on the same predictions">
+          <thead>
+            <tr>
+              <th scope="col">Measure</th>
+              <th scope="col" className="num">
+                <ArmMark arm="challenger" /> v{found.challenger}
+              </th>
+              <th scope="col" className="num">
+                <ArmMark arm={incumbent} /> v{found.champion}
+              </th>
+              <th scope="col" className="num">
+                Difference
+              </th>
             </tr>
-          ))}
-        </tbody>
-      </table>
+          </thead>
+          <tbody>
+            {rows.map(({ name, ours, theirs }) => (
+              <tr key={name}>
+                <td>{name}</td>
+                <td className="num m">{decimals(ours, 4)}</td>
+                <td className="num t2">{decimals(theirs, 4)}</td>
+                <td className="num">{signed(ours - theirs, 4)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
       <div className="padded stack">
+        <p className="xs t3">
+          Differences with 95 % intervals; the line is zero, each on its own scale. Higher is better for AUC, lower for
+          log loss.
+        </p>
         <Difference name="AUC, by row" estimate={found.dAuc} />
         <Difference name="AUC, days kept together" estimate={found.dAucByDay} />
         <Difference name="Log loss, by row" estimate={found.dLogLoss} />

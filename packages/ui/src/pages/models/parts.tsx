@@ -13,7 +13,6 @@ export function Files({ version }: { version: ModelVersion }): ReactElement {
     <Panel
       title="Files"
       caption={`${plural(files.length, 'file')}, ${bytes(files.reduce((sum, f) => sum + f.sizeBytes, 0))}, kept by digest`}
-      span={7}
       flush
     >
       {files.length === 0 ? (
@@ -75,7 +74,6 @@ export function Signature({ version }: { version: ModelVersion }): ReactElement 
     <Panel
       title="Signature"
       caption={rows.length === 0 ? undefined : `${inputs.length} in, ${outputs.length} out`}
-      span={5}
       flush
     >
       {rows.length === 0 ? (

@@ -65,12 +65,14 @@ function VersionPage({ version, model }: { version: ModelVersion; model: Registe
       />
       <Grid>
         <LineageChain version={version} endpoints={serving} />
-        <div className="stacked" style={{ gridColumn: 'span 8' }}>
+        <div className="stacked version-main">
           <GatePanel version={version} />
           <Files version={version} />
           <Signature version={version} />
         </div>
-        <Against version={version} model={model} endpoints={serving} />
+        <div className="version-side">
+          <Against version={version} model={model} endpoints={serving} />
+        </div>
         <Tags version={version} />
       </Grid>
     </>
@@ -170,7 +172,7 @@ function GatePanel({ version }: { version: ModelVersion }): ReactElement {
   );
   if (gate === undefined) {
     return (
-      <Panel title="Gate" span={8} flush>
+      <Panel title="Gate" flush>
         <EmptyState title="No gate was judged for this version">
           A protected alias refuses it. Versions that come from a pipeline with a gate step bring their judgement along.
         </EmptyState>
@@ -189,7 +191,6 @@ function GatePanel({ version }: { version: ModelVersion }): ReactElement {
           ? gateWords(gate)
           : `judged ${instant(found.createdAt)}${rows === undefined ? '' : ` on ${count(rows)} rows`}`
       }
-      span={8}
       flush
       actions={found?.runId !== undefined && <Link to={to.run(found.runId)}>its run</Link>}
     >
