@@ -143,14 +143,10 @@ function Facts({ run }: { run: Run }): ReactElement {
       : [
           {
             name: 'Pipeline run',
-            value: (
-              <>
-                <Link to={to.pipelineRun(pipelineRun)}>{short(pipelineRun)}</Link>
-                {step !== undefined && `, step ${step}`}
-              </>
-            ),
+            value: <Link to={to.pipelineRun(pipelineRun)}>{short(pipelineRun)}</Link>,
           },
         ]),
+    ...(step === undefined ? [] : [{ name: 'Step', value: step }]),
     ...(run.user === undefined ? [] : [{ name: 'By', value: <span className="digest">{run.user}</span> }]),
     ...listed(
       'Inputs',

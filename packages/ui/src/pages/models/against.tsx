@@ -38,6 +38,7 @@ export function Against(props: AgainstProps): ReactElement {
     ) : (
       <Comparison
         endpoint={endpoint}
+        subject={version.number}
         // The champion stays on its side, also on its own page: the server's words are about it.
         champion={champion === version.number ? version.number : chosen}
         challenger={champion === version.number ? chosen : version.number}
@@ -77,33 +78,52 @@ export function Against(props: AgainstProps): ReactElement {
 
 interface ComparisonProps {
   readonly endpoint: Endpoint;
+  /** The version that the page is about; it is one of the two. */
+  readonly subject: number;
   readonly champion: number;
   readonly challenger: number;
   /** Whether the one that is compared with is the champion now. */
   readonly incumbent: Arm;
 }
 
-function Comparison({ endpoint, champion, challenger, incumbent }: ComparisonProps): ReactElement {
+function Comparison({ endpoint, subject, champion, challenger, incumbent }: ComparisonProps): ReactElement {
   const compared = useAsk('monitoring.compare', {
     params: { endpoint: endpoint.name },
     // Labels are complete up to the watermark; later pairs would not count anyway.
     query: { champion, challenger, from: 0, to: endpoint.labelWatermarkAt ?? endpoint.createdAt },
   });
-  if (compared.data !== undefined) return <Compared found={compared.data} incumbent={incumbent} />;
+  if (compared.data !== undefined) return <Compared found={compared.data} subject={subject} incumbent={incumbent} />;
   if (compared.error === null) return <Skeleton />;
   return (
     <EmptyState title={`Nothing to compare v${challenger} and v${champion} on`}>{compared.error.message}</EmptyState>
   );
 }
 
-const verdicts: Readonly<Record<VersionComparison['verdict'], Status>> = {
-  better: { tone: 'ok', word: 'Better' },
-  'not-better': { tone: 'idle', word: 'Not better' },
-  worse: { tone: 'bad', word: 'Worse' },
-  undecided: { tone: 'wait', word: 'Too few' },
+const words: Readonly<Record<VersionComparison['verdict'], string>> = {
+  better: 'better',
+  'not-better': 'not better',
+  worse: 'worse',
+  undecided: 'undecided',
 };
 
-function Compared({ found, incumbent }: { found: VersionComparison; incumbent: Arm }): ReactElement {
+/** Good or bad for the version that the page is about: that an older one is worse is good for the champion. */
+function verdictOf({ verdict, challenger }: VersionComparison, subject: number): Status {
+  const isOwn = challenger === subject;
+  const word = `v${challenger} ${words[verdict]}`;
+  if (verdict === 'undecided') return { tone: 'wait', word };
+  if (verdict === 'not-better') return { tone: 'idle', word };
+  return (verdict === 'better') === isOwn ? { tone: 'ok', word } : { tone: isOwn ? 'bad' : 'warn', word };
+}
+
+function Compared({
+  found,
+  subject,
+  incumbent,
+}: {
+  found: VersionComparison;
+  subject: number;
+  incumbent: Arm;
+}): ReactElement {
   const { champion, challenger } = found.scores;
   const rows = [
     { name: 'ROC AUC', ours: challenger.auc, theirs: champion.auc },
@@ -115,7 +135,7 @@ function Compared({ found, incumbent }: { found: VersionComparison; incumbent: A
     <>
       <div className="padded stack">
         <p className="sm">
-          <StatusBadge state={verdicts[found.verdict]} /> v{found.challenger} against v{found.champion}:{' '}
+          <StatusBadge state={verdictOf(found, subject)} /> v{found.challenger} against v{found.champion}:{' '}
           {found.sentence}
         </p>
         <p className="xs t3">

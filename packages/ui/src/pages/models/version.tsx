@@ -122,12 +122,12 @@ function Siblings({ version, latest }: { version: ModelVersion; latest: number }
   return (
     <>
       {number > 1 && (
-        <Link className="btn ghost" to={to.version(model, number - 1)} aria-label={`Version before, ${number - 1}`}>
+        <Link className="btn ghost" to={to.version(model, number - 1)} title="The version before">
           v{number - 1} <kbd>[</kbd>
         </Link>
       )}
       {number < latest && (
-        <Link className="btn ghost" to={to.version(model, number + 1)} aria-label={`Version after, ${number + 1}`}>
+        <Link className="btn ghost" to={to.version(model, number + 1)} title="The version after">
           v{number + 1} <kbd>]</kbd>
         </Link>
       )}
