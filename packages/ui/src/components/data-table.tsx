@@ -56,7 +56,7 @@ export function DataTable<T>({ label, columns, rows, rowKey, href, selected, mor
   };
 
   return (
-    <div className="scroll">
+    <div className="scroll" tabIndex={0}>
       <table className="tbl top0" aria-label={label}>
         <thead>
           <tr>

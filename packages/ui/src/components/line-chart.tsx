@@ -106,7 +106,7 @@ export function LineChart(props: LineChartProps): ReactElement {
         </button>
       </div>
       {isTable ? (
-        <div className="scroll">
+        <div className="scroll" tabIndex={0}>
           <table className="tbl top0" aria-label={label}>
             <thead>
               <tr>

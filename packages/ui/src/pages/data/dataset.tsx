@@ -218,7 +218,7 @@ function TabBar({ view, tab, version, readers, against }: TabBarProps): ReactEle
 
 function Schema({ version }: { version: DatasetVersion }): ReactElement {
   return (
-    <div className="scroll">
+    <div className="scroll" tabIndex={0}>
       <table className="tbl top0" aria-label="Schema">
         <thead>
           <tr>
@@ -243,7 +243,7 @@ function Schema({ version }: { version: DatasetVersion }): ReactElement {
 
 function Files({ version }: { version: DatasetVersion }): ReactElement {
   return (
-    <div className="scroll">
+    <div className="scroll" tabIndex={0}>
       <table className="tbl top0" aria-label="Files">
         <thead>
           <tr>

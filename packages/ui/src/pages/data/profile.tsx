@@ -16,7 +16,7 @@ interface ProfileProps {
 export function ProfileTable({ profile, against, view }: ProfileProps): ReactElement {
   const open = view.get('column');
   return (
-    <div className="scroll">
+    <div className="scroll" tabIndex={0}>
       <table className="tbl top0 dt-profile" aria-label="Columns">
         <thead>
           <tr>

@@ -276,7 +276,7 @@ function Samples({ result }: { result: ExpectationResult }): ReactElement {
   const used = new Set([...(result.column?.split(', ') ?? []), 'observed']);
   return (
     <>
-      <div className="scroll">
+      <div className="scroll" tabIndex={0}>
         <table className="tbl dt-samples" aria-label="Rows that did not hold">
           <thead>
             <tr>

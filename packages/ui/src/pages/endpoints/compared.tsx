@@ -72,7 +72,7 @@ function Figures({ comparison }: { comparison: VersionComparison }): ReactElemen
       <p className="sm">
         Of v{challenger}, in the shadow: {sentence}
       </p>
-      <div className="scroll compared">
+      <div className="scroll compared" tabIndex={0}>
         <table className="tbl" aria-label="Both versions on the same predictions">
           <thead>
             <tr>

@@ -150,7 +150,7 @@ function Params({ runs }: { runs: readonly Run[] }): ReactElement {
           {keys.length === 0 ? 'None of these runs logged a param.' : `All ${plural(keys.length, 'param')} agree.`}
         </EmptyState>
       ) : (
-        <div className="scroll">
+        <div className="scroll" tabIndex={0}>
           <table className="tbl top0" aria-label="Params of the selected runs">
             <Heads runs={runs} first="Param" />
             <tbody>
@@ -178,7 +178,7 @@ function Metrics({ runs }: { runs: readonly Run[] }): ReactElement {
   const keys = keysOf(runs, metricKeys);
   return (
     <Panel title="Metrics" caption="latest value of each; which end is better is not recorded" flush>
-      <div className="scroll">
+      <div className="scroll" tabIndex={0}>
         <table className="tbl top0" aria-label="Metrics of the selected runs">
           <Heads runs={runs} first="Metric" />
           <tbody>

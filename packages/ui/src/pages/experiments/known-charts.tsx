@@ -109,7 +109,7 @@ function UnitPlot(props: UnitPlotProps): ReactElement {
         </button>
       </div>
       {isTable ? (
-        <div className="scroll" style={{ maxHeight: 320 }}>
+        <div className="scroll" tabIndex={0} style={{ maxHeight: 320 }}>
           <table className="tbl top0" aria-label={label}>
             <thead>
               <tr>

@@ -97,7 +97,7 @@ function Metrics({ run }: { run: Run }): ReactElement {
       {run.metrics.length === 0 ? (
         <EmptyState title="No metrics">This run measured nothing; what it made is under Files.</EmptyState>
       ) : (
-        <div className="scroll">
+        <div className="scroll" tabIndex={0}>
           <table className="tbl top0" aria-label="Metrics">
             <thead>
               <tr>

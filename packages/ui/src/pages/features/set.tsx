@@ -153,7 +153,7 @@ function Expression({ text }: { text: string }): ReactElement {
 function Features({ service, vector }: { service: FeatureService; vector: FeatureVector | undefined }): ReactElement {
   return (
     <>
-      <div className="scroll">
+      <div className="scroll" tabIndex={0}>
         <table className="tbl" aria-label={`Features of ${service.name}`}>
           <thead>
             <tr>

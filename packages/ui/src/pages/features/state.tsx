@@ -74,7 +74,7 @@ function Tables({ tables }: { tables: Readonly<Record<string, string>> }): React
 
 function Sources({ set }: { set: FeatureSet }): ReactElement {
   return (
-    <div className="scroll">
+    <div className="scroll" tabIndex={0}>
       <table className="tbl" aria-label="Sources">
         <thead>
           <tr>

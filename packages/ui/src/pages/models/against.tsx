@@ -143,7 +143,7 @@ function Compared({
           {day(found.to)}
         </p>
       </div>
-      <div className="scroll">
+      <div className="scroll" tabIndex={0}>
         <table className="tbl" aria-label="Scores of both versions on the same predictions">
           <thead>
             <tr>

@@ -14,7 +14,7 @@ interface GateTableProps {
 
 export function GateTable({ checks, evidence }: GateTableProps): ReactElement {
   return (
-    <div className="scroll">
+    <div className="scroll" tabIndex={0}>
       <table className="tbl top0" aria-label="Checks of the gate">
         <thead>
           <tr>

@@ -18,7 +18,7 @@ export function Files({ version }: { version: ModelVersion }): ReactElement {
       {files.length === 0 ? (
         <EmptyState title="No files">This version was registered without files of its own.</EmptyState>
       ) : (
-        <div className="scroll">
+        <div className="scroll" tabIndex={0}>
           <table className="tbl top0" aria-label="Files">
             <thead>
               <tr>
@@ -83,7 +83,7 @@ export function Signature({ version }: { version: ModelVersion }): ReactElement 
             : `Its inputs are the features of ${version.lineage.featureService.set}/${version.lineage.featureService.service}.`}
         </EmptyState>
       ) : (
-        <div className="scroll" style={{ maxHeight: 260 }} tabIndex={0} aria-label="Signature">
+        <div className="scroll" tabIndex={0} style={{ maxHeight: 260 }} tabIndex={0} aria-label="Signature">
           <table className="tbl top0" aria-label="Signature">
             <thead>
               <tr>

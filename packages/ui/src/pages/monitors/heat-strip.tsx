@@ -23,7 +23,7 @@ export function HeatStrip({ windows, chosen, zone, href }: HeatStripProps): Reac
   if (ordered.length < 2 || names.length === 0) return null;
   return (
     <Panel title="Drift over time" caption="multiple of the usual limit of each column; outlined where it drifted">
-      <div className="scroll">
+      <div className="scroll" tabIndex={0}>
         <table className="heat" aria-label="Drift of each column in each window">
           <thead>
             <tr>

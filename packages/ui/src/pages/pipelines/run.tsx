@@ -214,7 +214,7 @@ function Outputs({ run, linkTo }: { run: PipelineRunDetail; linkTo: (step: strin
   );
   if (rows.length === 0) return <EmptyState title="No step has made anything yet" />;
   return (
-    <div className="scroll">
+    <div className="scroll" tabIndex={0}>
       <table className="tbl top0 pl-outputs" aria-label="Outputs">
         <thead>
           <tr>
