@@ -83,7 +83,7 @@ export function Signature({ version }: { version: ModelVersion }): ReactElement 
             : `Its inputs are the features of ${version.lineage.featureService.set}/${version.lineage.featureService.service}.`}
         </EmptyState>
       ) : (
-        <div className="scroll" tabIndex={0} style={{ maxHeight: 260 }} tabIndex={0} aria-label="Signature">
+        <div className="scroll" tabIndex={0} style={{ maxHeight: 260 }} aria-label="Signature">
           <table className="tbl top0" aria-label="Signature">
             <thead>
               <tr>

@@ -101,8 +101,12 @@ function LinkOf({ reason }: { reason: Reason }): ReactElement {
         <summary>
           <Icon name={icons[reason.kind] ?? 'link'} />
           <b>{reason.title}</b>
-          {place !== undefined && <Link to={place}>open</Link>}
         </summary>
+        {place !== undefined && (
+          <Link className="open" to={place}>
+            Open {reason.kind.replace('-', ' ')}
+          </Link>
+        )}
         {facts.length > 0 && (
           <dl className="kv">
             {facts.map(([name, value]) => (
