@@ -59,22 +59,39 @@ export interface AuthOptions {
 const loopbackHost = /^(localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d{1,5})?$/i;
 const owner: Principal = { actor: 'owner', permissions: roles.owner };
 
+interface Known {
+  readonly principal: Principal;
+  readonly expiresAt: number;
+}
+
+/** A connection whose header was found to be good, as of a generation of the cache. */
+interface Introduced extends Known {
+  readonly header: string;
+  readonly generation: number;
+}
+
 export function createAuth(options: AuthOptions): Auth {
-  const cache = new Map<string, { readonly principal: Principal; readonly expiresAt: number }>();
+  const cache = new Map<string, Known>();
   // Counts the times that the cache was dropped: what was read before a change must not come into the cache after it.
   let generation = 0;
   const drop = (): void => {
     generation++;
     cache.clear();
   };
+  /** What a connection said last: callers keep theirs open, and hashing a secret anew costs more than answering some requests. */
+  const connections = new WeakMap<object, Introduced>();
   const steps = new Map<string, Principal>();
   const hosts = new Set(options.allowedHosts.map((h) => h.toLowerCase()));
   const { db, clock } = options;
 
+  let goodHost: string | undefined;
   const checkOrigin = (request: IncomingMessage): void => {
     const host = request.headers.host ?? '';
-    if (!loopbackHost.test(host) && !hosts.has(host.toLowerCase().replace(/:\d+$/, ''))) {
-      throw new SlipwayError('origin_refused', { header: 'Host', value: host.slice(0, 200) });
+    if (host !== goodHost) {
+      if (!loopbackHost.test(host) && !hosts.has(host.toLowerCase().replace(/:\d+$/, ''))) {
+        throw new SlipwayError('origin_refused', { header: 'Host', value: host.slice(0, 200) });
+      }
+      goodHost = host;
     }
     const origin = request.headers.origin;
     if (origin !== undefined && origin !== `http://${host}` && origin !== `https://${host}`) {
@@ -112,12 +129,17 @@ export function createAuth(options: AuthOptions): Auth {
       if (options.trustLoopback) return owner;
       throw new SlipwayError('not_authenticated');
     }
+    const last = connections.get(request.socket);
+    if (last?.header === header && last.generation === generation && last.expiresAt > clock.now()) {
+      return last.principal;
+    }
     const secret = secretOf(header);
     const step = steps.get(secret);
     if (step) return step;
     const known = cache.get(sha256(secret));
-    if (known && known.expiresAt > clock.now()) return known.principal;
-    return lookUp(secret);
+    if (known === undefined || known.expiresAt <= clock.now()) return lookUp(secret);
+    connections.set(request.socket, { ...known, header, generation });
+    return known.principal;
   };
 
   return {
