@@ -1,6 +1,7 @@
 /** The main job as a newcomer starts it. What is asserted are facts that every run must show, not the noise of one. */
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
@@ -112,4 +113,21 @@ test('Ctrl-C in the middle of a stage ends the server and removes the workspace'
   const [, url = '', folder = ''] = /server (http\S+), workspace (\S+)/.exec(output) ?? [];
   assert(folder !== '' && !existsSync(folder), `${folder} is gone`);
   await assert.rejects(fetch(`${url}/api/server`), 'nobody listens any more');
+});
+
+test('a folder with something in it is refused before anything is started, and stays as it was', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'slipway-demo-test-'));
+  try {
+    writeFileSync(join(folder, 'mine.txt'), 'mine');
+    const child = spawn(process.execPath, [launcher, 'demo', '--exit', '--dir', folder], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const closed = new Promise<number | null>((resolve) => child.once('close', resolve));
+    const errors = await text(child.stderr);
+    assert.equal(await closed, 2);
+    assert.match(errors, /is not empty.*slipway up --dir/);
+    assert.deepEqual(readdirSync(folder), ['mine.txt']);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 });

@@ -116,7 +116,8 @@ test('a full disk answers disk_full, keeps what it had, and takes data again whe
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   try {
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'tmpfs', folder], { stdio: 'ignore' });
-  } catch {
+  } catch (error) {
+    if (process.env['CI'] === 'true') throw error;
     return t.skip('mounting a small file system is not allowed here');
   }
   const ballast = join(folder, 'ballast');

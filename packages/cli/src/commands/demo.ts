@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import type { Demo } from '../demo/demo.ts';
@@ -18,7 +18,7 @@ export function register(program: Command): void {
     .command('demo')
     .description('The main job on real data: train, gate, serve, watch, retrain, roll out, roll back, explain')
     .option('--exit', 'end the server when the demo is over')
-    .option('--dir <folder>', 'keep the workspace here')
+    .option('--dir <folder>', 'keep the workspace here; it must be empty or not exist yet')
     .option(
       '--port <port>',
       'port of the server; 0 takes a free one',
@@ -33,6 +33,7 @@ export function register(program: Command): void {
       const stopped = untilStopped();
       let demo: Demo | undefined;
       try {
+        if (flags.dir !== undefined) mustBeEmpty(flags.dir);
         const { startDemo } = await import('../demo/demo.ts');
         demo = await startDemo({ project: exampleFolder(), dir: flags.dir, port: flags.port, json });
         const record = await Promise.race([demo.play(), stopped.then(() => undefined)]);
@@ -48,11 +49,20 @@ export function register(program: Command): void {
           }
         }
       } catch (error) {
-        process.exitCode = exitCodes[error instanceof CommandFailure ? error.exit : report(error, output)].code;
+        process.exitCode = exitCodes[report(error, output)].code;
       }
       await demo?.stop();
       process.exit();
     });
+}
+
+/** On what an earlier demo left, every stage would find its work done and fail somewhere in the middle. */
+function mustBeEmpty(folder: string): void {
+  if (!existsSync(folder) || readdirSync(folder).length === 0) return;
+  throw new CommandFailure(
+    'usage',
+    `${folder} is not empty, and the demo begins with an empty folder: choose another one. To look at what an earlier demo left there: slipway up --dir ${folder}`,
+  );
 }
 
 /** The example travels with the package, and lies at the root of the repository. */

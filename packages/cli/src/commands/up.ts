@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { CommandFailure, report, wholeNumber } from '../command.ts';
+import { report, wholeNumber } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { createOutput, paint } from '../output.ts';
 
@@ -51,7 +51,7 @@ export function register(program: Command): void {
         await server.stop(stopGraceMs);
         process.exit(exitCodes.ok.code);
       } catch (error) {
-        process.exitCode = exitCodes[error instanceof CommandFailure ? error.exit : report(error, output)].code;
+        process.exitCode = exitCodes[report(error, output)].code;
         // Worker threads of a half-started server would keep the process alive.
         process.exit();
       }
