@@ -273,6 +273,6 @@ function gateGain(
     | undefined,
 ): string {
   const auc = differences?.['auc'];
-  if (auc === undefined) return 'no champion to compare with';
+  if (auc === undefined) return 'not compared with a champion';
   return `gain ${signed(auc.value)} (${signed(auc.low)} to ${signed(auc.high)})`;
 }
