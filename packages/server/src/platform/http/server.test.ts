@@ -59,6 +59,7 @@ const table = routes({
     response: z.object({}),
   },
   'things.follow': { method: 'GET', path: '/follow', permission: 'data.read', summary: 'Follow', response: 'events' },
+  'things.bytes': { method: 'GET', path: '/bytes', permission: 'data.read', summary: 'Bytes', response: 'bytes' },
   'things.wait': { method: 'GET', path: '/wait', permission: 'data.read', summary: 'Wait', response: z.object({}) },
 });
 
@@ -71,6 +72,7 @@ let auth: ReturnType<typeof createAuth>;
 let server: HttpServer;
 let port = 0;
 let abandoned = 0;
+let bytesRead = 0;
 const url = (path: string): string => `http://127.0.0.1:${port}${path}`;
 
 const binding = bind(table, {
@@ -85,6 +87,13 @@ const binding = bind(table, {
     if (query.how === 'known') throw new SlipwayError('not_found', { noun: 'thing', name: 'x', remedy: 'Make one.' });
     if (query.how === 'later') throw new SlipwayError('shutting_down');
     throw new Error('a secret of the inside');
+  },
+  'things.bytes': async () => {
+    async function* bytes(): AsyncGenerator<Uint8Array> {
+      bytesRead++;
+      yield Buffer.from('12345');
+    }
+    return new Stream(bytes(), { 'content-type': 'text/plain', 'content-length': '5' });
   },
   'things.follow': async (_request, { signal }) =>
     new Stream(
@@ -303,4 +312,19 @@ test('a port that is taken is said in a sentence', async () => {
   const other = await start();
   await assert.rejects(other.listen('127.0.0.1', port), { code: 'port_in_use' });
   await other.close(0);
+});
+
+test('HEAD answers what GET would, without its body, and streams of events have none', async () => {
+  const got = await fetch(url('/things/a?limit=2'));
+  const head = await fetch(url('/things/a?limit=2'), { method: 'HEAD' });
+  assert.equal(head.status, 200);
+  assert.equal(head.headers.get('content-type'), got.headers.get('content-type'));
+  assert.equal(head.headers.get('content-length'), String((await got.text()).length));
+  assert.equal(await head.text(), '');
+  assert.equal((await fetch(url('/things/a?limit=99'), { method: 'HEAD' })).status, 400);
+  assert.equal((await fetch(url('/things'), { method: 'HEAD' })).status, 404);
+  assert.equal((await fetch(url('/follow'), { method: 'HEAD' })).status, 404);
+  const bytes = await fetch(url('/bytes'), { method: 'HEAD' });
+  assert.deepEqual([bytes.status, bytes.headers.get('content-length'), bytesRead], [200, '5', 0]);
+  assert.equal(await (await fetch(url('/bytes'))).text(), '12345');
 });

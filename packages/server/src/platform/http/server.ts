@@ -264,6 +264,8 @@ function mount(app: FastifyInstance, deps: Deps, binding: Binding): void {
     app.route({
       method: route.method,
       url: fastifyPath(route.path),
+      // A stream of events has no end that a HEAD could answer without.
+      exposeHeadRoute: route.method === 'GET' && route.response !== 'events',
       handler: async (request, reply) => {
         const requestId = requestIdOf(request.raw.headers);
         const startAt = deps.clock.now();
@@ -321,10 +323,9 @@ async function send(reply: FastifyReply, route: Route, answer: unknown): Promise
 }
 
 function sendStream(reply: FastifyReply, stream: Stream): FastifyReply {
-  return reply
-    .code(stream.status)
-    .headers({ ...securityHeaders, ...stream.headers })
-    .send(Readable.from(stream.body));
+  const head = reply.code(stream.status).headers({ ...securityHeaders, ...stream.headers });
+  // Its length is in the headers where it is known; for HEAD the bytes are left unread.
+  return head.send(Readable.from(reply.request.method === 'HEAD' ? [] : stream.body));
 }
 
 /** The status and body of a failure; the log has what nobody foresaw. */
@@ -351,6 +352,7 @@ function mountForeign(app: FastifyInstance, deps: Deps, route: ForeignRoute): vo
   app.route({
     method: route.method,
     url: fastifyPath(route.path),
+    exposeHeadRoute: route.method === 'GET',
     handler: async (request, reply) => {
       const requestId = requestIdOf(request.raw.headers);
       const startAt = deps.clock.now();
