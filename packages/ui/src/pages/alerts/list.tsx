@@ -5,8 +5,8 @@ import { PageHead, Panel } from '../../components/layout.tsx';
 import { EmptyState } from '../../components/states.tsx';
 import { useView } from '../../frame/view.tsx';
 import { plural } from '../../words.ts';
-import { LoadedPages } from '../endpoints/loaded-pages.tsx';
-import { useViewState } from '../endpoints/view-state.ts';
+import { LoadedPages } from '../../components/loaded-pages.tsx';
+import { useViewState } from '../../components/use-view-state.ts';
 import { AlertList } from './alert-list.tsx';
 
 const states = ['open', 'acknowledged', 'resolved'] as const;

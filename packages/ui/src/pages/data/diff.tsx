@@ -5,7 +5,7 @@ import { useAsk } from '../../api/queries.ts';
 import { Pairs, Panel } from '../../components/layout.tsx';
 import { Loaded } from '../../components/states.tsx';
 import { bytes, count, instant, plural } from '../../words.ts';
-import type { ViewState } from '../pipelines/use-view-state.ts';
+import type { ViewState } from '../../components/use-view-state.ts';
 import { movedMost, signedCount } from './facts.ts';
 
 interface DiffProps {

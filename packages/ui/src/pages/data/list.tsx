@@ -13,7 +13,7 @@ import { StatusBadge } from '../../components/status.tsx';
 import { to } from '../../frame/places.ts';
 import { useView } from '../../frame/view.tsx';
 import { bytes, count, fullInstant, instant, plural } from '../../words.ts';
-import { useViewState } from '../pipelines/use-view-state.ts';
+import { useViewState } from '../../components/use-view-state.ts';
 import './data.css';
 import { checksOf, checkStatus, useChecks } from './facts.ts';
 import { UploadBox } from './upload.tsx';

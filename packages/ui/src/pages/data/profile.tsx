@@ -3,7 +3,7 @@ import type { ColumnProfile, DatasetProfile } from '@slipway/contract';
 import type { ReactElement } from 'react';
 import { Fragment } from 'react';
 import { count, percent } from '../../words.ts';
-import type { ViewState } from '../pipelines/use-view-state.ts';
+import type { ViewState } from '../../components/use-view-state.ts';
 import { Bars } from './bars.tsx';
 import { frequentOf, shapeOf } from './shape.ts';
 

@@ -12,8 +12,8 @@ import { StatusBadge } from '../../components/status.tsx';
 import { to } from '../../frame/places.ts';
 import { useView } from '../../frame/view.tsx';
 import { count, duration, instant, percent, plural } from '../../words.ts';
-import type { ViewState } from '../pipelines/use-view-state.ts';
-import { useViewState } from '../pipelines/use-view-state.ts';
+import type { ViewState } from '../../components/use-view-state.ts';
+import { useViewState } from '../../components/use-view-state.ts';
 import './data.css';
 import { checkStatus } from './facts.ts';
 import { Origin } from './origin.tsx';
@@ -179,7 +179,7 @@ function Expectations({ rows, opened, view }: ExpectationsProps): ReactElement {
       rows={rows}
       rowKey={keyOf}
       selected={opened === undefined ? undefined : keyOf(opened)}
-      href={(r) => view.link({ expectation: keyOf(r) })}
+      href={(r) => view.href({ expectation: keyOf(r) })}
       columns={[
         { key: 'state', head: 'Result', cell: (r) => <StatusBadge plain state={statusOf(r)} /> },
         ...(hasTables ? [{ key: 'table', head: 'Table', isExtra: true, cell: (r: ExpectationResult) => r.table }] : []),
@@ -187,7 +187,7 @@ function Expectations({ rows, opened, view }: ExpectationsProps): ReactElement {
           key: 'what',
           head: 'Expected',
           cell: (r) => (
-            <Link className="dt-clip" to={view.link({ expectation: keyOf(r) })} preventScrollReset title={r.bound}>
+            <Link className="dt-clip" to={view.href({ expectation: keyOf(r) })} preventScrollReset title={r.bound}>
               {r.bound}
             </Link>
           ),

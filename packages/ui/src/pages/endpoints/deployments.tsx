@@ -8,7 +8,7 @@ import { EmptyState } from '../../components/states.tsx';
 import { Traffic } from '../../components/traffic.tsx';
 import { to } from '../../frame/places.ts';
 import { fullInstant, instant } from '../../words.ts';
-import { LoadedPages } from './loaded-pages.tsx';
+import { LoadedPages } from '../../components/loaded-pages.tsx';
 
 export function Deployments({ endpoint }: { endpoint: string }): ReactElement {
   const deployments = useAskPages('endpoints.deployments', { params: { endpoint }, query: { limit: 20 } });

@@ -24,7 +24,7 @@ import { Charts } from './prediction-charts.tsx';
 import { Predictions } from './predictions.tsx';
 import { usePredictionRange } from './prediction-range.ts';
 import { TryIt } from './try-it.tsx';
-import { useViewState } from './view-state.ts';
+import { useViewState } from '../../components/use-view-state.ts';
 import './endpoint.css';
 
 const rolloutsShown = 20;

@@ -11,7 +11,7 @@ import { ArmMark } from '../../components/status.tsx';
 import { to } from '../../frame/places.ts';
 import { decimals, fullInstant, instant, short } from '../../words.ts';
 import { micros } from './predictions.tsx';
-import type { ViewState } from './view-state.ts';
+import type { ViewState } from '../../components/use-view-state.ts';
 
 /** Below this width the inspector covers the page and takes the focus. */
 const drawer = '(max-width: 1100px)';

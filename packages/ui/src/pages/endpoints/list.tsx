@@ -12,7 +12,7 @@ import { Traffic } from '../../components/traffic.tsx';
 import { to } from '../../frame/places.ts';
 import { useView } from '../../frame/view.tsx';
 import { count, fullInstant, instant, plural } from '../../words.ts';
-import { LoadedPages, rowsOf } from './loaded-pages.tsx';
+import { LoadedPages, rowsOf } from '../../components/loaded-pages.tsx';
 
 export function endpointState({ deployment, retiredAt, runningRollout }: Endpoint): Status {
   if (retiredAt !== undefined) return { tone: 'idle', word: 'Retired' };

@@ -5,7 +5,7 @@ import { useState } from 'react';
 import type { ApiError } from '../../api/client.ts';
 import { useAsk } from '../../api/queries.ts';
 import { ofField } from './event-time.ts';
-import type { ViewState } from './view-state.ts';
+import type { ViewState } from '../../components/use-view-state.ts';
 
 const dayMs = 86_400_000;
 /** The most that the server gives of one range. */

@@ -12,7 +12,7 @@ import { count, decimals, fullInstant, short } from '../../words.ts';
 import { eventTime, toField } from './event-time.ts';
 import type { PredictionRange } from './prediction-range.ts';
 import { predictionsMax } from './prediction-range.ts';
-import type { ViewState } from './view-state.ts';
+import type { ViewState } from '../../components/use-view-state.ts';
 
 const rowsAtOnce = 50;
 const hourMs = 3_600_000;

@@ -11,7 +11,7 @@ import { decimals, duration } from '../../words.ts';
 import type { InputField, InputValue } from './model-inputs.ts';
 import { typedOf, useModelInputs, valueOf } from './model-inputs.ts';
 import { micros } from './predictions.tsx';
-import type { ViewState } from './view-state.ts';
+import type { ViewState } from '../../components/use-view-state.ts';
 
 interface TryItProps {
   readonly endpoint: Endpoint;

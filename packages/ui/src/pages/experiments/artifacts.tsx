@@ -8,7 +8,7 @@ import { Panel } from '../../components/layout.tsx';
 import { EmptyState, Loaded } from '../../components/states.tsx';
 import { bytes, plural } from '../../words.ts';
 import { KnownChart } from './known-charts.tsx';
-import { useViewState } from './view-state.ts';
+import { useViewState } from '../../components/use-view-state.ts';
 
 const previewMaxBytes = 1_000_000;
 const shownMaxChars = 100_000;

@@ -11,7 +11,7 @@ import { to } from '../../frame/places.ts';
 import { instant, plural } from '../../words.ts';
 import { chartOf, countWords, isCurve, useHistories } from './histories.ts';
 import { keysOf, metricKeys, metricOf, metricText, paramKeys } from './values.ts';
-import { useViewState } from './view-state.ts';
+import { useViewState } from '../../components/use-view-state.ts';
 
 /** One per run, in the order of selection; after four the colours come again dashed. */
 const colours = ['--c1', '--c2', '--c3', '--c4'] as const;

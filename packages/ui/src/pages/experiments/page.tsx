@@ -14,8 +14,8 @@ import './experiments.css';
 import { Filter, isFilterFault } from './filter.tsx';
 import { RunTable } from './run-table.tsx';
 import { keysOf, metricKeys, paramKeys } from './values.ts';
-import type { ViewState } from './view-state.ts';
-import { useViewState } from './view-state.ts';
+import type { ViewState } from '../../components/use-view-state.ts';
+import { useViewState } from '../../components/use-view-state.ts';
 
 const pageSize = 100;
 const shownAtFirst = { metrics: 4, params: 3 };

@@ -10,7 +10,7 @@ import { to } from '../../frame/places.ts';
 import { duration, fullInstant, instant } from '../../words.ts';
 import type { ColumnKey } from './columns.tsx';
 import { fieldOf, isNumeric, metricOf, metricText, plotted, tookMs } from './values.ts';
-import type { ViewState } from './view-state.ts';
+import type { ViewState } from '../../components/use-view-state.ts';
 
 /** On a row: `x` selects, `v` compares what is selected, Esc clears. */
 interface RunTableProps {

@@ -10,7 +10,7 @@ import { StatusBadge } from '../../components/status.tsx';
 import { to } from '../../frame/places.ts';
 import { useView } from '../../frame/view.tsx';
 import { decimals, fullInstant, instant, plural, signed } from '../../words.ts';
-import { LoadedPages, rowsOf } from '../endpoints/loaded-pages.tsx';
+import { LoadedPages, rowsOf } from '../../components/loaded-pages.tsx';
 import { windowName } from './window-words.ts';
 
 export function Page(): ReactElement {

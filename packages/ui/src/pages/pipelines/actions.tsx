@@ -7,7 +7,7 @@ import { useChange } from '../../api/queries.ts';
 import { Icon } from '../../components/icon.tsx';
 import { to } from '../../frame/places.ts';
 import { plural } from '../../words.ts';
-import { Confirm } from './confirm.tsx';
+import { Confirm } from '../../components/confirm.tsx';
 import { fromStepOn, isRunOver } from './facts.ts';
 
 export function RunActions({ run }: { run: PipelineRunDetail }): ReactElement {

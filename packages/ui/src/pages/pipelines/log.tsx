@@ -9,7 +9,7 @@ import { Panel } from '../../components/layout.tsx';
 import { ErrorNote, Skeleton } from '../../components/states.tsx';
 import { count, plural } from '../../words.ts';
 import { isStepOver } from './facts.ts';
-import type { ViewState } from './use-view-state.ts';
+import type { ViewState } from '../../components/use-view-state.ts';
 
 function captionOf({ step, attempts }: StepRun, attempt: number, isLive: boolean): string {
   if (attempts.length === 0) return step;

@@ -17,7 +17,7 @@ import { RunForm } from './run-form.tsx';
 import { RunTable } from './run-table.tsx';
 import { fieldsOf } from './schema.ts';
 import { useNow } from './use-now.ts';
-import { useViewState } from './use-view-state.ts';
+import { useViewState } from '../../components/use-view-state.ts';
 
 const runsPage = 30;
 
@@ -79,7 +79,7 @@ function Opened({ pipeline, runs, children }: OpenedProps): ReactElement {
   const view = useViewState();
   const { graph } = pipeline;
   const node = graph.nodes.find((n) => n.id === view.get('step'));
-  const linkTo = (step: string): string => view.link({ step });
+  const linkTo = (step: string): string => view.href({ step });
   const [last] = runs;
   return (
     <>

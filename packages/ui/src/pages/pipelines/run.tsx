@@ -19,8 +19,8 @@ import { LazyGraph } from './lazy-graph.tsx';
 import { LogPanel } from './log.tsx';
 import './pipelines.css';
 import { useNow } from './use-now.ts';
-import { useViewState } from './use-view-state.ts';
-import type { ViewState } from './use-view-state.ts';
+import { useViewState } from '../../components/use-view-state.ts';
+import type { ViewState } from '../../components/use-view-state.ts';
 import { Output, Value } from './values.tsx';
 
 const comparedRuns = 20;
@@ -42,7 +42,7 @@ function Run({ run, now }: { run: PipelineRunDetail; now: number }): ReactElemen
   const asked = view.get('step');
   const node = run.graph.nodes.find((n) => n.id === asked);
   const focus = stepInFocus(run, asked);
-  const linkTo = (step: string): string => view.link({ step, attempt: undefined, q: undefined });
+  const linkTo = (step: string): string => view.href({ step, attempt: undefined, q: undefined });
   return (
     <>
       <PageHead

@@ -1,26 +1,25 @@
 /** Letting a waiting firing act, or refusing it; what it would do is said first. */
-import { Modal } from '@mantine/core';
 import type { PolicyFiring } from '@slipway/contract';
-import type { FormEvent, ReactElement } from 'react';
+import type { ReactElement } from 'react';
 import { useState } from 'react';
 import { useChange } from '../../api/queries.ts';
-import { ErrorNote } from '../../components/states.tsx';
+import { Confirm } from '../../components/confirm.tsx';
 import { actionWords } from './policy-words.ts';
+
+const reasonMaxChars = 1000;
 
 export function Decide({ firing }: { firing: PolicyFiring }): ReactElement {
   const [open, setOpen] = useState<'approve' | 'reject' | undefined>(undefined);
-  const [reason, setReason] = useState('');
   const approve = useChange('policies.approve');
   const reject = useChange('policies.reject');
   const close = (): void => setOpen(undefined);
   const params = { policy: firing.policy, firing: firing.id };
-  const onSubmit = (event: FormEvent): void => {
-    event.preventDefault();
-    if (open === 'approve') approve.mutate({ params }, { onSuccess: close });
-    else reject.mutate({ params, body: reason.trim() === '' ? {} : { reason: reason.trim() } }, { onSuccess: close });
-  };
-  const error = open === 'approve' ? approve.error : reject.error;
   const what = actionWords(firing.action, true);
+  const cause = (
+    <p className="sm">
+      Caused by event #{firing.causeSeq}: {firing.reason}.
+    </p>
+  );
   return (
     <span className="row">
       <button type="button" className="btn sm" onClick={() => setOpen('approve')}>
@@ -29,48 +28,36 @@ export function Decide({ firing }: { firing: PolicyFiring }): ReactElement {
       <button type="button" className="btn sm danger" onClick={() => setOpen('reject')}>
         Reject
       </button>
-      <Modal
-        opened={open !== undefined}
-        onClose={close}
-        title={`${open === 'reject' ? 'Reject' : 'Approve'} firing ${firing.id}`}
-        centered
-      >
-        <form className="col" style={{ gap: 'var(--s-5)' }} onSubmit={onSubmit}>
-          <p>
-            {open === 'reject'
-              ? `The policy will not ${what}. It asks again when the next event fits.`
-              : `The policy will ${what}, at once. Your name goes to the ledger with it.`}
-          </p>
-          <p className="sm t2">
-            Caused by event #{firing.causeSeq}: {firing.reason}.
-          </p>
-          {open === 'reject' && (
-            <label className="col" style={{ gap: 4 }}>
-              <span className="sm t2">Reason</span>
-              <textarea
-                className="input"
-                maxLength={1000}
-                value={reason}
-                placeholder="for the ledger"
-                onChange={(e) => setReason(e.currentTarget.value)}
-              />
-            </label>
-          )}
-          {error !== null && <ErrorNote error={error} />}
-          <div className="row" style={{ justifyContent: 'flex-end' }}>
-            <button type="button" className="btn" onClick={close}>
-              Let it wait
-            </button>
-            <button
-              type="submit"
-              className={open === 'reject' ? 'btn danger' : 'btn pri'}
-              disabled={approve.isPending || reject.isPending}
-            >
-              {open === 'reject' ? 'Reject it' : 'Approve it'}
-            </button>
-          </div>
-        </form>
-      </Modal>
+      {open === 'approve' && (
+        <Confirm
+          title={`Approve firing ${firing.id}`}
+          verb="Approve it"
+          keep="Let it wait"
+          change={approve}
+          close={close}
+          confirm={() => approve.mutate({ params }, { onSuccess: close })}
+        >
+          <p>The policy will {what}, at once. Your name goes to the ledger with it.</p>
+          {cause}
+        </Confirm>
+      )}
+      {open === 'reject' && (
+        <Confirm
+          title={`Reject firing ${firing.id}`}
+          verb="Reject it"
+          keep="Let it wait"
+          isDanger
+          change={reject}
+          reason={{ label: 'Reason', placeholder: 'for the ledger', maxChars: reasonMaxChars }}
+          close={close}
+          confirm={(reason) =>
+            reject.mutate({ params, body: reason === undefined ? {} : { reason } }, { onSuccess: close })
+          }
+        >
+          <p>The policy will not {what}. It asks again when the next event fits.</p>
+          {cause}
+        </Confirm>
+      )}
     </span>
   );
 }

@@ -6,7 +6,7 @@ import { DataTable } from '../../components/data-table.tsx';
 import { StatusBadge } from '../../components/status.tsx';
 import { to } from '../../frame/places.ts';
 import { fullInstant, instant } from '../../words.ts';
-import type { More } from '../endpoints/loaded-pages.tsx';
+import type { More } from '../../components/loaded-pages.tsx';
 import { Decide } from './decide.tsx';
 import { FiringResult } from './firing-result.tsx';
 import { actionWords } from './policy-words.ts';

@@ -10,7 +10,7 @@ import { StatusBadge } from '../../components/status.tsx';
 import { to } from '../../frame/places.ts';
 import { useView } from '../../frame/view.tsx';
 import { fullInstant, instant, plural } from '../../words.ts';
-import { LoadedPages, rowsOf } from '../endpoints/loaded-pages.tsx';
+import { LoadedPages, rowsOf } from '../../components/loaded-pages.tsx';
 import { FiringResult } from './firing-result.tsx';
 import { specWords } from './policy-words.ts';
 import './policies.css';

@@ -8,7 +8,7 @@ import { EmptyState, Loaded } from '../../components/states.tsx';
 import { StatusBadge } from '../../components/status.tsx';
 import { useView } from '../../frame/view.tsx';
 import { duration, fullInstant, instant, plural } from '../../words.ts';
-import { LoadedPages, rowsOf } from '../endpoints/loaded-pages.tsx';
+import { LoadedPages, rowsOf } from '../../components/loaded-pages.tsx';
 import { DryRun } from './dry-run.tsx';
 import { Firings } from './firings.tsx';
 import { actionWords, conditionWords, eventPhrase, limitWords, specWords } from './policy-words.ts';

@@ -4,6 +4,7 @@ import { Modal } from '@mantine/core';
 import type { FormEvent, ReactElement } from 'react';
 import { useState } from 'react';
 import { useAsk, useChange } from '../../api/queries.ts';
+import { Confirm } from '../../components/confirm.tsx';
 import { DataTable } from '../../components/data-table.tsx';
 import { Icon } from '../../components/icon.tsx';
 import { Grid, PageHead, Pairs, Panel } from '../../components/layout.tsx';
@@ -139,24 +140,17 @@ function Tokens(): ReactElement {
 function Revoke({ token, close }: { token: ApiToken; close: () => void }): ReactElement {
   const revoke = useChange('tokens.revoke');
   return (
-    <Modal opened onClose={close} title={`Revoke ${token.name}?`} centered>
-      <div className="stack">
-        <p>Requests with this token are refused from this moment on. It cannot be brought back.</p>
-        {revoke.error !== null && <ErrorNote error={revoke.error} />}
-        <p className="row">
-          <button
-            type="button"
-            className="btn danger"
-            onClick={() => revoke.mutate({ params: { name: token.name } }, { onSuccess: close })}
-          >
-            Revoke {token.name}
-          </button>
-          <button type="button" className="btn" onClick={close}>
-            Keep it
-          </button>
-        </p>
-      </div>
-    </Modal>
+    <Confirm
+      title={`Revoke ${token.name}?`}
+      verb={`Revoke ${token.name}`}
+      keep="Keep it"
+      isDanger
+      change={revoke}
+      close={close}
+      confirm={() => revoke.mutate({ params: { name: token.name } }, { onSuccess: close })}
+    >
+      Requests with this token are refused from this moment on. It cannot be brought back.
+    </Confirm>
   );
 }
 

@@ -1,8 +1,8 @@
 /** Rows of a list that comes in pages, or why there are none yet. */
 import type { InfiniteData, UseInfiniteQueryResult } from '@tanstack/react-query';
 import type { ReactElement, ReactNode } from 'react';
-import type { ApiError } from '../../api/client.ts';
-import { ErrorNote, Skeleton } from '../../components/states.tsx';
+import type { ApiError } from '../api/client.ts';
+import { ErrorNote, Skeleton } from './states.tsx';
 
 interface PageOf<T> {
   readonly items: readonly T[];

@@ -1,12 +1,15 @@
-/** What the view shows (filter, order, columns, selected runs) lives in the address, so that sharing it shares the view. */
+/** What a view shows (filter, tab, open row) lives in the address, so that sharing it shares the view. */
 import { useCallback } from 'react';
 import { useSearchParams } from 'react-router';
 
+/** Undefined takes a part away; what is not named stays. */
 type Changes = Readonly<Record<string, string | undefined>>;
 
 export interface ViewState {
   readonly get: (key: string) => string | undefined;
   readonly list: (key: string) => readonly string[] | undefined;
+  /** `?open=prd_...` with the rest as it is: where a link leads. */
+  readonly href: (changes: Changes) => string;
   readonly set: (changes: Changes) => void;
   /** Puts one into a list, or takes it out. */
   readonly toggle: (key: string, one: string) => void;
@@ -18,22 +21,25 @@ const parts = (text: string | null): readonly string[] | undefined => text?.spli
 /** The address itself, which may be ahead of what is drawn when keys follow each other quickly. */
 const addressed = (): URLSearchParams => new URLSearchParams(globalThis.location.search);
 
+function changed(now: URLSearchParams, changes: Changes): URLSearchParams {
+  const next = new URLSearchParams(now);
+  for (const [key, value] of Object.entries(changes)) {
+    if (value === undefined) next.delete(key);
+    else next.set(key, value);
+  }
+  return next;
+}
+
 export function useViewState(): ViewState {
   const [params, setParams] = useSearchParams();
   const set = useCallback(
-    (changes: Changes) => {
-      const next = addressed();
-      for (const [key, value] of Object.entries(changes)) {
-        if (value === undefined) next.delete(key);
-        else next.set(key, value);
-      }
-      setParams(next, { preventScrollReset: true });
-    },
+    (changes: Changes) => setParams(changed(addressed(), changes), { preventScrollReset: true }),
     [setParams],
   );
   return {
     get: (key) => params.get(key) ?? undefined,
     list: (key) => parts(params.get(key)),
+    href: (changes) => `?${changed(params, changes).toString()}`,
     set,
     toggle: (key, one) => {
       const now = parts(addressed().get(key)) ?? [];
