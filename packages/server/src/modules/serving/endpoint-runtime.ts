@@ -131,7 +131,7 @@ interface Asked {
   readonly index: number;
 }
 
-interface Timed extends Asked {
+export interface Timed extends Asked {
   readonly at: number;
 }
 
@@ -224,7 +224,8 @@ function tryScore(endpoint: EndpointRuntime, arm: Arm, request: Timed): number |
   }
 }
 
-function scoreArm(endpoint: EndpointRuntime, arm: Arm, { at, row, index }: Timed): number {
+/** Throws `inputs_invalid` and feature errors. Afterwards `arm.vector` has the features, until another row is scored. */
+export function scoreArm(endpoint: EndpointRuntime, arm: Arm, { at, row, index }: Timed): number {
   const { scorer, vector } = arm;
   if (isNumberRow(row) && arm.isNumeric && isSame(arm.names, row.names)) {
     const { numbers, start } = row;

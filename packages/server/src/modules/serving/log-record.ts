@@ -207,24 +207,43 @@ export const idMsOf = (file: Buffer, offset: number): number => file.readUIntBE(
 export const hasId = (file: Buffer, offset: number, id: Uint8Array): boolean =>
   file.compare(id, 0, 16, offset + idOffset, offset + idOffset + 16) === 0;
 
-export function decodeRecord(file: Buffer, offset: number, featureCount: number): LogRecord {
-  const features = new Float64Array(featureCount);
-  const featuresAt = offset + fixedBytes;
-  for (let f = 0; f < featureCount; f++) features[f] = file.readDoubleLE(featuresAt + 8 * f);
-  const textAt = featuresAt + 8 * featureCount;
-  const textBytes = file.readUInt32LE(textAt);
+/** What searches and counts need of a record, without its features and inputs. */
+export interface RecordHead {
+  readonly version: number;
+  readonly shadowVersion: number;
+  readonly latencyUs: number;
+  readonly isCanary: boolean;
+  readonly fault: LogFault;
+  readonly score: number;
+}
+
+export function headOf(file: Buffer, offset: number): RecordHead {
   const flags = file.readUInt32LE(offset + 48);
   return {
-    servedAt: servedAtOf(file, offset),
-    at: atOf(file, offset),
-    id: spellId('prediction', file, offset + idOffset),
-    deployment: file.readUInt32LE(offset + 32),
     version: file.readUInt32LE(offset + 36),
     shadowVersion: file.readUInt32LE(offset + 40),
     latencyUs: file.readUInt32LE(offset + 44),
     isCanary: (flags & canaryFlag) !== 0,
     fault: (flags & faultFlags.canary) !== 0 ? 'canary' : (flags & faultFlags.shadow) !== 0 ? 'shadow' : 'none',
     score: file.readFloatLE(offset + 52),
+  };
+}
+
+export const idHexOf = (file: Buffer, offset: number): string =>
+  file.toString('hex', offset + idOffset, offset + idOffset + 16);
+
+export function decodeRecord(file: Buffer, offset: number, featureCount: number): LogRecord {
+  const features = new Float64Array(featureCount);
+  const featuresAt = offset + fixedBytes;
+  for (let f = 0; f < featureCount; f++) features[f] = file.readDoubleLE(featuresAt + 8 * f);
+  const textAt = featuresAt + 8 * featureCount;
+  const textBytes = file.readUInt32LE(textAt);
+  return {
+    ...headOf(file, offset),
+    servedAt: servedAtOf(file, offset),
+    at: atOf(file, offset),
+    id: spellId('prediction', file, offset + idOffset),
+    deployment: file.readUInt32LE(offset + 32),
     shadowScore: file.readFloatLE(offset + 56),
     features,
     inputs: textBytes === 0 ? undefined : file.toString('utf8', textAt + 4, textAt + 4 + textBytes),

@@ -45,6 +45,8 @@ export interface PredictionLog {
   readServedSince(servedMs: number): AsyncGenerator<LoggedPrediction>;
   find(predictionId: string): Promise<LoggedPrediction | undefined>;
   readonly count: () => number;
+  /** For readers that choose their spans themselves: what is known of them grows with each append. */
+  readonly segments: () => readonly Segment[];
   /** At least as many records as have ids between these two, from memory. */
   countBetween(firstId: string, lastId: string): number;
   close(): void;
@@ -144,6 +146,7 @@ export function openPredictionLog(options: {
       for await (const record of found) return record;
       return undefined;
     },
+    segments: () => segments,
     count: () => segments.reduce((n, s) => n + s.range.count, 0),
     countBetween: (firstId, lastId) => {
       const [fromMs, toMs] = [idMs(firstId), idMs(lastId)];
@@ -178,11 +181,15 @@ async function* read(segments: readonly Segment[], wanted: Wanted): AsyncGenerat
     for await (const places of readSpans(segment, spans)) {
       for (const place of places) {
         if (!wanted.isWanted(place)) continue;
-        const record = decodeRecord(place.bytes, place.offset, features.length);
-        yield { ...record, inputs: record.inputs ?? inputsText(features, record.features), featureNames: features };
+        yield decodeLogged(place, features);
       }
     }
   }
+}
+
+export function decodeLogged({ bytes, offset }: RecordPlace, featureNames: readonly string[]): LoggedPrediction {
+  const record = decodeRecord(bytes, offset, featureNames.length);
+  return { ...record, inputs: record.inputs ?? inputsText(featureNames, record.features), featureNames };
 }
 
 /** Inputs that were the features; NaN becomes null, as it was sent. */
