@@ -47,26 +47,69 @@ export function duration(ms: number): string {
 const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 const two = (n: number): string => String(n).padStart(2, '0');
 
-/** UTC: within the day of `now` `14:32:08`, within its year `13 May 06:04`, else `13 May 2013`. */
-export function instant(at: number, now: number = Date.now()): string {
+/** The reader's choice, kept on the root element by frame/preferences.ts. */
+const isLocal = (): boolean => typeof document !== 'undefined' && document.documentElement.dataset['zone'] === 'local';
+
+/** The zone that times are shown in: `UTC`, or `Europe/Berlin` of a reader who asked for local times. */
+export const zoneWord = (): string => (isLocal() ? Intl.DateTimeFormat().resolvedOptions().timeZone : 'UTC');
+
+interface Reading {
+  readonly year: number;
+  readonly month: number;
+  readonly date: number;
+  readonly hours: number;
+  readonly minutes: number;
+  readonly seconds: number;
+}
+
+/** The instant on the calendar and clock of the chosen zone. */
+function readingOf(at: number): Reading {
   const d = new Date(at);
-  const n = new Date(now);
-  const day = `${d.getUTCDate()} ${months[d.getUTCMonth()] ?? ''}`;
-  if (d.getUTCFullYear() !== n.getUTCFullYear()) return `${day} ${d.getUTCFullYear()}`;
-  const time = `${two(d.getUTCHours())}:${two(d.getUTCMinutes())}`;
-  if (d.getUTCMonth() === n.getUTCMonth() && d.getUTCDate() === n.getUTCDate())
-    return `${time}:${two(d.getUTCSeconds())}`;
-  return `${day} ${time}`;
+  if (isLocal())
+    return {
+      year: d.getFullYear(),
+      month: d.getMonth(),
+      date: d.getDate(),
+      hours: d.getHours(),
+      minutes: d.getMinutes(),
+      seconds: d.getSeconds(),
+    };
+  return {
+    year: d.getUTCFullYear(),
+    month: d.getUTCMonth(),
+    date: d.getUTCDate(),
+    hours: d.getUTCHours(),
+    minutes: d.getUTCMinutes(),
+    seconds: d.getUTCSeconds(),
+  };
+}
+
+export const yearOf = (at: number): number => readingOf(at).year;
+
+/** `06:04`. */
+export function clockTime(at: number): string {
+  const { hours, minutes } = readingOf(at);
+  return `${two(hours)}:${two(minutes)}`;
 }
 
 export function day(at: number): string {
-  const d = new Date(at);
-  return `${d.getUTCDate()} ${months[d.getUTCMonth()] ?? ''}`;
+  const { date, month } = readingOf(at);
+  return `${date} ${months[month] ?? ''}`;
 }
 
-/** For titles: everything there is to say about an instant. */
+/** Within the day of `now` `14:32:08`, within its year `13 May 06:04`, else `13 May 2013`; in the chosen zone. */
+export function instant(at: number, now: number = Date.now()): string {
+  const d = readingOf(at);
+  const n = readingOf(now);
+  if (d.year !== n.year) return `${day(at)} ${d.year}`;
+  if (d.month === n.month && d.date === n.date) return `${clockTime(at)}:${two(d.seconds)}`;
+  return `${day(at)} ${clockTime(at)}`;
+}
+
+/** For titles: everything there is to say about an instant, in UTC first. */
 export function fullInstant(at: number): string {
-  return `${new Date(at).toISOString().replace('T', ' ').replace('Z', ' UTC')}`;
+  const utc = new Date(at).toISOString().replace('T', ' ').replace('Z', ' UTC');
+  return isLocal() ? `${utc}, ${day(at)} ${clockTime(at)} in ${zoneWord()}` : utc;
 }
 
 /** `2b6a2f558309…` of `sha256:2b6a…`, and the head of an id. */

@@ -1,10 +1,14 @@
 /**
  * Rows of anything: real table, keyboard (`j`, `k`, Enter), and the next page when its end comes into view. The rows may
- * grow at the end without moving what is read.
+ * grow at the end without moving what is read. Its foot says how many there are and saves them as CSV.
  */
 import type { KeyboardEvent, ReactElement, ReactNode } from 'react';
 import { useEffect, useRef } from 'react';
 import { useNavigate } from 'react-router';
+import { plural } from '../words.ts';
+import type { CsvValue } from './csv.ts';
+import type { More } from './loaded-pages.tsx';
+import { TableExport } from './table-export.tsx';
 
 export interface Column<T> {
   readonly key: string;
@@ -16,6 +20,8 @@ export interface Column<T> {
   readonly isExtra?: boolean;
   /** Set on the column that the rows are ordered by. */
   readonly sort?: 'ascending' | 'descending' | undefined;
+  /** The exact value for files; without it a file has what the cell says. */
+  readonly value?: (row: T) => CsvValue;
 }
 
 interface DataTableProps<T> {
@@ -27,12 +33,13 @@ interface DataTableProps<T> {
   /** Where Enter and a click lead. */
   readonly href?: (row: T) => string;
   readonly selected?: string | undefined;
-  readonly more?: { readonly isLoading: boolean; readonly load: () => void } | undefined;
+  readonly more?: More | undefined;
 }
 
 export function DataTable<T>({ label, columns, rows, rowKey, href, selected, more }: DataTableProps<T>): ReactElement {
   const navigate = useNavigate();
   const end = useRef<HTMLDivElement>(null);
+  const table = useRef<HTMLTableElement>(null);
   const load = more?.load;
   useEffect(() => {
     if (load === undefined || end.current === null) return undefined;
@@ -57,7 +64,7 @@ export function DataTable<T>({ label, columns, rows, rowKey, href, selected, mor
 
   return (
     <div className="scroll" tabIndex={0}>
-      <table className="tbl top0" aria-label={label}>
+      <table className="tbl top0" aria-label={label} ref={table}>
         <thead>
           <tr>
             {columns.map((column) => (
@@ -92,16 +99,33 @@ export function DataTable<T>({ label, columns, rows, rowKey, href, selected, mor
           })}
         </tbody>
       </table>
-      {more !== undefined && (
+      {rows.length > 0 && (
         <div className="tf" ref={end}>
-          {more.isLoading ? 'Loading more' : 'More below'}
-          <button type="button" className="btn sm ghost" onClick={more.load}>
-            Load more
-          </button>
+          <span>
+            {plural(rows.length, 'row')}
+            {more !== undefined && (more.isLoading ? ', loading more' : ', more below')}
+          </span>
+          {more !== undefined && (
+            <button type="button" className="btn sm ghost" onClick={more.load}>
+              Load more
+            </button>
+          )}
+          <TableExport
+            label={label}
+            table={table}
+            values={columns.map(({ value }) => value && ((at: number) => valueAt(rows, at, value)))}
+            rows={rows.length}
+            more={more}
+          />
         </div>
       )}
     </div>
   );
+}
+
+function valueAt<T>(rows: readonly T[], at: number, value: (row: T) => CsvValue): CsvValue {
+  const row = rows[at];
+  return row === undefined ? undefined : value(row);
 }
 
 const classOf = <T,>(column: Column<T>): string =>

@@ -4,7 +4,9 @@ import { useEffect, useRef, useState } from 'react';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import { useScheme } from '../theme/scheme.ts';
-import { day, decimals } from '../words.ts';
+import { clockTime, day, decimals, zoneWord } from '../words.ts';
+import { ChartExport } from './chart-export.tsx';
+import type { CsvValue, Sheet } from './csv.ts';
 
 export interface Series {
   readonly name: string;
@@ -31,27 +33,27 @@ interface LineChartProps {
   readonly lines?: readonly { readonly value: number; readonly name: string; readonly color: string }[];
   readonly height?: number;
   readonly digits?: number;
+  /** Of its values, for the picture. */
+  readonly unit?: string;
 }
 
 /** Up to so many points each get a mark. */
 const markedMax = 60;
 
 const daySeconds = 86_400;
-const two = (n: number): string => String(n).padStart(2, '0');
 
-/** `14 Jun`, or `06:00` where ticks stand closer than a day and midnight says the day. UTC, as everywhere. */
+/** `14 Jun`, or `06:00` where ticks stand closer than a day and midnight says the day. */
 function tickWords(seconds: number, step: number): string {
-  const at = new Date(seconds * 1000);
-  const isDay = step >= daySeconds || seconds % daySeconds === 0;
-  return isDay ? day(at.getTime()) : `${two(at.getUTCHours())}:${two(at.getUTCMinutes())}`;
+  const time = clockTime(seconds * 1000);
+  return step >= daySeconds || time === '00:00' ? day(seconds * 1000) : time;
 }
 
 const stepOf = ([first = 0, second = first + daySeconds]: readonly number[]): number => second - first;
 
 /** The same for a row of the table, which stands alone. */
 function rowWords(at: number): string {
-  const seconds = at / 1000;
-  return seconds % daySeconds === 0 ? day(at) : `${day(at)} ${tickWords(seconds, 1)}`;
+  const time = clockTime(at);
+  return time === '00:00' ? day(at) : `${day(at)} ${time}`;
 }
 
 const token = (name: string): string => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -70,15 +72,18 @@ export function LineChart(props: LineChartProps): ReactElement {
   const box = useRef<HTMLDivElement>(null);
   const { scheme } = useScheme();
   const [isTable, setTable] = useState(false);
+  const drawn = useRef<uPlot>(undefined);
   useEffect(() => {
     if (isTable || box.current === null) return undefined;
     const plot = new uPlot(optionsOf(props, box.current.clientWidth, height), dataOf(props), box.current);
+    drawn.current = plot;
     const observer = new ResizeObserver(([entry]) => {
       if (entry !== undefined) plot.setSize({ width: entry.contentRect.width, height });
     });
     observer.observe(box.current);
     return () => {
       observer.disconnect();
+      drawn.current = undefined;
       plot.destroy();
     };
     // Colours are read when the plot is made: a change of scheme makes it anew.
@@ -101,9 +106,22 @@ export function LineChart(props: LineChartProps): ReactElement {
             </span>
           ))}
         </div>
-        <button type="button" className="btn sm ghost" aria-pressed={isTable} onClick={() => setTable(!isTable)}>
-          {isTable ? 'As chart' : 'As table'}
-        </button>
+        <span className="export">
+          <button type="button" className="btn sm ghost" aria-pressed={isTable} onClick={() => setTable(!isTable)}>
+            {isTable ? 'As chart' : 'As table'}
+          </button>
+          <ChartExport
+            label={label}
+            unit={props.unit}
+            isTime={isTime}
+            legend={[
+              ...series,
+              ...lines.map((l) => ({ name: `${l.name} ${decimals(l.value, 2)}`, color: l.color, isDashed: true })),
+            ]}
+            sheet={() => sheetOf(props)}
+            draw={isTable ? undefined : () => drawn.current?.ctx.canvas}
+          />
+        </span>
       </div>
       {isTable ? (
         <div className="scroll" tabIndex={0}>
@@ -140,6 +158,18 @@ export function LineChart(props: LineChartProps): ReactElement {
       )}
     </figure>
   );
+}
+
+/** Every number as it is, not as it is written; instants as ISO 8601. */
+function sheetOf({ x, series, isTime = true, xName = isTime ? 'time' : 'step' }: LineChartProps): Sheet {
+  const hasBand = (s: Series): boolean => s.low !== undefined && s.high !== undefined;
+  return {
+    head: [xName, ...series.flatMap((s) => (hasBand(s) ? [s.name, `${s.name}, low`, `${s.name}, high`] : [s.name]))],
+    rows: x.map((at, i): readonly CsvValue[] => [
+      isTime ? new Date(at).toISOString() : at,
+      ...series.flatMap((s) => (hasBand(s) ? [s.values[i], s.low?.[i], s.high?.[i]] : [s.values[i]])),
+    ]),
+  };
 }
 
 /** uPlot wants seconds; each series is followed by the two ends of its band. */
@@ -196,7 +226,7 @@ function optionsOf(props: LineChartProps, width: number, height: number): uPlot.
   return {
     width,
     height,
-    tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), 'Etc/UTC'),
+    tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), zoneWord() === 'UTC' ? 'Etc/UTC' : zoneWord()),
     series: drawn,
     bands,
     legend: { show: false },

@@ -8,7 +8,7 @@ interface PageOf<T> {
   readonly items: readonly T[];
 }
 
-/** What `DataTable` asks for its next page with. */
+/** What a table asks for its next page with. */
 export interface More {
   readonly isLoading: boolean;
   readonly load: () => void;
