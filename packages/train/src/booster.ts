@@ -14,13 +14,14 @@ import type { NumberColumn, Thresholds } from './feature-bins.ts';
 import type { DerivativeScales } from './histograms.ts';
 import { createKernels } from './kernels.ts';
 import type { Kernels } from './kernels.ts';
-import { binaryLogLoss, logLoss, rootMeanSquare } from './loss.ts';
+import { binaryLogLoss, logLoss, pinballLoss, rootMeanSquare } from './loss.ts';
 import { powerOfTwoUpTo } from './portable-math.ts';
+import { weightedQuantile } from './quantiles.ts';
 import { addBase, addTree, toFloat32Columns } from './predict-trees.ts';
 import { createRandom, sampleSorted } from './random.ts';
 import type { TrainingData } from './training-data.ts';
 import { createTreeGrower } from './tree-grower.ts';
-import type { GrownTree, TreeGrower } from './tree-grower.ts';
+import type { GrownTree, LeafStep, TreeGrower } from './tree-grower.ts';
 import type { CompleteTreeSettings } from './tree-settings.ts';
 
 /** Rows whose derivatives are summed as one; part of the definition of the result. */
@@ -76,13 +77,14 @@ export function createBooster(data: TrainingData, { settings, task }: BoosterOpt
   const sampler = createSampler({ weights: task.weights, layout, memory, grower }, settings);
   const derivatives = createDerivatives(kernels, layout, task);
   const scores = createScores(kernels, { data, layout, task });
+  const leafStep = task.objective === 'quantile' ? quantileStep(memory, layout, task) : undefined;
   let rounds = 0;
   derivatives.refresh();
 
   const growOne = (output: number): Tree => {
     const scales = derivatives.quantise(output);
     const rowsInTree = sampler.draw();
-    const grown = grower.grow(rowsInTree, scales);
+    const grown = grower.grow(rowsInTree, scales, leafStep);
     if (rounds === 0 && task.classStart.length > 0) scores.moveStart(output, grown);
     scores.add(output, grown, rowsInTree === rowCount);
     return grown.tree;
@@ -165,7 +167,23 @@ function createScores(kernels: Kernels, { data, layout, task }: ScoresContext): 
   };
 }
 
-/** Log loss from the current probabilities, or root mean squared error from the current scores. */
+/** The quantile of what the rows of a leaf still lack. The gradient alone says only on which side of it they are. */
+function quantileStep(memory: ArrayBuffer, layout: MemoryLayout, task: BoostingTask): LeafStep {
+  const order = new Uint32Array(memory);
+  const labels = new Float32Array(memory, layout.labels, layout.rowCount);
+  const scores = new Float32Array(memory, layout.scores, layout.rowCount);
+  return (from, to) => {
+    const rows = order.subarray(from / 4, to / 4);
+    const lacking = Float64Array.from(rows, (row) => (labels[row] ?? 0) - ((scores[row] ?? 0) + task.baseScore));
+    return weightedQuantile(
+      lacking,
+      Float64Array.from(rows, (row) => task.weights[row] ?? 0),
+      task.quantile,
+    );
+  };
+}
+
+/** Log loss from the current probabilities; root mean squared error or pinball loss from the current scores. */
 function createLoss(
   data: TrainingData,
   {
@@ -190,6 +208,10 @@ function createLoss(
       const difference = (row: number): number =>
         Math.fround((scores[row] as number) + task.baseScore) - (labels[row] as number);
       return () => rootMeanSquare(rowCount, difference, weights);
+    }
+    case 'quantile': {
+      const lacking = (row: number): number => (labels[row] ?? 0) - Math.fround((scores[row] ?? 0) + task.baseScore);
+      return () => pinballLoss(rowCount, lacking, { level: task.quantile, weights });
     }
   }
 }
@@ -218,6 +240,7 @@ function createDerivatives(kernels: Kernels, layout: MemoryLayout, task: Boostin
       let [gradient, hessian] = [0, 0];
       forChunks((from, to) => {
         if (task.objective === 'regression') kernels.residualDerivatives(from, to, task.baseScore);
+        else if (task.objective === 'quantile') kernels.quantileDerivatives(from, to, task.baseScore, task.quantile);
         else kernels.classDerivatives(from, to, output, task.outputs > 1 ? output : 1, hessianFactor);
         gradient += sums[0] as number;
         hessian += sums[1] as number;

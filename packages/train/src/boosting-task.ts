@@ -1,6 +1,7 @@
 /** What a boosting run optimises: where its scores start, how many trees a round has and how much each row counts. */
 import type { TreeEnsemble } from '@slipway/onnx';
 import { log } from './portable-math.ts';
+import { weightedQuantile } from './quantiles.ts';
 import { classTotals, rowWeights } from './row-weights.ts';
 import { checkClassLabels } from './training-data.ts';
 import type { LabelledRows, TrainingData } from './training-data.ts';
@@ -17,6 +18,8 @@ export interface BoostingTask {
   /** Softmax: log of each class's share, added to the leaves of its first tree. */
   readonly classStart: readonly number[];
   readonly classLabels: readonly (string | number)[];
+  /** Of the objective quantile; 0.5 for the others, which do not read it. */
+  readonly quantile: number;
   /** Per row: a float32 number. */
   readonly weights: Float64Array;
 }
@@ -26,26 +29,34 @@ const labelMax = 1e18;
 
 /** Checks the labels against the objective; throws RangeError where they do not fit. */
 export function describeTask(data: TrainingData, settings: TreeSettings): BoostingTask {
-  return settings.objective === 'regression' ? regressionTask(data, settings) : classTask(data, settings);
+  const isNumeric = settings.objective === 'regression' || settings.objective === 'quantile';
+  return isNumeric ? numberTask(data, settings) : classTask(data, settings);
 }
 
-function regressionTask(data: TrainingData, settings: TreeSettings): BoostingTask {
+function numberTask(data: TrainingData, settings: TreeSettings): BoostingTask {
+  const { objective } = settings;
   if (settings.classWeights !== undefined) {
-    throw new RangeError('classWeights are for classes: leave them out with the objective regression.');
+    throw new RangeError(`classWeights are for classes: leave them out with the objective ${objective}.`);
   }
   for (const [name, rows] of [['', data] as const, ['holdOut.', data.holdOut] as const]) {
     for (let row = 0; rows !== undefined && row < rows.labels.length; row++) {
       assertInRange(`${name}labels[${row}]`, rows.labels[row], { min: -labelMax, max: labelMax });
     }
   }
+  const weights = rowWeights(data, undefined, 0);
+  const { quantile = 0.5 } = settings;
+  const isQuantile = objective === 'quantile';
+  if (isQuantile) assertInRange('quantile', settings.quantile, { min: 0.001, max: 0.999 });
+  const start = isQuantile ? weightedQuantile(Float64Array.from(data.labels), weights, quantile) : weightedMean(data);
   return {
-    objective: 'regression',
+    objective,
     link: 'identity',
     outputs: 1,
-    baseScore: Math.fround(weightedMean(data)) + 0,
+    baseScore: Math.fround(start) + 0,
     classStart: [],
     classLabels: [],
-    weights: rowWeights(data, undefined, 0),
+    quantile,
+    weights,
   };
 }
 
@@ -62,7 +73,7 @@ function classTask(data: TrainingData, settings: TreeSettings): BoostingTask {
   const totals = classTotals(data.labels, weights, classCount);
   const sum = totals.reduce((a, b) => a + b, 0);
   const [negative = 0, positive = 0] = totals;
-  const shared = { objective: settings.objective, classLabels, weights };
+  const shared = { objective: settings.objective, classLabels, quantile: 0.5, weights };
   return isBinary
     ? { ...shared, link: 'logistic', outputs: 1, baseScore: Math.fround(log(positive / negative)) + 0, classStart: [] }
     : { ...shared, link: 'softmax', outputs: classCount, baseScore: 0, classStart: totals.map((t) => log(t / sum)) };

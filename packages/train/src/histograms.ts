@@ -8,6 +8,8 @@
 import { binBytes, resultOffsets } from './booster-memory.ts';
 import type { MemoryLayout } from './booster-memory.ts';
 import type { Kernels } from './kernels.ts';
+import { createMonotoneSearch } from './monotone-search.ts';
+import type { Bounds } from './monotone-search.ts';
 
 /** Quantised units per unit of gradient and hessian: powers of two. */
 export interface DerivativeScales {
@@ -39,6 +41,18 @@ export interface SearchSettings {
   readonly gainMin: number;
 }
 
+/** A leaf to be searched: the sums over its rows and the limits of its value. */
+export interface LeafState {
+  readonly sums: Sums;
+  readonly bounds: Bounds;
+}
+
+export interface HistogramOptions {
+  readonly settings: SearchSettings;
+  /** Per used feature -1, 0 or 1; undefined where none is constrained. */
+  readonly directions: readonly number[] | undefined;
+}
+
 export interface Histograms {
   /** Fills the slot from the rows at `order[from, to)` (addresses). */
   readonly build: (slot: number, from: number, to: number) => void;
@@ -46,8 +60,8 @@ export interface Histograms {
   readonly subtract: (parent: number, child: number) => void;
   /** Sums over all rows of the slot. */
   readonly total: (slot: number) => Sums;
-  /** Best split of a slot whose total is `sums`, or undefined where none gains. */
-  readonly findSplit: (slot: number, sums: Sums, scales: DerivativeScales) => Split | undefined;
+  /** Best split of a slot with that total, or undefined where none gains. */
+  readonly findSplit: (slot: number, leaf: LeafState, scales: DerivativeScales) => Split | undefined;
   /** Restricts the search to these used features; all of them in the beginning. */
   readonly useFeatures: (isUsed: (feature: number) => boolean) => void;
 }
@@ -64,7 +78,11 @@ export function subtractSums(a: Sums, b: Sums): Sums {
   return { gradient: a.gradient - b.gradient, hessian: a.hessian - b.hessian, rows: a.rows - b.rows };
 }
 
-export function createHistograms(kernels: Kernels, layout: MemoryLayout, settings: SearchSettings): Histograms {
+export function createHistograms(
+  kernels: Kernels,
+  layout: MemoryLayout,
+  { settings, directions }: HistogramOptions,
+): Histograms {
   const integers = new Int32Array(kernels.memory);
   const bytes = new Uint8Array(kernels.memory);
   const table = layout.featureTable / 4;
@@ -74,6 +92,15 @@ export function createHistograms(kernels: Kernels, layout: MemoryLayout, setting
     hessian: integers[index + 1] as number,
     rows: integers[index + 2] as number,
   });
+
+  const searchBounded =
+    directions === undefined ? undefined : createMonotoneSearch({ layout, integers, settings, directions });
+  const complete = (slot: number, sums: Sums, split: Split): Split => {
+    const missing = sumsAt((address(slot) + (layout.binOffsets[split.feature] ?? 0)) / 4);
+    // A node that saw no missing value sends later ones where more evidence is.
+    const missingLeft = missing.rows > 0 ? split.missingLeft : split.left.hessian > sums.hessian - split.left.hessian;
+    return { ...split, missingLeft };
+  };
 
   for (const [feature, bins] of layout.binCounts.entries()) {
     integers.set([layout.binOffsets[feature] ?? 0, bins * binBytes, 1, 0], table + feature * 4);
@@ -94,7 +121,12 @@ export function createHistograms(kernels: Kernels, layout: MemoryLayout, setting
         rows: a.rows + b.rows,
       }));
     },
-    findSplit: (slot, sums, scales) => {
+    findSplit: (slot, { sums, bounds }, scales) => {
+      if (searchBounded !== undefined) {
+        const split = searchBounded({ address: address(slot), sums, bounds, scales });
+        if (split === undefined || !(split.gain > Math.max(relativeGainMin, settings.gainMin))) return undefined;
+        return complete(slot, sums, { ...split, gain: split.gain * gainScale(scales) });
+      }
       const lambda = settings.l2 * scales.hessian;
       integers.set([sums.gradient, sums.hessian, sums.rows, 0], (layout.result + resultOffsets.total) / 4);
       kernels.search(address(slot), lambda, settings.minRowsPerLeaf);
@@ -103,10 +135,8 @@ export function createHistograms(kernels: Kernels, layout: MemoryLayout, setting
       const gain = found.score - own;
       if (!(gain > Math.max(own * relativeGainMin, settings.gainMin * gainScale(scales)))) return undefined;
       const left = sumsAt((layout.result + resultOffsets.left) / 4);
-      const missing = sumsAt((address(slot) + (layout.binOffsets[found.feature] ?? 0)) / 4);
-      // A node that saw no missing value sends later ones where more evidence is.
-      const missingLeft = missing.rows > 0 ? found.missingLeft : left.hessian > sums.hessian - left.hessian;
-      return { gain, feature: found.feature, bin: found.bin, missingLeft, left };
+      const { feature, bin, missingLeft } = found;
+      return complete(slot, sums, { gain, feature, bin, missingLeft, left });
     },
     useFeatures: (isUsed) => {
       for (let feature = 0; feature < layout.binCounts.length; feature++) {

@@ -4,6 +4,7 @@ import { addToScoresKernel, histogramKernel, partitionKernel, searchKernel, subt
 import {
   classDerivativesKernel,
   logisticKernel,
+  quantileDerivativesKernel,
   quantiseKernel,
   residualDerivativesKernel,
   softmaxKernel,
@@ -29,6 +30,8 @@ export interface Kernels {
   classDerivatives(from: number, to: number, output: number, label: number, hessianFactor: number): void;
   /** Derivatives of half the squared error. */
   residualDerivatives(from: number, to: number, base: number): void;
+  /** Derivatives of the pinball loss: 1 - level above the label, -level below it, hessian 1. */
+  quantileDerivatives(from: number, to: number, base: number, level: number): void;
   quantise(from: number, to: number, gradientScale: number, hessianScale: number): void;
 }
 
@@ -51,6 +54,7 @@ export function emitKernels(layout: MemoryLayout): Uint8Array {
       softmaxKernel(layout),
       classDerivativesKernel(layout),
       residualDerivativesKernel(layout),
+      quantileDerivativesKernel(layout),
       quantiseKernel(layout),
     ],
     layout.pages,

@@ -74,6 +74,22 @@ export function rootMeanSquare(
   return Math.sqrt(sum / weightSum);
 }
 
+/** Weighted mean of the pinball loss: `level` per unit that the label lies above the prediction, 1 - level below it. */
+export function pinballLoss(
+  rows: number,
+  lackingAt: (row: number) => number,
+  { level, weights }: { readonly level: number; readonly weights: ArrayLike<number> | undefined },
+): number {
+  let [sum, weightSum] = [0, 0];
+  for (let row = 0; row < rows; row++) {
+    const weight = weights?.[row] ?? 1;
+    const lacking = lackingAt(row);
+    sum += weight * Math.max(level * lacking, (level - 1) * lacking);
+    weightSum += weight;
+  }
+  return sum / weightSum;
+}
+
 /**
  * Area under the ROC curve of scores for labels 0 and 1: the weighted share of (positive, negative) pairs that are in
  * the right order, ties counting half. NaN where a class is missing. Cost: one sort.

@@ -200,6 +200,29 @@ export function residualDerivativesKernel(layout: MemoryLayout): FunctionDefinit
   };
 }
 
+export function quantileDerivativesKernel(layout: MemoryLayout): FunctionDefinition {
+  return {
+    name: 'quantileDerivatives',
+    parameters: ['i32', 'i32', 'f64', 'f64'],
+    body: (f) => {
+      const [base, level] = [2, 3];
+      const [row4, g, h] = [f.local('i32'), f.local('v128'), f.local('v128')];
+      const [gSum, hSum] = [f.local('v128'), f.local('v128')];
+      const margin = f64x2.add(loadPair(row4, layout.scores), f64x2.splat(local.get(base)));
+      const isBelow = v128.and(f64x2.lt(margin, loadPair(row4, layout.labels)), f64x2.const(1));
+      const above = f64x2.splat(f64.sub(f64.const(1), local.get(level)));
+      return [
+        ...overRowPairs(row4, [
+          ...local.set(g, f64x2.sub(above, isBelow)),
+          ...local.set(h, f64x2.const(1)),
+          ...finishDerivatives(layout, { row4, g, h, gSum, hSum }),
+        ]),
+        ...storeSums(layout, gSum, hSum),
+      ];
+    },
+  };
+}
+
 /** Rounds half to even; a hessian is at least one unit, so that no leaf divides by zero. */
 export function quantiseKernel(layout: MemoryLayout): FunctionDefinition {
   return {

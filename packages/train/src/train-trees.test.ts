@@ -6,7 +6,7 @@ import { applyLink, predictTrees } from './predict-trees.ts';
 import { createRandom } from './random.ts';
 import { AmbiguousSplit, boostPlainly } from './testing/plain-booster.ts';
 import type { PlainSettings } from './testing/plain-booster.ts';
-import { trainTrees } from './train-trees.ts';
+import { trainTrees, trainTreesAsync } from './train-trees.ts';
 import type { TrainingData } from './training-data.ts';
 import type { TreeSettings } from './tree-settings.ts';
 
@@ -213,6 +213,29 @@ test('an abort ends the training with its reason', () => {
     if (iteration === 3) controller.abort(new Error('enough'));
   };
   assert.throws(() => trainTrees(makeData(300, 9), small, { onIteration, signal: controller.signal }), /enough/);
+});
+
+test('the caller can stop after any round and keeps what there is', () => {
+  const data = makeData(500, 8);
+  const stopAt = (last: number) => (iteration: number) => (iteration === last ? 'stop' : undefined);
+  const stopped = trainTrees(data, small, { onIteration: stopAt(4) });
+  assert.equal(stopped.bestIteration, 4);
+  assert.deepEqual(stopped.ensemble, trainTrees(data, { ...small, rounds: 4 }).ensemble);
+});
+
+test('the asynchronous training makes the same trees and hears a signal of its own thread', async () => {
+  const data = makeData(500, 9);
+  assert.deepEqual((await trainTreesAsync(data, small)).ensemble, trainTrees(data, small).ensemble);
+  const controller = new AbortController();
+  let rounds = 0;
+  const training = trainTreesAsync(
+    data,
+    { ...small, rounds: 10_000 },
+    { signal: controller.signal, onIteration: () => (rounds += 1) },
+  );
+  setTimeout(() => controller.abort(new Error('enough')), 20);
+  await assert.rejects(training, /enough/);
+  assert.ok(rounds > 0 && rounds < 10_000);
 });
 
 test('constant and empty columns are never split on, and alone they give the base rate', () => {

@@ -1,5 +1,5 @@
 /**
- * Gradient-boosted trees from histograms: binary log loss, squared error, softmax.
+ * Gradient-boosted trees from histograms: binary log loss, softmax, squared error, pinball loss.
  *
  * Rounds are made by `booster.ts`, trees by `tree-grower.ts`; here they are watched: rows of the hold-out are walked
  * through every new tree, and the ensemble ends at its best round where early stopping is asked for. The result depends
@@ -8,18 +8,19 @@
  * Limits: 2^26 rows, 4 GiB, 255 value bins per feature.
  * Sources: Friedman, Greedy Function Approximation (2001); Ke et al., LightGBM (2017).
  */
+import { setImmediate } from 'node:timers/promises';
 import type { Tree, TreeEnsemble } from '@slipway/onnx';
 import { createBooster } from './booster.ts';
 import { describeTask } from './boosting-task.ts';
 import type { BoostingTask } from './boosting-task.ts';
-import { areaUnderRoc, binaryLogLoss, logLoss, rootMeanSquare } from './loss.ts';
+import { areaUnderRoc, binaryLogLoss, logLoss, pinballLoss, rootMeanSquare } from './loss.ts';
 import { addBase, addTree, applyLink, predictTrees, toFloat32Columns } from './predict-trees.ts';
 import { checkTrainingData } from './training-data.ts';
 import type { LabelledRows, TrainingData } from './training-data.ts';
 import { completeTreeSettings } from './tree-settings.ts';
 import type { TreeSettings } from './tree-settings.ts';
 
-/** Figures over one set of rows: log loss for classes, root mean squared error for regression. */
+/** Figures over one set of rows: log loss for classes, root mean squared error for regression, mean pinball loss for a quantile. */
 export interface RowMetrics {
   readonly loss: number;
   /** Binary only; NaN where the rows have one class. */
@@ -34,7 +35,8 @@ export interface IterationMetrics {
 }
 
 export interface TrainingHooks {
-  readonly onIteration?: (iteration: number, metrics: IterationMetrics) => void;
+  /** After every round; 'stop' ends the training with what there is, or with the best round under early stopping. */
+  readonly onIteration?: (iteration: number, metrics: IterationMetrics) => unknown;
   /** Looked at before every round; aborting throws its reason. */
   readonly signal?: AbortSignal;
 }
@@ -59,11 +61,40 @@ export interface TreeTraining {
 
 /** Trains an ensemble. Pure and synchronous; throws RangeError for data or settings that it cannot use. */
 export function trainTrees(data: TrainingData, settings: TreeSettings, hooks: TrainingHooks = {}): TreeTraining {
+  const rounds = trainInRounds(data, settings, hooks);
+  for (;;) {
+    const { done, value } = rounds.next();
+    if (done === true) return value;
+  }
+}
+
+/** The same with a turn of the event loop after every round, so that a signal or a timer of this thread is heard. */
+export async function trainTreesAsync(
+  data: TrainingData,
+  settings: TreeSettings,
+  hooks: TrainingHooks = {},
+): Promise<TreeTraining> {
+  const rounds = trainInRounds(data, settings, hooks);
+  for (;;) {
+    const { done, value } = rounds.next();
+    if (done === true) return value;
+    await setImmediate();
+  }
+}
+
+/** One round a step. */
+function* trainInRounds(
+  data: TrainingData,
+  settings: TreeSettings,
+  hooks: TrainingHooks,
+): Generator<undefined, TreeTraining> {
   const complete = completeTreeSettings(settings);
   checkTrainingData(data);
-  if (complete.earlyStoppingRounds !== undefined && data.holdOut === undefined) {
+  checkMonotone(complete.monotone, data.featureNames.length);
+  const { earlyStoppingRounds } = complete;
+  if (earlyStoppingRounds !== undefined && data.holdOut === undefined) {
     throw new RangeError(
-      `earlyStoppingRounds is ${complete.earlyStoppingRounds}, but holdOut is missing: give the rows to watch.`,
+      `earlyStoppingRounds is ${earlyStoppingRounds}, but holdOut is missing: give the rows to watch.`,
     );
   }
   const task = describeTask(data, settings);
@@ -90,12 +121,14 @@ export function trainTrees(data: TrainingData, settings: TreeSettings, hooks: Tr
       ...(watched === undefined ? {} : { holdOut: watched }),
     };
     history.push(metrics);
-    hooks.onIteration?.(iteration, metrics);
+    const answer = hooks.onIteration?.(iteration, metrics);
     if (watched !== undefined && watched.loss < best.loss) Object.assign(best, { iteration, loss: watched.loss });
-    if (complete.earlyStoppingRounds !== undefined && iteration - best.iteration >= complete.earlyStoppingRounds) break;
+    if (answer === 'stop') break;
+    if (earlyStoppingRounds !== undefined && iteration - best.iteration >= earlyStoppingRounds) break;
+    yield;
   }
 
-  const kept = complete.earlyStoppingRounds === undefined ? history.length : best.iteration;
+  const kept = earlyStoppingRounds === undefined ? history.length : best.iteration;
   const ensemble: TreeEnsemble = {
     kind: 'trees',
     featureNames: data.featureNames,
@@ -113,6 +146,12 @@ export function trainTrees(data: TrainingData, settings: TreeSettings, hooks: Tr
     // The booster's scores are those of the ensemble unless they have gone further.
     margins: kept === history.length && !isExhausted ? booster.margins() : predictTrees(ensemble, data.columns),
   };
+}
+
+function checkMonotone(monotone: readonly number[] | undefined, featureCount: number): void {
+  if (monotone !== undefined && monotone.length !== featureCount) {
+    throw new RangeError(`monotone has ${monotone.length} numbers, but featureNames has ${featureCount} names.`);
+  }
 }
 
 interface HoldOut {
@@ -144,6 +183,10 @@ function createHoldOut(rows: LabelledRows, task: BoostingTask): HoldOut {
           return {
             loss: rootMeanSquare(count, (row) => (predicted[row] as number) - (labels[row] as number), weights),
           };
+        case 'quantile': {
+          const lacking = (row: number): number => (labels[row] ?? 0) - (predicted[row] ?? 0);
+          return { loss: pinballLoss(count, lacking, { level: task.quantile, weights }) };
+        }
       }
     },
   };

@@ -14,11 +14,15 @@ import type { Thresholds } from './feature-bins.ts';
 import { createHistograms, gainScale, subtractSums } from './histograms.ts';
 import type { DerivativeScales, Histograms, SearchSettings, Split, Sums } from './histograms.ts';
 import type { Kernels } from './kernels.ts';
+import { boundedValue, boundsBelow, unbounded } from './monotone-search.ts';
+import type { Bounds } from './monotone-search.ts';
 
 export interface GrowerSettings extends SearchSettings {
   readonly learningRate: number;
   readonly leaves: number;
   readonly depthMax: number;
+  /** Per feature of the data; undefined where none is constrained. */
+  readonly monotone: readonly number[] | undefined;
 }
 
 interface Leaf {
@@ -28,6 +32,7 @@ interface Leaf {
   readonly to: number;
   readonly slot: number;
   readonly sums: Sums;
+  readonly bounds: Bounds;
   readonly depth: number;
   readonly split: Split | undefined;
 }
@@ -47,6 +52,9 @@ export interface GrownLeaf {
   value: number;
 }
 
+/** The step of a leaf from its rows, in place of the Newton step: addresses in the row order. */
+export type LeafStep = (from: number, to: number) => number;
+
 export interface GrownTree {
   readonly tree: Tree;
   readonly leaves: readonly GrownLeaf[];
@@ -54,7 +62,7 @@ export interface GrownTree {
 
 export interface TreeGrower {
   /** Grows a tree over the first `rowCount` entries of the row order, which are ascending rows. */
-  readonly grow: (rowCount: number, scales: DerivativeScales) => GrownTree;
+  readonly grow: (rowCount: number, scales: DerivativeScales, step?: LeafStep) => GrownTree;
   readonly useFeatures: Histograms['useFeatures'];
 }
 
@@ -71,6 +79,7 @@ export interface GrowerDeps {
 interface Growth {
   readonly histograms: Histograms;
   readonly settings: GrowerSettings;
+  readonly directions: readonly number[] | undefined;
   readonly scales: DerivativeScales;
   readonly nodes: GrownNode[];
   readonly leaves: Leaf[];
@@ -78,17 +87,19 @@ interface Growth {
 
 export function createTreeGrower(deps: GrowerDeps, settings: GrowerSettings): TreeGrower {
   const { layout } = deps;
-  const histograms = createHistograms(deps.kernels, layout, settings);
+  const { monotone } = settings;
+  const directions = monotone && deps.featureIndices.map((index) => monotone[index] ?? 0);
+  const histograms = createHistograms(deps.kernels, layout, { settings, directions });
   const split = createPartition(deps);
   return {
     useFeatures: histograms.useFeatures,
-    grow: (rowCount, scales) => {
+    grow: (rowCount, scales, step) => {
       const [from, to] = [layout.order, layout.order + rowCount * 4];
-      const growth: Growth = { histograms, settings, scales, nodes: [], leaves: [] };
+      const growth: Growth = { histograms, settings, directions, scales, nodes: [], leaves: [] };
       histograms.build(0, from, to);
       const sums = histograms.total(0);
       assert.equal(sums.rows, rowCount, 'the histogram counts every row once');
-      const root = { node: addNode(growth, sums), from, to, slot: 0, sums, depth: 0 };
+      const root = { node: addNode(growth, sums), from, to, slot: 0, sums, bounds: unbounded, depth: 0 };
       growth.leaves.push({ ...root, split: findSplit(growth, root) });
       while (growth.leaves.length < settings.leaves) {
         const best = bestLeaf(growth.leaves);
@@ -96,7 +107,7 @@ export function createTreeGrower(deps: GrowerDeps, settings: GrowerSettings): Tr
         splitLeaf(growth, { leaf: best, split: best.split, middle: split(best, best.split) });
       }
       const leaves = growth.leaves.map((leaf) => {
-        const value = leafValue(leaf.sums, scales, settings);
+        const value = leafValue(leaf, growth, step);
         nodeAt(growth, leaf.node).value = value;
         return { from: leaf.from, to: leaf.to, value };
       });
@@ -124,7 +135,7 @@ function canSplit({ settings }: Growth, { sums, depth }: Pick<Leaf, 'sums' | 'de
 }
 
 function findSplit(growth: Growth, leaf: Omit<Leaf, 'split'>): Split | undefined {
-  return canSplit(growth, leaf) ? growth.histograms.findSplit(leaf.slot, leaf.sums, growth.scales) : undefined;
+  return canSplit(growth, leaf) ? growth.histograms.findSplit(leaf.slot, leaf, growth.scales) : undefined;
 }
 
 interface Division {
@@ -145,12 +156,14 @@ function splitLeaf(growth: Growth, { leaf, split, middle }: Division): void {
   node.split = split;
   node.left = addNode(growth, split.left);
   node.right = addNode(growth, rightSums);
+  const bounds = childBounds(growth, { leaf, split, rightSums });
   const left = {
     node: node.left,
     from: leaf.from,
     to: middle,
     slot: isLeftSmaller ? small : large,
     sums: split.left,
+    bounds: bounds.left,
     depth,
   };
   const right = {
@@ -159,6 +172,7 @@ function splitLeaf(growth: Growth, { leaf, split, middle }: Division): void {
     to: leaf.to,
     slot: isLeftSmaller ? large : small,
     sums: rightSums,
+    bounds: bounds.right,
     depth,
   };
   const isLast = leaves.length + 1 >= settings.leaves;
@@ -185,12 +199,27 @@ function nodeAt({ nodes }: Growth, index: number): GrownNode {
   return node;
 }
 
-/** Newton step of the leaf: -G / (H + l2), times the learning rate, rounded once. */
-function leafValue(sums: Sums, scales: DerivativeScales, settings: GrowerSettings): number {
+function childBounds(
+  { directions, scales, settings }: Growth,
+  { leaf, split, rightSums }: Pick<Division, 'leaf' | 'split'> & { readonly rightSums: Sums },
+): { readonly left: Bounds; readonly right: Bounds } {
+  if (directions === undefined) return { left: unbounded, right: unbounded };
+  const options = { l2: settings.l2, bounds: leaf.bounds };
+  return boundsBelow(leaf.bounds, directions[split.feature] ?? 0, {
+    left: boundedValue(split.left, scales, options),
+    right: boundedValue(rightSums, scales, options),
+  });
+}
+
+/** Newton step of the leaf, -G / (H + l2), or that of `step`; within bounds, times the learning rate, rounded once. */
+function leafValue({ sums, bounds, from, to }: Leaf, { scales, settings }: Growth, step?: LeafStep): number {
+  const rate = settings.learningRate;
   const gradient = sums.gradient / scales.gradient;
   const hessian = sums.hessian / scales.hessian;
+  const moved = step === undefined ? (rate * -gradient) / (hessian + settings.l2) : rate * step(from, to);
+  const value = Math.min(rate * bounds.max, Math.max(rate * bounds.min, moved));
   // Adding 0 keeps -0 out of the model file.
-  return Math.fround((settings.learningRate * -gradient) / (hessian + settings.l2)) + 0;
+  return Math.fround(value) + 0;
 }
 
 /** The leaf that gains most; of equals the first. */

@@ -1,12 +1,16 @@
 /** What a training of trees may be told, its defaults and its limits. Every refusal is a RangeError that names setting, value and limit. */
 
-export type TreeObjective = 'binary' | 'regression' | 'multiclass';
+export type TreeObjective = 'binary' | 'regression' | 'multiclass' | 'quantile';
 
 export interface TreeSettings {
-  /** binary: log loss on labels 0 and 1; multiclass: softmax on labels 0 to classCount - 1; regression: squared error. */
+  /** binary: log loss on labels 0 and 1; multiclass: softmax on labels 0 to classCount - 1; regression: squared error; quantile: pinball loss. */
   readonly objective: TreeObjective;
   /** Multiclass only: 2 to 1000. Default: the highest label + 1. */
   readonly classCount?: number | undefined;
+  /** Quantile only: the share of labels that should lie below the prediction, from 0.001 to 0.999. */
+  readonly quantile?: number | undefined;
+  /** Per feature: 1 where the score must not fall as the feature grows, -1 where it must not rise, 0 for either. Not for multiclass. */
+  readonly monotone?: readonly (-1 | 0 | 1)[] | undefined;
   /** Names of the classes in label order, for the model. Default: the labels. */
   readonly classLabels?: readonly (string | number)[] | undefined;
   /** Boosting rounds (a round is one tree per class): 1 to 10,000. Default 150. */
@@ -51,6 +55,8 @@ export interface CompleteTreeSettings {
   readonly columnShare: number;
   readonly earlyStoppingRounds: number | undefined;
   readonly seed: number;
+  /** Per feature; undefined where no feature is constrained. */
+  readonly monotone: readonly number[] | undefined;
 }
 
 interface Range {
@@ -89,7 +95,7 @@ export function assertInRange(name: string, value: unknown, range: Omit<Range, '
   }
 }
 
-const objectives: readonly unknown[] = ['binary', 'regression', 'multiclass'] satisfies TreeObjective[];
+const objectives: readonly unknown[] = ['binary', 'regression', 'multiclass', 'quantile'] satisfies TreeObjective[];
 
 export function completeTreeSettings(settings: TreeSettings): CompleteTreeSettings {
   if (!objectives.includes(settings.objective)) {
@@ -118,5 +124,18 @@ export function completeTreeSettings(settings: TreeSettings): CompleteTreeSettin
     columnShare: valueOf('columnShare'),
     earlyStoppingRounds,
     seed: valueOf('seed'),
+    monotone: completeMonotone(settings),
   };
+}
+
+function completeMonotone({ monotone, objective }: TreeSettings): readonly number[] | undefined {
+  if (monotone === undefined) return undefined;
+  for (const [index, direction] of monotone.entries()) {
+    assertInRange(`monotone[${index}]`, direction, { min: -1, max: 1, isInteger: true });
+  }
+  if (monotone.every((direction) => direction === 0)) return undefined;
+  if (objective === 'multiclass') {
+    throw new RangeError('monotone is given with the objective multiclass: constrain one class of two, or a number.');
+  }
+  return monotone;
 }

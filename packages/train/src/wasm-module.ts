@@ -157,6 +157,7 @@ export const f64x2 = {
   extractLane: lane(33),
   replaceLane: (operand: Code, laneIndex: number, value: Code): Code => [...operand, ...value, ...simd(34), laneIndex],
   eq: vector(71),
+  lt: vector(73),
   abs: vector(236),
   neg: vector(237),
   add: vector(240),
