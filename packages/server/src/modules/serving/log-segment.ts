@@ -5,13 +5,15 @@
  *
  * Blocks that follow each other make a span of about 64 KiB, and each span keeps its range of event time, serving time
  * and id time in memory (about 100 bytes for every 64 KiB of log). A reader names the spans it needs and reads only those.
+ * A closed segment has an index beside it (segment-index.ts), so that a start need not read the segment to know its spans.
  */
-import { closeSync, ftruncateSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, ftruncateSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { SlipwayError } from '@slipway/contract';
 import type { Log } from '../../platform/log.ts';
 import type { RecordRange } from './log-record.ts';
 import { blockEnd, emptyRange, extendRange, rangeOf, recordsOf } from './log-record.ts';
+import { readSegmentIndex, writeSegmentIndex } from './segment-index.ts';
 
 const spanBytes = 64 * 1024;
 /** Bytes read at a time: decoding them takes about 2 ms, then other work gets its turn. */
@@ -57,32 +59,81 @@ export function noteBlock(segment: Segment, sizeBytes: number, range: RecordRang
 const corrupt = (file: string, offset: number): SlipwayError =>
   new SlipwayError('log_segment_corrupt', { file, offset });
 
-/** Undefined for a last segment that was cut off in its first line: nothing was ever in it. */
+/**
+ * Undefined for a last segment that was cut off in its first line: nothing was ever in it. What the segment's index covers is
+ * not read; damage there is told by the readers who meet it.
+ */
 export function openSegment(path: string, isLast: boolean, log: Log): Segment | undefined {
-  const file = readFileSync(path);
-  const line = file.indexOf(10);
-  if (line < 0) {
-    if (isLast) return undefined;
-    throw corrupt(path, 0);
-  }
-  const segment = newSegment(path, readHead(file.toString('utf8', 0, line), path), line + 1);
-  while (segment.endBytes < file.length) {
-    const end = blockEnd(file, segment.endBytes);
+  const { size } = statSync(path);
+  const segment = openIndexed(path, size) ?? openHead(path, isLast);
+  if (segment === undefined) return undefined;
+  const from = segment.endBytes;
+  const tail = readBytes(path, from, size);
+  while (segment.endBytes < size) {
+    const end = blockEnd(tail, segment.endBytes - from);
     if (end === undefined) break;
-    const range = rangeOf(file, segment.endBytes, segment.head.features.length);
-    noteBlock(segment, end - segment.endBytes, range);
+    const range = rangeOf(tail, segment.endBytes - from, segment.head.features.length);
+    noteBlock(segment, from + end - segment.endBytes, range);
   }
-  if (segment.endBytes < file.length) {
+  if (segment.endBytes < size) {
     if (!isLast) throw corrupt(path, segment.endBytes);
     log.warn('the prediction log ended in an unfinished block, which was never answered', {
       file: path,
-      bytes: file.length - segment.endBytes,
+      bytes: size - segment.endBytes,
     });
     const descriptor = openSync(path, 'r+');
     ftruncateSync(descriptor, segment.endBytes);
     closeSync(descriptor);
   }
+  // An older segment without an index: of an earlier release, or of a server that was killed.
+  if (!isLast && from < size) keepIndex(segment, log);
   return segment;
+}
+
+/** Keeps what is known of a segment whose bytes are on the disk. Without it the next start reads the segment. */
+export function keepIndex(segment: Segment, log: Log): void {
+  try {
+    writeSegmentIndex(segment.file, { coveredBytes: segment.endBytes, spans: segment.spans });
+  } catch (error) {
+    log.warn('the index of a prediction log could not be written', { file: segment.file, error });
+  }
+}
+
+function openIndexed(path: string, sizeBytes: number): Segment | undefined {
+  const index = readSegmentIndex(path, sizeBytes);
+  if (index === undefined) return undefined;
+  const headBytes = index.spans[0]?.start ?? index.coveredBytes;
+  const line = readBytes(path, 0, headBytes);
+  const segment = newSegment(path, readHead(line.toString('utf8', 0, headBytes - 1), path), index.coveredBytes);
+  for (const span of index.spans) {
+    segment.spans.push(span);
+    extendRange(segment.range, span.range);
+  }
+  return segment;
+}
+
+function openHead(path: string, isLast: boolean): Segment | undefined {
+  const file = readFileSync(path);
+  const line = file.indexOf(10);
+  if (line >= 0) return newSegment(path, readHead(file.toString('utf8', 0, line), path), line + 1);
+  if (isLast) return undefined;
+  throw corrupt(path, 0);
+}
+
+function readBytes(path: string, from: number, to: number): Buffer {
+  const bytes = Buffer.allocUnsafe(to - from);
+  const descriptor = openSync(path, 'r');
+  try {
+    let read = 0;
+    while (read < bytes.length) {
+      const count = readSync(descriptor, bytes, read, bytes.length - read, from + read);
+      if (count === 0) break;
+      read += count;
+    }
+    return bytes.subarray(0, read);
+  } finally {
+    closeSync(descriptor);
+  }
 }
 
 function readHead(text: string, path: string): SegmentHead {

@@ -1,13 +1,24 @@
 import assert from 'node:assert/strict';
-import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import { createIds } from '../../platform/ids.ts';
 import { createSystemClock } from '../../platform/clock.ts';
 import { testLog } from '../../platform/db/testing.ts';
 import type { LogRecord } from './log-record.ts';
+import type { PredictionLog } from './prediction-log.ts';
 import { openPredictionLog } from './prediction-log.ts';
 
 const clock = createSystemClock();
@@ -74,6 +85,21 @@ test('records come back as they were, across a reopen and a change of features',
   again.close();
 });
 
+/** Closes a log and waits until every segment has its index. */
+async function close(opened: PredictionLog): Promise<void> {
+  opened.close();
+  const isThere = (): boolean => opened.segments().every(({ file }) => existsSync(`${file}.index`));
+  for (let turn = 0; !isThere(); turn++) {
+    assert(turn < 1000, 'an index was not written');
+    await sleep(5);
+  }
+}
+
+const indexes = (folder: string): string[] => readdirSync(folder).filter((name) => name.endsWith('.index'));
+function dropIndexes(folder: string): void {
+  for (const name of indexes(folder)) rmSync(join(folder, name));
+}
+
 test('an unfinished last block is cut off and writing goes on; damage in an older segment is refused', async () => {
   const folder = newFolder();
   const first = open(folder);
@@ -91,12 +117,68 @@ test('an unfinished last block is cut off and writing goes on; damage in an olde
   );
   again.useFeatures(['other']);
   again.append([record(3, [3])]);
-  again.close();
+  await close(again);
 
   const bytes = readFileSync(join(folder, name));
   bytes.writeUInt8(bytes.readUInt8(bytes.length - 5) ^ 1, bytes.length - 5);
   writeFileSync(join(folder, name), bytes);
+  const damaged = open(folder);
+  assert.equal(damaged.count(), 3, 'what the index covers is not read at the start');
+  await assert.rejects(all(damaged.readEventTime(0, 10)), { code: 'log_segment_corrupt' });
+  assert.deepEqual(
+    (await all(damaged.readEventTime(3, 10))).map((r) => r.at),
+    [3],
+  );
+  await close(damaged);
+  dropIndexes(folder);
   assert.throws(() => open(folder), { code: 'log_segment_corrupt' });
+});
+
+test('an index that is missing, damaged, too long or too short changes nothing but the time of the start', async () => {
+  const folder = newFolder();
+  let opened = open(folder);
+  const written: number[] = [];
+  const grow = (features: readonly string[]): void => {
+    opened.useFeatures(features);
+    for (let i = 0; i < 3; i++) {
+      const at = written.push(written.length);
+      opened.append([{ ...record(at, [at]), inputs: 'x'.repeat(40_000) }]);
+    }
+  };
+  const check = async (what: string): Promise<void> => {
+    await close(opened);
+    opened = open(folder);
+    assert.equal(opened.count(), written.length, what);
+    assert.equal((await all(opened.readEventTime(0, 1e6))).length, written.length, what);
+  };
+  grow(['a']);
+  grow(['b']);
+  await check('as written');
+  assert.equal(indexes(folder).length, 2);
+  const [, last = ''] = indexes(folder);
+  const short = readFileSync(join(folder, last));
+  grow(['b']);
+  await close(opened);
+  writeFileSync(join(folder, last), short);
+  await check('of before');
+  await close(opened);
+  const file = join(folder, indexes(folder)[0] ?? '');
+  const whole = readFileSync(file);
+  for (let place = 0; place < whole.length; place += 5) {
+    const bent = Buffer.from(whole);
+    bent.writeUInt8(bent.readUInt8(place) ^ 64, place);
+    writeFileSync(file, bent);
+    opened = open(folder);
+    await check(`damaged at ${place}`);
+  }
+  truncateSync(file, whole.length - 8);
+  opened = open(folder);
+  await check('cut off');
+  await close(opened);
+  dropIndexes(folder);
+  opened = open(folder);
+  await check('gone');
+  await close(opened);
 });
 
 test('a segment that was cut anywhere keeps every whole block before the cut', async () => {
@@ -155,10 +237,11 @@ test('every way of reading answers like a list of all records, before and after 
       written.push(...records);
     }
     await check();
-    opened.close();
+    await close(opened);
+    if (from % 2 === 0) dropIndexes(folder);
     opened = open(folder);
     await check();
-    opened.close();
+    await close(opened);
     rmSync(folder, { recursive: true });
   });
   await fc.assert(property, { numRuns: 40 });

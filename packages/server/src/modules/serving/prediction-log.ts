@@ -4,7 +4,7 @@
  * `append` is one write per turn of the event loop: when it returns the bytes outlive the process; a sync in the
  * background makes them outlive a power cut (`durability: power` waits for it). A segment is closed at 64 MiB or when the
  * features change. On start the last segment is cut at its first damaged block, which is what a crash leaves; damage in an
- * older one is an error, because nothing innocent makes it.
+ * older one is an error when it is read, because nothing innocent makes it.
  *
  * Windows, instants and ids find their few blocks by the ranges that each segment keeps in memory.
  */
@@ -18,7 +18,7 @@ import { createAppendFile, openAppendFile } from './append-file.ts';
 import type { LogRecord, NewRecord, RecordRange } from './log-record.ts';
 import { atOf, BlockWriter, decodeRecord, hasId, servedAtOf } from './log-record.ts';
 import type { RecordPlace, Segment, SegmentHead } from './log-segment.ts';
-import { newSegment, noteBlock, openSegment, readSpans } from './log-segment.ts';
+import { keepIndex, newSegment, noteBlock, openSegment, readSpans } from './log-segment.ts';
 
 const segmentLimitBytes = 64 * 1024 * 1024;
 
@@ -82,6 +82,18 @@ export function openPredictionLog(options: {
     const problem = (error as NodeJS.ErrnoException).code ?? 'unknown';
     return new SlipwayError('prediction_log_failed', { endpoint, problem }, { cause: error });
   };
+  /** Closes the segment's file and, once its bytes are on the disk, keeps its index. */
+  const end = (): void => {
+    const segment = current;
+    if (file === undefined || segment === undefined) return;
+    const isOnDisk = file.synced();
+    file.close();
+    isOnDisk.then(
+      () => keepIndex(segment, log),
+      // Told by the file itself: the next start reads the segment.
+      () => undefined,
+    );
+  };
   const roll = (features: readonly string[]): void => {
     const path = join(folder, `${String(segments.length + 1).padStart(8, '0')}.log`);
     const head: SegmentHead = { endpoint, features, startedAt: clock.now() };
@@ -92,7 +104,7 @@ export function openPredictionLog(options: {
     } catch (error) {
       throw failed(error);
     }
-    file?.close();
+    end();
     file = next;
     current = newSegment(path, head, line.length);
     segments.push(current);
@@ -153,7 +165,7 @@ export function openPredictionLog(options: {
       const spans = segments.flatMap((segment) => segment.spans);
       return spans.reduce((n, { range: r }) => n + (r.toIdMs >= fromMs && r.fromIdMs <= toMs ? r.count : 0), 0);
     },
-    close: () => file?.close(),
+    close: end,
   };
 }
 
