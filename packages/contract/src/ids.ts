@@ -12,6 +12,7 @@ export const idPrefixes = {
   featureSet: 'fts',
   experiment: 'exp',
   run: 'run',
+  view: 'vew',
   loggedModel: 'lmd',
   model: 'mdl',
   modelVersion: 'mdv',

@@ -100,6 +100,72 @@ export const Artifact = z.object({
 });
 export type Artifact = z.infer<typeof Artifact>;
 
+export const runKeyKinds = ['metric', 'param', 'tag'] as const;
+export const RunKeyKind = z.enum(runKeyKinds);
+export type RunKeyKind = z.infer<typeof RunKeyKind>;
+
+/** A key that some run of an experiment logged. */
+export const RunKey = z.object({
+  kind: RunKeyKind,
+  key: z.string(),
+  /** When a run last logged it, to the hour. */
+  seenAt: Instant,
+});
+export type RunKey = z.infer<typeof RunKey>;
+
+/** Counts are exact up to here; more are only known to be more. */
+export const exactCountMax = 10_000;
+export const RunCount = z.object({ count: z.int(), isExact: z.boolean() });
+export type RunCount = z.infer<typeof RunCount>;
+
+export const sampledRunsMax = 50;
+/** Over all runs of one request, which keeps an answer below 1 MB. */
+export const sampledPointsMax = 15_000;
+/** One run's share of a chart. Column i of each array is one point, or the points of one stretch of steps. */
+export const SampledSeries = z.object({
+  run: z.string(),
+  /** How many points lie within the range that was asked for. */
+  pointCount: z.int(),
+  /** True where every point is there; else each entry sums up a stretch. */
+  isExact: z.boolean(),
+  firstSteps: z.array(z.int()),
+  lastSteps: z.array(z.int()),
+  /** When the first point of the stretch was logged. */
+  at: z.array(Instant),
+  /** The least and the greatest value; null where the stretch has none but NaN. */
+  low: z.array(MetricValue.nullable()),
+  high: z.array(MetricValue.nullable()),
+  counts: z.array(z.int()),
+});
+export type SampledSeries = z.infer<typeof SampledSeries>;
+
+export const viewNameLimitChars = 200;
+export const viewQueryLimitChars = 8000;
+export const SavedView = z.object({
+  id: z.string(),
+  name: z.string(),
+  /** What stands after `?` in the console's address of the runs. */
+  query: z.string(),
+  author: z.string(),
+  createdAt: Instant,
+  updatedAt: Instant,
+});
+export type SavedView = z.infer<typeof SavedView>;
+
+const ViewName = z
+  .string()
+  .min(1)
+  .max(viewNameLimitChars)
+  .refine((name) => name.trim() === name && !name.includes('\0'), 'no blanks at its ends, no NUL character');
+const ViewParams = z.object({ view: z.string().max(64) });
+
+export const projectedKeysMax = 100;
+const ColumnList = z
+  .string()
+  .max(10_000)
+  .transform((text) => text.split(',').filter((part) => part !== ''))
+  .pipe(z.array(z.string().regex(/^[mpt]:./, 'm:, p: or t: and a key')).max(projectedKeysMax));
+
 const RunParams = z.object({ run: z.string().max(64) });
 const keysAndTexts = z.record(TrackingKey, z.string().max(tagValueLimitChars));
 
@@ -135,8 +201,72 @@ export const trackingRoutes = routes({
       experiment: z.string().max(500).optional(),
       filter: z.string().max(20_000).optional(),
       orderBy: z.string().max(2000).optional(),
+      /**
+       * Only these metrics (`m:auc`), params (`p:rate`) and tags (`t:kind`) of each run, separated by commas, and no inputs:
+       * a page of runs stays small whatever they logged. Everything unless given.
+       */
+      columns: ColumnList.optional(),
     }),
     response: z.object({ items: z.array(Run), nextPageToken: z.string().optional() }),
+  },
+  'runs.count': {
+    method: 'GET',
+    path: '/api/run-count',
+    permission: 'tracking.read',
+    summary: 'How many runs match: exact to 10 000, beyond that only that they are more',
+    query: z.object({ experiment: z.string().max(500).optional(), filter: z.string().max(20_000).optional() }),
+    response: RunCount,
+  },
+  'runs.keys': {
+    method: 'GET',
+    path: '/api/run-keys',
+    permission: 'tracking.read',
+    summary: 'The metric, param and tag keys that runs of an experiment (or of any) logged, by kind and name',
+    query: PageQuery.extend({
+      experiment: z.string().max(500).optional(),
+      kind: RunKeyKind.optional(),
+      /** Keys that begin so, capitals as they stand. */
+      prefix: z.string().max(metricKeyLimitChars).optional(),
+      /** Keys with this anywhere in them, whatever the capitals. */
+      contains: z.string().max(metricKeyLimitChars).optional(),
+    }),
+    response: z.object({ items: z.array(RunKey), nextPageToken: z.string().optional() }),
+  },
+  'runs.values': {
+    method: 'GET',
+    path: '/api/run-values',
+    permission: 'tracking.read',
+    summary:
+      'Distinct values of one param or tag in an experiment, in their order, without those of 64 characters and more',
+    query: z.object({
+      experiment: z.string().max(500),
+      kind: z.enum(['param', 'tag']),
+      key: z.string().min(1).max(metricKeyLimitChars),
+      prefix: z.string().max(64).default(''),
+      limit: z.coerce.number().int().min(1).max(100).default(20),
+    }),
+    response: z.object({ items: z.array(z.string()) }),
+  },
+  'runs.sample': {
+    method: 'GET',
+    path: '/api/run-samples',
+    permission: 'tracking.read',
+    summary:
+      'One metric of several runs for a chart: every point where they are few, else the least and greatest value of each stretch of steps',
+    query: z.object({
+      /** Ids, separated by commas. */
+      runs: z
+        .string()
+        .max(sampledRunsMax * 40)
+        .transform((text) => [...new Set(text.split(',').filter((id) => id !== ''))])
+        .pipe(z.array(z.string()).min(1).max(sampledRunsMax)),
+      key: z.string().min(1).max(metricKeyLimitChars),
+      /** Entries per run at most; fewer where the runs together would pass 15 000. */
+      points: z.coerce.number().int().min(2).max(2000).default(500),
+      fromStep: z.coerce.number().int().optional(),
+      toStep: z.coerce.number().int().optional(),
+    }),
+    response: z.object({ items: z.array(SampledSeries) }),
   },
   'runs.create': {
     method: 'POST',
@@ -223,5 +353,56 @@ export const trackingRoutes = routes({
     summary: 'The bytes of one file of a run',
     params: RunParams.extend({ path: ArtifactPath }),
     response: 'bytes',
+  },
+  'runs.previewArtifact': {
+    method: 'GET',
+    path: '/api/runs/{run}/preview/{path+}',
+    permission: 'tracking.read',
+    summary:
+      'An HTML or SVG file of a run, to be shown in a frame: its policy denies it scripts, requests and an origin',
+    params: RunParams.extend({ path: ArtifactPath }),
+    response: 'bytes',
+  },
+  'views.list': {
+    method: 'GET',
+    path: '/api/views',
+    permission: 'tracking.read',
+    summary: 'Saved views of runs, newest first',
+    query: PageQuery,
+    response: z.object({ items: z.array(SavedView), nextPageToken: z.string().optional() }),
+  },
+  'views.create': {
+    method: 'POST',
+    path: '/api/views',
+    permission: 'tracking.write',
+    summary: 'Saves a view of runs under a name',
+    body: z.object({ name: ViewName, query: z.string().max(viewQueryLimitChars) }),
+    response: SavedView,
+    status: 201,
+  },
+  'views.update': {
+    method: 'PATCH',
+    path: '/api/views/{view}',
+    permission: 'tracking.write',
+    summary: 'Renames a saved view, or saves another query under its name',
+    params: ViewParams,
+    body: z.object({ name: ViewName.optional(), query: z.string().max(viewQueryLimitChars).optional() }),
+    response: SavedView,
+  },
+  'views.delete': {
+    method: 'DELETE',
+    path: '/api/views/{view}',
+    permission: 'tracking.write',
+    summary: 'Deletes a saved view; it can be restored',
+    params: ViewParams,
+    response: z.object({}),
+  },
+  'views.restore': {
+    method: 'POST',
+    path: '/api/views/{view}/restore',
+    permission: 'tracking.write',
+    summary: 'Brings a deleted view back',
+    params: ViewParams,
+    response: SavedView,
   },
 });

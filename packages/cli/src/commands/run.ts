@@ -2,9 +2,11 @@ import { createWriteStream } from 'node:fs';
 import { basename } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline as pipe } from 'node:stream/promises';
+import { runKeyKinds } from '@slipway/contract';
+import type { RunKeyKind } from '@slipway/contract';
 import type { Command } from 'commander';
-import { idOf } from '../arguments.ts';
-import { action } from '../command.ts';
+import { idOf, wholeNumber } from '../arguments.ts';
+import { action, oneOf } from '../command.ts';
 import type { PageFlags } from '../listing.ts';
 import { paged, pageQuery, showPage } from '../listing.ts';
 import { bytes, instant, paint, seconds, table } from '../output.ts';
@@ -20,7 +22,11 @@ interface ListFlags extends PageFlags {
 export function register(program: Command): void {
   const run = program.command('run').description('Tracked runs: parameters, metrics, artifacts');
   list(run);
+  count(run);
+  keys(run);
   show(run);
+  sample(run);
+  views(run);
   artifacts(run);
 }
 
@@ -51,6 +57,105 @@ function list(run: Command): void {
             instant(r.startedAt),
             r.endedAt === undefined ? '-' : seconds(r.endedAt - r.startedAt),
           ],
+        });
+      }),
+    );
+}
+
+function count(run: Command): void {
+  run
+    .command('count')
+    .description('How many runs match, exact to 10 000')
+    .option('--experiment <experiment>', 'only of this experiment')
+    .option('--filter <text>', 'as for `slipway run list`')
+    .addHelpText('after', '\nExample:\n  slipway run count --experiment train --filter "metrics.auc > 0.75"\n')
+    .action(
+      action(async ({ client, output }, query: { experiment?: string; filter?: string }) => {
+        const found = await client.runs.count({ query });
+        output.result(found, () => `${found.isExact ? '' : 'over '}${found.count}`);
+      }),
+    );
+}
+
+interface KeyFlags extends PageFlags {
+  readonly experiment?: string;
+  readonly kind?: RunKeyKind;
+  readonly contains?: string;
+}
+
+function keys(run: Command): void {
+  paged(run.command('keys').description('The metric, param and tag keys that runs logged'))
+    .option('--experiment <experiment>', 'only of this experiment')
+    .option('--kind <kind>', `one of ${runKeyKinds.join(', ')}`, (word: string) => oneOf('kind', runKeyKinds, word))
+    .option('--contains <text>', 'only keys with this in them')
+    .addHelpText('after', '\nExample:\n  slipway run keys --experiment train --kind metric --contains loss\n')
+    .action(
+      action(async (session, flags: KeyFlags) => {
+        const { experiment, kind, contains } = flags;
+        showPage(
+          session,
+          await session.client.runs.keys({ query: { ...pageQuery(flags), experiment, kind, contains } }),
+          {
+            head: ['KIND', 'KEY', 'LAST SEEN'],
+            empty: 'No keys. They appear when a run logs a metric, a param or a tag.',
+            row: (k) => [k.kind, k.key, instant(k.seenAt)],
+          },
+        );
+      }),
+    );
+}
+
+const sampledPointsDefault = 20;
+
+function sample(run: Command): void {
+  run
+    .command('sample')
+    .description(
+      'One metric of several runs: every point of short ones, the least and greatest value per stretch of long ones',
+    )
+    .argument('<key>', 'the metric, as `slipway run show` names it')
+    .argument('<run...>', 'ids of runs')
+    .option(
+      '--points <n>',
+      'at most so many rows per run',
+      wholeNumber('--points', { min: 2, max: 2000 }),
+      sampledPointsDefault,
+    )
+    .addHelpText('after', '\nExample:\n  slipway run sample validation.logLoss run_01m7z8… run_01m7z9…\n')
+    .action(
+      action(async (session, key: string, runs: readonly string[], { points }: { points: number }) => {
+        const found = await session.client.runs.sample({ query: { key, runs: runs.map(runId).join(','), points } });
+        if (session.output.json) return session.output.result(found, () => '');
+        const items = found.items.flatMap((series) => series.counts.map((n, i) => ({ series, n, i })));
+        showPage(
+          session,
+          { items },
+          {
+            head: ['RUN', 'FROM STEP', 'TO STEP', 'LEAST', 'GREATEST', 'POINTS'],
+            empty: `None of these runs logged "${key}".`,
+            row: ({ series, n, i }) => [
+              series.run,
+              String(series.firstSteps[i]),
+              String(series.lastSteps[i]),
+              String(series.low[i] ?? 'NaN'),
+              String(series.high[i] ?? 'NaN'),
+              String(n),
+            ],
+          },
+        );
+      }),
+    );
+}
+
+function views(run: Command): void {
+  paged(run.command('views').description('Saved views of the list of runs'))
+    .addHelpText('after', '\nExample:\n  slipway run views\n')
+    .action(
+      action(async (session, flags: PageFlags) => {
+        showPage(session, await session.client.views.list({ query: pageQuery(flags) }), {
+          head: ['VIEW', 'NAME', 'BY', 'SAVED', 'ADDRESS'],
+          empty: 'No saved views. The console saves one from the list of runs.',
+          row: (v) => [v.id, v.name, v.author, instant(v.createdAt), `${session.url}/w/default/experiments?${v.query}`],
         });
       }),
     );

@@ -1,5 +1,5 @@
 /** Tracking: experiments, runs, what they logged, and their files. */
-import type { Experiment, Run, RunStatus } from '@slipway/contract';
+import type { Experiment, Run, RunCount, RunKey, RunStatus, SampledSeries } from '@slipway/contract';
 import { metricKeyLimitChars, SlipwayError, tagValueLimitChars, paramValueLimitChars } from '@slipway/contract';
 import { sql } from 'kysely';
 import type { Page } from '../../lib/page.ts';
@@ -32,12 +32,20 @@ import type { LoggedModelChange, ModelPoint, NewLoggedModel } from './operations
 import { changeLoggedModel, createLoggedModel, logModelMetrics } from './operations/logged-models.ts';
 import type { RunChange } from './operations/runs.ts';
 import { createRun, deleteRun, deleteTag, restoreRun, updateRun } from './operations/runs.ts';
-import { findExperiment, getExperiment, getRun, hydrateRuns, scan } from './read.ts';
+import type { RunColumns } from './read.ts';
+import { experimentKey, findExperiment, getExperiment, getRun, hydrateRuns, scan } from './read.ts';
 import { inList } from '../../lib/search-filter/filter-sql.ts';
 import type { LoggedPoint } from './points.ts';
 import { pointColumns } from './points.ts';
+import { countRuns } from './run-count.ts';
+import type { RunKeyQuery, RunValueQuery } from './run-keys.ts';
+import { listRunKeys, listRunValues } from './run-keys.ts';
 import { runNameOf } from './run-name.ts';
+import type { SampleQuery } from './samples.ts';
+import { sampleMetric } from './samples.ts';
 import { searchRunIds } from './search.ts';
+import type { ViewStore } from './views.ts';
+import { createViewStore } from './views.ts';
 
 export { trackingStore } from './store.ts';
 export { trackingBinding } from './routes.ts';
@@ -69,6 +77,8 @@ export interface RunQuery {
   /** `metrics.auc desc, name`, or keys. */
   readonly order?: readonly (string | OrderKey)[] | undefined;
   readonly lifecycle?: Lifecycles | undefined;
+  /** Only these keys of each run, and no inputs. */
+  readonly columns?: RunColumns | undefined;
   readonly limit: number;
   readonly pageToken?: string | undefined;
 }
@@ -93,6 +103,7 @@ export interface LogRequest {
 
 export interface Tracking {
   readonly artifacts: ArtifactStore;
+  readonly views: ViewStore;
   createExperiment(request: {
     readonly name: string;
     readonly description?: string | undefined;
@@ -136,6 +147,13 @@ export interface Tracking {
   deleteRun(id: string, actor: string): Promise<void>;
   restoreRun(id: string, actor: string): Promise<void>;
   searchRuns(query: RunQuery): Promise<Page<Run>>;
+  countRuns(query: Pick<RunQuery, 'experimentIds' | 'filter'>): Promise<RunCount>;
+  /** The keys that runs logged; of one experiment, by its id, or of any. */
+  listKeys(
+    query: Omit<RunKeyQuery, 'experiment'> & { readonly experimentId?: string | undefined },
+  ): Promise<Page<RunKey>>;
+  listValues(query: Omit<RunValueQuery, 'experiment'> & { readonly experimentId: string }): Promise<string[]>;
+  sample(query: SampleQuery): Promise<SampledSeries[]>;
   /** All or nothing. */
   log(id: string, request: LogRequest): Promise<void>;
   deleteTag(id: string, key: string): Promise<boolean>;
@@ -164,6 +182,7 @@ export function createTracking(deps: TrackingDeps): Tracking {
   };
   const tracking: Tracking = {
     artifacts: createArtifactStore(db, deps.objects),
+    views: createViewStore(db, ids),
     createExperiment: async ({ name, description, artifactLocation, tags = {}, actor }) => {
       const uid = ids.next('experiment');
       await retryUnique(() => db.write(createExperiment, { uid, name, description, artifactLocation, tags, actor }));
@@ -232,8 +251,25 @@ export function createTracking(deps: TrackingDeps): Tracking {
         limit: query.limit,
         pageToken: query.pageToken,
       });
-      return { items: await hydrateRuns(db, found), ...(nextPageToken === undefined ? {} : { nextPageToken }) };
+      return {
+        items: await hydrateRuns(db, found, query.columns),
+        ...(nextPageToken === undefined ? {} : { nextPageToken }),
+      };
     },
+    countRuns: async (query) =>
+      countRuns(db, {
+        experiments: await experimentsOf({ ...query, limit: 1 }),
+        filter: typeof query.filter === 'string' ? parseFilter(query.filter, runLanguage) : query.filter,
+        filterText: textOf({ ...query, limit: 1 }),
+      }),
+    listKeys: async ({ experimentId, ...query }) =>
+      listRunKeys(db, {
+        ...query,
+        experiment: experimentId === undefined ? undefined : await experimentKey(db, experimentId),
+      }),
+    listValues: async ({ experimentId, ...query }) =>
+      listRunValues(db, { ...query, experiment: await experimentKey(db, experimentId) }),
+    sample: (query) => sampleMetric(db, query),
     log: async (uid, { metrics = [], params = {}, tags = {}, name }) => {
       checkTexts('param', params, paramValueLimitChars);
       checkTexts('tag', tags, tagValueLimitChars);

@@ -72,6 +72,18 @@ export async function getExperiment(db: Db, id: string): Promise<Experiment> {
   throw new SlipwayError('not_found', { noun: 'experiment', name: id, remedy: 'GET /api/experiments lists them.' });
 }
 
+/** The internal id of an experiment. */
+export async function experimentKey(db: Db, id: string): Promise<number> {
+  const row = await db
+    .read<TrackingTables>()
+    .selectFrom('tracking_experiment')
+    .select('id')
+    .where('uid', '=', id)
+    .executeTakeFirst();
+  if (row) return row.id;
+  throw new SlipwayError('not_found', { noun: 'experiment', name: id, remedy: 'GET /api/experiments lists them.' });
+}
+
 interface RunRow {
   readonly id: number;
   readonly uid: string;
@@ -86,42 +98,88 @@ interface RunRow {
   readonly artifact_location: string | null;
 }
 
+interface MetricRow {
+  readonly run_id: number;
+  readonly key: string;
+  readonly value: number;
+  readonly is_nan: number;
+  readonly step: number;
+  readonly ts: number;
+}
+
 interface TextRow {
   readonly run_id: number;
   readonly key: string;
   readonly value: string;
 }
 
-/** Runs by internal id, in the order of the ids. */
-export async function hydrateRuns(db: Db, ids: readonly number[]): Promise<Run[]> {
+/** The keys of each kind that are wanted of a run. */
+export interface RunColumns {
+  readonly metrics: readonly string[];
+  readonly params: readonly string[];
+  readonly tags: readonly string[];
+}
+
+interface LinkRow {
+  readonly run_id: number;
+  readonly direction: string;
+  readonly model_uid: string;
+  readonly step: number;
+}
+
+interface Logged {
+  readonly metrics: readonly MetricRow[];
+  readonly params: readonly TextRow[];
+  readonly tags: readonly TextRow[];
+}
+
+/** What runs logged (`where` is over the alias t): everything, or the columns only. */
+async function readLogged(db: Db, where: RawBuilder<boolean>, columns: RunColumns | undefined): Promise<Logged> {
+  const among = (keys: readonly string[] | undefined): RawBuilder<unknown> =>
+    keys === undefined
+      ? where
+      : sql`${where} and t.key_id in (select id from tracking_key where ${inList(db.dialect, sql.ref('name'), keys)})`;
+  const texts = async (table: string, keys: readonly string[] | undefined): Promise<TextRow[]> =>
+    keys?.length === 0
+      ? []
+      : scan(
+          db,
+          sql<TextRow>`select t.run_id, k.name as key, t.value from ${sql.table(table)} t
+            join tracking_key k on k.id = t.key_id where ${among(keys)} order by k.name`,
+        );
+  const [metrics, params, tags] = await Promise.all([
+    columns?.metrics.length === 0
+      ? []
+      : scan(
+          db,
+          sql<MetricRow>`select t.run_id, k.name "key", t.value, t.is_nan, t.step, t.ts from tracking_metric_latest t
+            join tracking_key k on k.id = t.key_id where ${among(columns?.metrics)} order by k.name`,
+        ),
+    texts('tracking_param', columns?.params),
+    texts('tracking_tag', columns?.tags),
+  ]);
+  return { metrics, params, tags };
+}
+
+/** Runs by internal id, in the order of the ids; with columns only those keys, and no inputs. */
+export async function hydrateRuns(db: Db, ids: readonly number[], columns?: RunColumns): Promise<Run[]> {
   if (ids.length === 0) return [];
   const among = (column: string): RawBuilder<boolean> => inList(db.dialect, sql.ref(column), ids);
-  const texts = (table: string): Promise<TextRow[]> =>
-    scan(
-      db,
-      sql<TextRow>`select t.run_id, k.name as key, t.value from ${sql.table(table)} t
-        join tracking_key k on k.id = t.key_id where ${among('t.run_id')} order by k.name`,
-    );
-  const [runs, metrics, params, tags, datasets, links] = await Promise.all([
+  const [runs, { metrics, params, tags }, datasets, links] = await Promise.all([
     scan(
       db,
       sql<RunRow>`select r.*, e.uid as experiment_uid, e.name as experiment_name, e.artifact_location
         from tracking_run r join tracking_experiment e on e.id = r.experiment_id where ${among('r.id')}`,
     ),
-    scan(
-      db,
-      sql<{ run_id: number; key: string; value: number; is_nan: number; step: number; ts: number }>`
-        select m.run_id, k.name as key, m.value, m.is_nan, m.step, m.ts from tracking_metric_latest m
-        join tracking_key k on k.id = m.key_id where ${among('m.run_id')} order by k.name`,
-    ),
-    texts('tracking_param'),
-    texts('tracking_tag'),
-    readDatasets(db, among('i.run_id')),
-    scan(
-      db,
-      sql<{ run_id: number; direction: string; model_uid: string; step: number }>`
-        select run_id, direction, model_uid, step from tracking_model_link where ${among('run_id')} order by model_uid`,
-    ),
+    readLogged(db, among('t.run_id'), columns),
+    columns === undefined ? readDatasets(db, among('i.run_id')) : [],
+    columns === undefined
+      ? scan(
+          db,
+          sql<LinkRow>`select run_id, direction, model_uid, step from tracking_model_link
+            where ${among('run_id')} order by model_uid`,
+        )
+      : [],
   ]);
   const metricsOf = groupBy(metrics, (m) => m.run_id);
   const paramsOf = groupBy(params, (p) => p.run_id);

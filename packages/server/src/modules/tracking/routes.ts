@@ -1,10 +1,12 @@
 import { SlipwayError, trackingRoutes } from '@slipway/contract';
 import type { Clock } from '../../platform/clock.ts';
-import type { Binding } from '../../platform/http/binding.ts';
+import type { Binding, Handlers } from '../../platform/http/binding.ts';
 import { bind, Stream } from '../../platform/http/binding.ts';
 import type { Objects } from '../../platform/objects/objects.ts';
 import type { Tracking } from './index.ts';
+import type { RunColumns } from './read.ts';
 import { metricNumber } from './read.ts';
+import type { ViewStore } from './views.ts';
 
 export interface TrackingRouteDeps {
   readonly tracking: Tracking;
@@ -28,14 +30,16 @@ export function trackingBinding({ tracking, objects, clock }: TrackingRouteDeps)
   return bind(trackingRoutes, {
     'experiments.list': ({ query }) => tracking.searchExperiments(query),
     'experiments.create': ({ body }, { actor }) => tracking.createExperiment({ ...body, actor }),
-    'runs.list': async ({ query: { experiment, filter, orderBy, limit, pageToken } }) =>
+    'runs.list': async ({ query: { experiment, filter, orderBy, columns, limit, pageToken } }) =>
       tracking.searchRuns({
         experimentIds: await experimentIds(experiment),
         filter,
         order: orderBy === undefined ? [] : orderBy.split(',').map((key) => key.trim()),
+        columns: columns && columnsOf(columns),
         limit,
         pageToken,
       }),
+    ...catalogueHandlers(tracking, experimentIds),
     'runs.create': async ({ body }, { actor }) => {
       const { id } = body.experiment.startsWith('exp_')
         ? await tracking.getExperiment(body.experiment)
@@ -76,5 +80,77 @@ export function trackingBinding({ tracking, objects, clock }: TrackingRouteDeps)
         etag: `"${file.digest}"`,
       });
     },
+    'runs.previewArtifact': async ({ params }) =>
+      previewOf(params.path, await tracking.artifacts.get(params.run, params.path), objects),
+    ...viewHandlers(tracking.views),
   });
+}
+
+type Catalogue = 'runs.count' | 'runs.keys' | 'runs.values' | 'runs.sample';
+
+function catalogueHandlers(
+  tracking: Tracking,
+  experimentIds: (named: string | undefined) => Promise<readonly string[] | undefined>,
+): Pick<Handlers<typeof trackingRoutes>, Catalogue> {
+  return {
+    'runs.count': async ({ query: { experiment, filter } }) =>
+      tracking.countRuns({ experimentIds: await experimentIds(experiment), filter }),
+    'runs.keys': async ({ query: { experiment, ...query } }) =>
+      tracking.listKeys({ ...query, experimentId: (await experimentIds(experiment))?.[0] }),
+    'runs.values': async ({ query: { experiment, ...query } }) => {
+      const [experimentId = experiment] = (await experimentIds(experiment)) ?? [];
+      return { items: await tracking.listValues({ ...query, experimentId }) };
+    },
+    'runs.sample': async ({ query }) => ({ items: await tracking.sample(query) }),
+  };
+}
+
+function viewHandlers(
+  views: ViewStore,
+): Pick<Handlers<typeof trackingRoutes>, `views.${string}` & keyof typeof trackingRoutes> {
+  return {
+    'views.list': ({ query }) => views.list(query),
+    'views.create': ({ body }, { actor }) => views.create({ ...body, actor }),
+    'views.update': ({ params, body }, { actor }) => views.update({ uid: params.view, ...body, actor }),
+    'views.delete': async ({ params }, { actor }) => {
+      await views.delete(params.view, actor);
+      return {};
+    },
+    'views.restore': ({ params }, { actor }) => views.restore(params.view, actor),
+  };
+}
+
+const previewTypes: readonly (readonly [pattern: RegExp, type: string])[] = [
+  [/\.html?$/i, 'text/html; charset=utf-8'],
+  [/\.svg$/i, 'image/svg+xml; charset=utf-8'],
+];
+
+/** What a run stored is nobody's promise: no script, no request, no form, no origin, and only this server may frame it. */
+const previewPolicy =
+  "sandbox; default-src 'none'; img-src data:; font-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'";
+
+async function previewOf(
+  path: string,
+  file: { readonly digest: string; readonly sizeBytes: number },
+  objects: Objects,
+): Promise<Stream> {
+  const type = previewTypes.find(([pattern]) => pattern.test(path))?.[1];
+  if (type === undefined)
+    throw new SlipwayError('request_invalid', {
+      operation: 'runs.previewArtifact',
+      problem: `only HTML and SVG files are shown in a frame; get "${path}" from /artifacts/ instead`,
+    });
+  return new Stream(await objects.open(file.digest), {
+    'content-type': type,
+    'content-length': String(file.sizeBytes),
+    'x-frame-options': 'SAMEORIGIN',
+    'content-security-policy': previewPolicy,
+  });
+}
+
+/** `m:auc`, `p:rate`, `t:kind` by kind; the schema has checked their form. */
+function columnsOf(columns: readonly string[]): RunColumns {
+  const of = (prefix: string): string[] =>
+    columns.filter((column) => column.startsWith(prefix)).map((column) => column.slice(prefix.length));
+  return { metrics: of('m:'), params: of('p:'), tags: of('t:') };
 }

@@ -12,6 +12,7 @@ import {
 import { linkInputs } from './operations/inputs.ts';
 import { logBatch } from './operations/log.ts';
 import { changeLoggedModel, createLoggedModel, logModelMetrics } from './operations/logged-models.ts';
+import { createView, deleteView, restoreView, updateView } from './operations/views.ts';
 import { createRun, deleteRun, deleteTag, restoreRun, updateRun } from './operations/runs.ts';
 
 export const trackingStore: StoreModule = {
@@ -35,5 +36,9 @@ export const trackingStore: StoreModule = {
     logModelMetrics,
     putArtifact,
     deleteArtifact,
+    createView,
+    updateView,
+    deleteView,
+    restoreView,
   ],
 };

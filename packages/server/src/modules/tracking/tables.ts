@@ -52,6 +52,17 @@ export interface TrackingTables {
   };
   tracking_param: KeyedText;
   tracking_tag: KeyedText;
+  tracking_run_key: { experiment_id: number; kind: number; name: string; seen_at: number };
+  tracking_view: {
+    id: Generated<number>;
+    uid: string;
+    name: string;
+    query: string;
+    author: string;
+    created_at: number;
+    updated_at: number;
+    deleted_at: number | null;
+  };
   tracking_dataset: {
     id: Generated<number>;
     experiment_id: number;

@@ -11,6 +11,7 @@
  *   @real                   real                  double precision
  *   @bytes                  blob                  bytea
  *   @bool                   integer               integer            (0 or 1 on both)
+ *   @ordered_text           text                  text collate "C"   (sorted by code points on both)
  *   @strict                 strict
  *   @strict_without_rowid   strict, without rowid
  *
@@ -29,6 +30,7 @@ const words: Readonly<Record<string, Readonly<Record<Dialect, string>>>> = {
   '@real': { sqlite: 'real', postgres: 'double precision' },
   '@bytes': { sqlite: 'blob', postgres: 'bytea' },
   '@bool': { sqlite: 'integer', postgres: 'integer' },
+  '@ordered_text': { sqlite: 'text', postgres: 'text collate "C"' },
   '@strict': { sqlite: 'strict', postgres: '' },
   '@strict_without_rowid': { sqlite: 'strict, without rowid', postgres: '' },
 };

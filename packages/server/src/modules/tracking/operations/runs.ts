@@ -5,7 +5,7 @@ import { operation } from '../../../platform/db/db.ts';
 import type { TrackingTables } from '../tables.ts';
 import { valueHead } from '../tables.ts';
 import { mustExperiment } from './experiments.ts';
-import { keyIds } from './keys.ts';
+import { keyIds, noteKeys } from './keys.ts';
 
 export interface RunRow {
   readonly id: number;
@@ -87,6 +87,7 @@ export async function writeTags(
     trx,
     entries.map(([key]) => key),
   );
+  await noteKeys(trx, run.experiment_id, 'tag', Object.keys(tags));
   const rows = entries.map(([key, value]) => ({
     run_id: run.id,
     key_id: ids.get(key) as number, // keyIds answers every key that it was asked for
