@@ -62,6 +62,21 @@ export type Dataset = z.output<typeof Dataset>;
 
 const Value = z.union([z.number(), z.string(), z.boolean(), z.null()]);
 
+/** Most bins of one histogram. */
+export const histogramBinsMax = 24;
+
+/** How many values lie in each bin of equal width, and outside of all of them. */
+export const Histogram = z.object({
+  /** One more than bins, ascending. Bin i holds edges[i] <= value < edges[i + 1], the last one its upper edge too. Instants are milliseconds since 1970 UTC. */
+  edges: z.array(z.number()),
+  counts: z.array(z.int()),
+  below: z.int(),
+  above: z.int(),
+  /** NaN and infinities. */
+  nonFinite: z.int(),
+});
+export type Histogram = z.output<typeof Histogram>;
+
 export const ColumnProfile = z.object({
   name: z.string(),
   type: z.string(),
@@ -76,8 +91,23 @@ export const ColumnProfile = z.object({
   quantiles: z.record(z.string(), z.number()).nullable(),
   /** The most frequent values, of columns with few distinct ones or of text. */
   top: z.array(z.object({ value: Value, count: z.int() })),
+  /** Of numbers, dates and timestamps: bins from the 1 % to the 99 % quantile, or over the whole range of instants. Profiles made before it was kept have none. */
+  histogram: Histogram.optional(),
 });
 export type ColumnProfile = z.output<typeof ColumnProfile>;
+
+/** One column in two versions, counted in the same bins or for the same values. */
+export const ColumnPair = z.object({
+  name: z.string(),
+  /** The column in the version compared with. */
+  before: ColumnProfile,
+  bins: z.object({ now: Histogram, before: Histogram }).optional(),
+  /** The most frequent values of either version. */
+  values: z.array(z.object({ value: Value, now: z.int(), before: z.int() })).optional(),
+  /** Population stability index over these bins or values, everything else and nulls; null where there are neither. */
+  psi: z.number().nullable(),
+});
+export type ColumnPair = z.output<typeof ColumnPair>;
 
 export const DatasetProfile = z.object({
   dataset: Name,
@@ -85,6 +115,8 @@ export const DatasetProfile = z.object({
   digest: Digest,
   rowCount: z.int(),
   columns: z.array(ColumnProfile),
+  /** The version compared with, and the columns that both have. */
+  against: z.object({ version: z.int(), digest: Digest, rowCount: z.int(), columns: z.array(ColumnPair) }).optional(),
 });
 export type DatasetProfile = z.output<typeof DatasetProfile>;
 
@@ -114,6 +146,77 @@ export const DatasetDiff = z.object({
   sizeBytesTo: z.int(),
 });
 export type DatasetDiff = z.output<typeof DatasetDiff>;
+
+/** Most rows of one page. */
+export const dataRowsMax = 200;
+
+/** Which rows and columns of a version are wanted. */
+export const DataRowsQuery = z.object({
+  /** A JSON array of column names; the first 50 columns unless said. */
+  columns: z.string().max(20_000).optional(),
+  limit: z.coerce.number().int().min(1).max(dataRowsMax).default(50),
+  pageToken: z.string().max(2000).optional(),
+});
+
+export const DataRow = z.object({
+  file: z.string(),
+  /** Place in its file, from 1. */
+  row: z.int(),
+  /** In the order of `columns`. Instants are ISO text; numbers beyond 2^53, NaN and nested values are text. */
+  values: z.array(Value),
+  /** Columns of which only the first 1,000 characters are shown. */
+  cut: z.array(z.string()).optional(),
+});
+export type DataRow = z.output<typeof DataRow>;
+
+/** Rows of a version in the order of its files. A page ends early when it holds 1 MiB. */
+export const DataRows = z.object({
+  dataset: Name,
+  version: z.int(),
+  /** Rows of the version, or those that the expectation found failing. */
+  rowCount: z.int(),
+  columns: z.array(z.object({ name: z.string(), type: z.string() })),
+  items: z.array(DataRow),
+  nextPageToken: z.string().optional(),
+});
+export type DataRows = z.output<typeof DataRows>;
+
+/** Most readers of one kind that are listed, newest first. */
+export const datasetReadersMax = 100;
+
+/** Who read a version. Each list holds the newest; `hasMore` names the lists that are cut. */
+export const DatasetReaders = z.object({
+  dataset: Name,
+  version: z.int(),
+  pipelineRuns: z.array(
+    z.object({
+      id: z.string(),
+      pipeline: z.string(),
+      state: z.string(),
+      startedAt: Instant,
+      reason: z.string().optional(),
+    }),
+  ),
+  /** Runs of experiments that steps of those pipeline runs made. */
+  trainingRuns: z.array(z.object({ id: z.string(), pipelineRun: z.string(), step: z.string() })),
+  /** Their lineage names the version. */
+  modelVersions: z.array(
+    z.object({ model: z.string(), number: z.int(), aliases: z.array(z.string()), createdAt: Instant }),
+  ),
+  validations: z.array(
+    z.object({
+      id: z.string(),
+      suite: z.string(),
+      success: z.boolean(),
+      evaluated: z.int(),
+      failed: z.int(),
+      warnings: z.int(),
+      createdAt: Instant,
+    }),
+  ),
+  hasMore: z.array(z.enum(['pipelineRuns', 'trainingRuns', 'modelVersions', 'validations'])),
+});
+export type DatasetReaders = z.output<typeof DatasetReaders>;
 
 export const PutFileAnswer = z.object({
   version: DatasetVersion,
@@ -197,9 +300,28 @@ export const dataRoutes = routes({
     method: 'GET',
     path: '/api/datasets/{dataset}/versions/{version}/profile',
     permission: 'data.read',
-    summary: 'Counts, range, mean, quantiles and frequent values of every column; computed once per version',
+    summary:
+      'Counts, range, mean, quantiles, histogram and frequent values of every column; computed once per version. With `against`, both versions in the same bins.',
     params: VersionParams,
+    query: z.object({ against: VersionWord.optional() }),
     response: DatasetProfile,
+  },
+  'datasets.rows': {
+    method: 'GET',
+    path: '/api/datasets/{dataset}/versions/{version}/rows',
+    permission: 'data.read',
+    summary: 'A page of rows of a version, in the order of its files',
+    params: VersionParams,
+    query: DataRowsQuery,
+    response: DataRows,
+  },
+  'datasets.usedBy': {
+    method: 'GET',
+    path: '/api/datasets/{dataset}/versions/{version}/used-by',
+    permission: 'data.read',
+    summary: 'Which pipeline runs, training runs, model versions and validations read a version',
+    params: VersionParams,
+    response: DatasetReaders,
   },
   'datasets.file': {
     method: 'GET',

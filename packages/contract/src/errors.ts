@@ -217,6 +217,14 @@ export const errorCatalogue = {
   ),
   // quality
   suite_invalid: caller(400, 'The expectation suite is not valid at {path}: {problem}.'),
+  rows_not_named: caller(
+    422,
+    'There are no failing rows to show of expectation "{expectation}" in validation {validation}: {problem}. `slipway data validation {validation}` says what was found.',
+  ),
+  columns_invalid: caller(
+    400,
+    'The rows of version {version} of dataset "{dataset}" cannot be read: {problem}. `slipway data show {dataset} --version {version}` lists the columns.',
+  ),
   suite_tables_wrong: caller(
     400,
     'Suite "{suite}" speaks of the tables {expected}, but the request names {found}. Name a dataset for each table of the suite.',

@@ -6,6 +6,7 @@
  * considered means success. Values that a rule speaks of are columns or names declared under `computed`.
  */
 import { z } from 'zod';
+import { DataRows, DataRowsQuery } from './data.ts';
 import { Digest, Instant, Name, PageQuery } from './names.ts';
 import { routes } from './route.ts';
 
@@ -257,5 +258,14 @@ export const qualityRoutes = routes({
     summary: 'One validation with the result of every expectation',
     params: z.object({ validation: z.string().max(40) }),
     response: ValidationResult,
+  },
+  'validations.rows': {
+    method: 'GET',
+    path: '/api/validations/{validation}/rows',
+    permission: 'quality.read',
+    summary: 'A page of the rows (or of one row of each group) that failed an expectation, read again from the version',
+    params: z.object({ validation: z.string().max(40) }),
+    query: DataRowsQuery.extend({ expectation: z.string().min(1).max(200) }),
+    response: DataRows.extend({ expectation: z.string() }),
   },
 });

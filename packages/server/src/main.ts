@@ -20,6 +20,7 @@ import { servingBinding } from './modules/serving/index.ts';
 import { systemBinding } from './modules/system/index.ts';
 import { trackingBinding } from './modules/tracking/index.ts';
 import { version } from './version.ts';
+import { createDatasetReaders } from './wiring/dataset-readers.ts';
 import { createExplainers } from './wiring/explainers.ts';
 import { consoleFolder } from './wiring/console-folder.ts';
 import { createHomeSections } from './wiring/home-sections.ts';
@@ -119,7 +120,7 @@ function bindModules(platform: Platform, modules: Modules, startedAt: number): B
       sections: createHomeSections(modules),
     }),
     projectsBinding(modules.projects),
-    dataBinding(modules.data),
+    dataBinding(modules.data, createDatasetReaders(modules)),
     qualityBinding(modules.quality),
     featuresBinding(modules.features),
     trackingBinding({ tracking, objects, clock }),

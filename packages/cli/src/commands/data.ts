@@ -3,7 +3,7 @@ import { open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline as pipe } from 'node:stream/promises';
-import type { ValidationResult } from '@slipway/contract';
+import type { DataRows, DatasetProfile, ValidationResult } from '@slipway/contract';
 import { FileName } from '@slipway/contract';
 import type { Command } from 'commander';
 import { idOf, nameOf, textsOf, usage } from '../arguments.ts';
@@ -23,6 +23,7 @@ export function register(program: Command): void {
   lists(data);
   changes(data);
   versions(data);
+  reading(data);
   validation(data);
 }
 
@@ -199,12 +200,15 @@ function versions(data: Command): void {
     .description('Counts, range, mean and distinct values of every column')
     .argument('<dataset>', '', dataset)
     .option('--version <version>', 'number, digest or latest', 'latest')
-    .addHelpText('after', '\nExample:\n  slipway data profile weather\n')
+    .option('--against <version>', 'count another version in the same bins, and say how far each column moved')
+    .addHelpText('after', '\nExamples:\n  slipway data profile weather\n  slipway data profile flights --against 3\n')
     .action(
-      action(async ({ client, output }, name: string, { version }: VersionFlags) => {
+      action(async ({ client, output }, name: string, { version, against }: VersionFlags & { against?: string }) => {
         output.progress(`profiling ${name}`);
         const params = { dataset: name, version: versionWord(version) };
-        const profile = await client.datasets.profile({ params }, { timeoutMs: longTimeoutMs });
+        const query = against === undefined ? {} : { against: versionWord(against) };
+        const profile = await client.datasets.profile({ params, query }, { timeoutMs: longTimeoutMs });
+        if (profile.against !== undefined) return output.result(profile, () => movedTable(profile));
         const rows = profile.columns.map((c) => [
           c.name,
           c.type,
@@ -237,6 +241,95 @@ function versions(data: Command): void {
         });
       }),
     );
+}
+
+function movedTable({ version, against }: DatasetProfile): string {
+  const moved = (against?.columns ?? []).toSorted((a, b) => (b.psi ?? -1) - (a.psi ?? -1));
+  const rows = moved.map((c) => [c.name, c.before.type, c.psi === null ? '-' : c.psi.toFixed(3)]);
+  return table(['COLUMN', 'TYPE', `PSI, @${against?.version ?? ''} TO @${version}`], rows);
+}
+
+function reading(data: Command): void {
+  paged(
+    data
+      .command('rows')
+      .description('Rows of a version, in the order of its files')
+      .argument('<dataset>', '', dataset)
+      .option('--version <version>', 'number, digest or latest', 'latest')
+      .option('--column <name...>', 'only these columns'),
+    20,
+  )
+    .addHelpText('after', '\nExample:\n  slipway data rows flights --column carrier dest dep_delay --limit 5\n')
+    .action(
+      action(async (session, name: string, flags: PageFlags & VersionFlags & { column?: string[] }) => {
+        const params = { dataset: name, version: versionWord(flags.version) };
+        const query = { ...pageQuery(flags), ...columnsQuery(flags.column) };
+        showRows(session, await session.client.datasets.rows({ params, query }, { timeoutMs: longTimeoutMs }));
+      }),
+    );
+  paged(
+    data
+      .command('failing-rows')
+      .description('The rows that failed an expectation, read again from the version that was checked')
+      .argument('<validation>', '', idOf('validation'))
+      .argument('<expectation>', 'its id, as `slipway data validation` names it')
+      .option('--column <name...>', 'only these columns'),
+    20,
+  )
+    .addHelpText('after', '\nExample:\n  slipway data failing-rows val_01m7z8… dep_delay_range --limit 5\n')
+    .action(
+      action(async (session, id: string, expectation: string, flags: PageFlags & { column?: string[] }) => {
+        const query = { ...pageQuery(flags), ...columnsQuery(flags.column), expectation };
+        const params = { validation: id };
+        showRows(session, await session.client.validations.rows({ params, query }, { timeoutMs: longTimeoutMs }));
+      }),
+    );
+  data
+    .command('used-by')
+    .description('Which pipeline runs, training runs, model versions and validations read a version')
+    .argument('<dataset>', '', dataset)
+    .option('--version <version>', 'number, digest or latest', 'latest')
+    .addHelpText('after', '\nExample:\n  slipway data used-by flights --version 5\n')
+    .action(
+      action(async ({ client, output }, name: string, { version }: VersionFlags) => {
+        const found = await client.datasets.usedBy({ params: { dataset: name, version: versionWord(version) } });
+        const rows = [
+          ...found.modelVersions.map((v) => [
+            'model',
+            `${v.model}@${v.number}`,
+            instant(v.createdAt),
+            v.aliases.join(' '),
+          ]),
+          ...found.pipelineRuns.map((r) => ['pipeline run', r.id, instant(r.startedAt), `${r.pipeline}, ${r.state}`]),
+          ...found.trainingRuns.map((r) => ['run', r.id, '', `step ${r.step} of ${r.pipelineRun}`]),
+          ...found.validations.map((v) => [
+            'validation',
+            v.id,
+            instant(v.createdAt),
+            `suite ${v.suite}, ${v.success ? 'passed' : `${v.failed} failed`}`,
+          ]),
+        ];
+        output.result(found, () =>
+          rows.length === 0
+            ? `Nothing has read ${name}@${found.version} yet.`
+            : table(['READER', 'NAME', 'AT', 'WHAT'], rows),
+        );
+      }),
+    );
+}
+
+/** Names as the API takes them. */
+const columnsQuery = (names: readonly string[] | undefined): { columns?: string } =>
+  names === undefined ? {} : { columns: JSON.stringify(names) };
+
+const cellShown = 40;
+
+function showRows(session: Session, page: DataRows): void {
+  showPage(session, page, {
+    head: ['FILE', 'ROW', ...page.columns.map((c) => c.name)],
+    empty: 'No rows.',
+    row: (r) => [r.file, String(r.row), ...r.values.map((v) => cell(v).slice(0, cellShown))],
+  });
 }
 
 function validation(data: Command): void {

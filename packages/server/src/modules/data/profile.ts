@@ -1,6 +1,6 @@
 /**
  * The profile of a dataset version: one scan for counts, ranges, means, quantiles and candidates for frequent values, and one for
- * the exact counts of those candidates.
+ * the exact counts of those candidates and the histograms, whose range the first one told.
  *
  * Quantiles are a t-digest and frequent values come from a sketch of 10 per column. Distinct values are counted exactly up to
  * a million rows and above that estimated by HyperLogLog (which here was seen off by a quarter), so that memory does not grow
@@ -8,22 +8,15 @@
  */
 import type { ColumnProfile, ColumnSchema } from '@slipway/contract';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { sqlName, sqlText } from '../../platform/analytics/analytics.ts';
+import { sqlName } from '../../platform/analytics/analytics.ts';
+import type { Counted } from './distribution.ts';
+import { countValues, kindOf, rangeOf } from './distribution.ts';
 
 const quantiles = [0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99] as const;
 const topCount = 10;
 const maxRowsForExactDistinct = 1_000_000;
 /** A number with more distinct values than this has no frequent values worth naming. */
 const maxDistinctForTop = 200;
-
-type Kind = 'number' | 'text' | 'boolean' | 'instant' | 'other';
-
-function kindOf(type: string): Kind {
-  if (/^(U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|FLOAT|DOUBLE|DECIMAL\(.*)$/.test(type)) return 'number';
-  if (type === 'VARCHAR' || type.startsWith('ENUM') || type === 'UUID') return 'text';
-  if (type === 'BOOLEAN') return 'boolean';
-  return /^(DATE|TIME|TIMESTAMP)/.test(type) && !type.endsWith(']') ? 'instant' : 'other';
-}
 
 type Row = Readonly<Record<string, unknown>>;
 
@@ -75,25 +68,18 @@ function candidatesOf(column: ColumnSchema, row: Row, i: number): string[] {
 
 type Top = ColumnProfile['top'];
 
-async function countCandidates(
-  connection: DuckDBConnection,
-  relation: string,
-  asked: readonly { readonly column: ColumnSchema; readonly values: readonly string[] }[],
-): Promise<Top[]> {
-  const columns = asked.flatMap(({ column, values }, i) =>
-    values.map(
-      (x, j) => `count(*) FILTER (WHERE CAST(${sqlName(column.name)} AS VARCHAR) = ${sqlText(x)}) AS t${i}_${j}`,
-    ),
-  );
-  const row = columns.length === 0 ? {} : await one(connection, `SELECT ${columns.join(', ')} FROM ${relation}`);
-  return asked.map(({ column, values }, i) => {
-    const kind = kindOf(column.type);
-    const typed = (x: string): Top[number]['value'] =>
-      kind === 'number' ? Number(x) : kind === 'boolean' ? x === 'true' : x;
-    return values
-      .map((x, j) => ({ value: typed(x), count: Number(row[`t${i}_${j}`] ?? 0) }))
-      .sort((a, b) => b.count - a.count || (String(a.value) < String(b.value) ? -1 : 1));
-  });
+/** The value itself where a candidate is its text. */
+export function typedValue(type: string, text: string): Top[number]['value'] {
+  const kind = kindOf(type);
+  if (kind === 'boolean') return text === 'true';
+  // `nan` and `inf` are no JSON numbers, and stay text.
+  return kind === 'number' && Number.isFinite(Number(text)) ? Number(text) : text;
+}
+
+function topOf({ column, values }: Counted, counts: readonly number[]): Top {
+  return values
+    .map((text, j) => ({ value: typedValue(column.type, text), count: counts[j] ?? 0 }))
+    .sort((a, b) => b.count - a.count || (String(a.value) < String(b.value) ? -1 : 1));
 }
 
 /** `relation` has the columns of `schema` and `rowCount` rows. */
@@ -105,29 +91,42 @@ export async function profileColumns(
   const { schema, rowCount } = shape;
   const parts = schema.flatMap((column, i) => columnSql(column, i, rowCount));
   const row = await one(connection, `SELECT ${parts.join(',\n')} FROM ${relation}`);
-  const asked = schema.map((column, i) => ({ column, values: candidatesOf(column, row, i) }));
-  const tops = await countCandidates(connection, relation, asked);
-  const columns = schema.map((column, i): ColumnProfile => {
-    const found = row[`c${i}_quantiles`];
-    const kind = kindOf(column.type);
-    const range = (what: string): ColumnProfile['min'] => {
-      const value = jsonValue(row[`c${i}_${what}`]);
-      return kind === 'boolean' && value !== null ? value === 1 : value;
-    };
+  const scanned = schema.map((column, i) => figuresOf(column, i, row));
+  const asked = schema.map((column, i) => ({
+    column,
+    values: candidatesOf(column, row, i),
+    bins: rangeOf(column.type, scanned[i] ?? { min: null, max: null, quantiles: null }),
+  }));
+  const counted = await countValues(connection, relation, asked);
+  const columns = scanned.map((figures, i): ColumnProfile => {
+    const [one, counts] = [asked[i], counted[i]];
     return {
-      name: column.name,
-      type: column.type,
-      nullCount: Number(row[`c${i}_nulls`]),
-      distinctApprox: Number(row[`c${i}_distinct`] ?? 0),
-      min: range('min'),
-      max: range('max'),
-      mean: numberOrNull(row[`c${i}_mean`]),
-      std: numberOrNull(row[`c${i}_std`]),
-      quantiles: Array.isArray(found)
-        ? Object.fromEntries(quantiles.map((q, j) => [`p${q * 100}`, Number(found[j])]))
-        : null,
-      top: tops[i] ?? [],
+      ...figures,
+      top: one === undefined || counts === undefined ? [] : topOf(one, counts.values),
+      ...(counts?.histogram === undefined ? {} : { histogram: counts.histogram }),
     };
   });
   return { rowCount, columns };
+}
+
+/** What the first scan told of one column. */
+function figuresOf(column: ColumnSchema, i: number, row: Row): Omit<ColumnProfile, 'top' | 'histogram'> {
+  const found = row[`c${i}_quantiles`];
+  const range = (what: string): ColumnProfile['min'] => {
+    const value = jsonValue(row[`c${i}_${what}`]);
+    return kindOf(column.type) === 'boolean' && value !== null ? value === 1 : value;
+  };
+  return {
+    name: column.name,
+    type: column.type,
+    nullCount: Number(row[`c${i}_nulls`]),
+    distinctApprox: Number(row[`c${i}_distinct`] ?? 0),
+    min: range('min'),
+    max: range('max'),
+    mean: numberOrNull(row[`c${i}_mean`]),
+    std: numberOrNull(row[`c${i}_std`]),
+    quantiles: Array.isArray(found)
+      ? Object.fromEntries(quantiles.map((q, j) => [`p${q * 100}`, Number(found[j])]))
+      : null,
+  };
 }

@@ -1,6 +1,8 @@
 /** Datasets: check a file, keep its bytes, record the version. Reading: versions, profiles, bytes, and relations for SQL. */
 import { basename, dirname } from 'node:path';
 import type {
+  ColumnPair,
+  DataRows,
   Dataset,
   DatasetDiff,
   DatasetFile,
@@ -17,12 +19,15 @@ import type { Objects } from '../../platform/objects/objects.ts';
 import type { Page, PageRequest } from '../../lib/page.ts';
 import type { Catalog } from './catalog.ts';
 import { createCatalog, versionOf } from './catalog.ts';
+import { compareVersions } from './compare.ts';
 import { relationSql } from './format.ts';
 import { diffVersions } from './manifest.ts';
 import { profileColumns } from './profile.ts';
 import { matchesPattern, parseDatasetRef, parseVersionWord } from './reference.ts';
 import type { DataTables, StoredVersion } from './store.ts';
-import { createDataset, removeFile, saveProfile } from './store.ts';
+import type { RowPage, RowSource, RowsRequest } from './rows.ts';
+import { readRows } from './rows.ts';
+import { createDataset, removeFile, saveComparison, saveProfile } from './store.ts';
 import type { Upload } from './upload.ts';
 import { createUpload } from './upload.ts';
 
@@ -45,7 +50,12 @@ export interface Data {
   /** `word`: latest, a number or a digest. */
   version(dataset: string, word: string): Promise<DatasetVersion>;
   findVersionById(id: string): Promise<DatasetVersion | undefined>;
-  profile(dataset: string, word: string): Promise<DatasetProfile>;
+  /** `against`: another version, whose columns are then counted in the same bins. */
+  profile(dataset: string, word: string, against?: string): Promise<DatasetProfile>;
+  /** Throws `columns_invalid`. */
+  rows(dataset: string, word: string, request: RowsRequest): Promise<DataRows>;
+  /** Rows of a selection for which a condition holds. The caller answers for the SQL of its filter. */
+  pageRows(source: RowSource, request: RowsRequest): Promise<RowPage>;
   openFile(
     dataset: string,
     word: string,
@@ -102,8 +112,21 @@ export function createData(deps: DataDeps): Data {
     versions: (dataset, page) => catalog.versions(dataset, page),
     version: async (dataset, word) => versionOf(dataset, await getVersion(dataset, word)),
     findVersionById: (id) => catalog.findVersionById(id),
-    profile: async (dataset, word) =>
-      profileOf(deps, await resolve(`${dataset}@${(await getVersion(dataset, word)).row.number}`)),
+    profile: async (dataset, word, against) => {
+      const version = await resolve(`${dataset}@${(await getVersion(dataset, word)).row.number}`);
+      if (against === undefined) return profileOf(deps, version);
+      return comparedProfile(
+        deps,
+        version,
+        await resolve(`${dataset}@${(await getVersion(dataset, against)).row.number}`),
+      );
+    },
+    rows: async (dataset, word, request) => {
+      const version = await resolve(`${dataset}@${(await getVersion(dataset, word)).row.number}`);
+      const page = await pageRows(deps, version, request);
+      return { dataset, version: version.number, rowCount: version.rowCount, ...page };
+    },
+    pageRows: (source, request) => pageRows(deps, source, request),
     openFile: async (dataset, word, name) => {
       const { row, files } = await getVersion(dataset, word);
       const file = files.find((f) => f.name === name);
@@ -143,6 +166,17 @@ async function resolveFiles(
   return { ...whole, files, rowCount, sizeBytes, paths, relation: relationSql(named, stored.schema) };
 }
 
+async function pageRows(deps: DataDeps, source: RowSource, request: RowsRequest): Promise<RowPage> {
+  const connection = await deps.analytics.connect();
+  try {
+    return await readRows(connection, source, request);
+  } finally {
+    connection.closeSync();
+  }
+}
+
+const stored = <T>(content: string): T => JSON.parse(content) as T;
+
 /** Computed once for each content; later asked of the database. */
 async function profileOf(deps: DataDeps, version: ResolvedDataset): Promise<DatasetProfile> {
   const { db, analytics } = deps;
@@ -155,12 +189,40 @@ async function profileOf(deps: DataDeps, version: ResolvedDataset): Promise<Data
     .where('digest', '=', digest)
     .executeTakeFirst();
   // Written by this store from the value computed below.
-  if (known) return { ...head, ...(JSON.parse(known.content) as Pick<DatasetProfile, 'rowCount' | 'columns'>) };
+  if (known) return { ...head, ...stored<Pick<DatasetProfile, 'rowCount' | 'columns'>>(known.content) };
   const connection = await analytics.connect();
   try {
     const content = await profileColumns(connection, version.relation, version);
     await db.write(saveProfile, { digest, content: JSON.stringify(content) });
     return { ...head, ...content };
+  } finally {
+    connection.closeSync();
+  }
+}
+
+/** Computed once for each pair of contents. */
+async function comparedProfile(
+  deps: DataDeps,
+  version: ResolvedDataset,
+  other: ResolvedDataset,
+): Promise<DatasetProfile> {
+  const [now, before] = [await profileOf(deps, version), await profileOf(deps, other)];
+  const against = { version: other.number, digest: other.digest, rowCount: before.rowCount };
+  const known = await deps.db
+    .read<DataTables>()
+    .selectFrom('data_comparison')
+    .select('content')
+    .where('digest', '=', version.digest)
+    .where('against_digest', '=', other.digest)
+    .executeTakeFirst();
+  // Written by this store from the value computed below.
+  if (known) return { ...now, against: { ...against, columns: stored<ColumnPair[]>(known.content) } };
+  const connection = await deps.analytics.connect();
+  try {
+    const columns = await compareVersions(connection, { ...version, ...now }, { ...other, ...before });
+    const key = { digest: version.digest, against_digest: other.digest };
+    await deps.db.write(saveComparison, { ...key, content: JSON.stringify(columns) });
+    return { ...now, against: { ...against, columns } };
   } finally {
     connection.closeSync();
   }

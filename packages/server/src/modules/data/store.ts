@@ -48,6 +48,7 @@ export interface DataTables {
   data_version: VersionRow;
   data_version_file: VersionFileRow;
   data_profile: { digest: string; content: string; created_at: number };
+  data_comparison: { digest: string; against_digest: string; content: string; created_at: number };
 }
 
 /** A version with everything that was stored of it. */
@@ -238,6 +239,18 @@ export const saveProfile = operation(
   },
 );
 
+export const saveComparison = operation(
+  'data.save-comparison',
+  async (trx, input: { digest: string; against_digest: string; content: string }): Promise<void> => {
+    await trx
+      .tables<DataTables>()
+      .insertInto('data_comparison')
+      .values({ ...input, created_at: trx.now })
+      .onConflict((c) => c.columns(['digest', 'against_digest']).doNothing())
+      .execute();
+  },
+);
+
 const DatasetSpec = dataRoutes['datasets.create'].body.omit({ name: true });
 export type DatasetSpec = z.output<typeof DatasetSpec>;
 
@@ -271,5 +284,5 @@ export const datasetKind: ResourceKind<DatasetSpec> = {
 export const dataStore: StoreModule = {
   name: 'data',
   migrations: join(import.meta.dirname, 'migrations'),
-  operations: [createDataset, putFile, removeFile, saveProfile],
+  operations: [createDataset, putFile, removeFile, saveProfile, saveComparison],
 };

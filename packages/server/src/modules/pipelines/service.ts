@@ -39,11 +39,18 @@ export interface PipelineService {
     readonly pipeline?: string | undefined;
   }): Promise<Page<PipelineRun>>;
   getRun(run: string): Promise<PipelineRunDetail>;
+  /** Runs that pinned a dataset version, newest first, and the runs of experiments that their steps made. */
+  readersOf(versionId: string, limit: number): Promise<DatasetVersionReaders>;
   cancel(run: string, actor: string): Promise<PipelineRun>;
   rerun(
     run: string,
     options: { readonly from?: string | undefined; readonly reason?: string | undefined; readonly actor: string },
   ): Promise<PipelineRun>;
+}
+
+export interface DatasetVersionReaders {
+  readonly runs: readonly PipelineRun[];
+  readonly trackingRuns: readonly { readonly id: string; readonly pipelineRun: string; readonly step: string }[];
 }
 
 export interface PipelineServiceDeps {
@@ -160,6 +167,28 @@ export function createPipelineService(deps: PipelineServiceDeps): PipelineServic
         );
       });
       return { ...runOf(run), graph, steps };
+    },
+    readersOf: async (versionId, limit) => {
+      const reading = tables
+        .selectFrom('pipelines_run')
+        .where('datasets', 'like', `%"id":"${versionId}"%`)
+        .orderBy('id', 'desc')
+        .limit(limit);
+      const runs = await deps.db.scan(reading.selectAll());
+      const steps = await deps.db.scan(
+        tables
+          .selectFrom('pipelines_step')
+          .select(['run', 'step', 'tracking_run'])
+          .where('tracking_run', 'is not', null)
+          .where('run', 'in', reading.select('id'))
+          .orderBy('run', 'desc')
+          .orderBy('position')
+          .limit(limit),
+      );
+      return {
+        runs: runs.map(runOf),
+        trackingRuns: steps.map((s) => ({ id: s.tracking_run ?? '', pipelineRun: s.run, step: s.step })),
+      };
     },
     cancel: async (id, actor) => {
       const row = await deps.db.write(cancelRun, { run: id, actor });

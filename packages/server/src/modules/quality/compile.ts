@@ -546,6 +546,16 @@ export function scanSql(relation: string, checks: readonly Check[], perFile: boo
   return `SELECT ${columns.join(',\n  ')}\nFROM ${inner(relation, checks)}${perFile ? '\nGROUP BY filename' : ''}`;
 }
 
+/** The rows that break a check (one of each group that does), as a relation and a condition on it. Undefined where no row can be named. */
+export function failingRowsSql(
+  relation: string,
+  check: Check,
+): { readonly relation: string; readonly condition: string } | undefined {
+  if (check.kind !== 'rows' && check.kind !== 'groups') return undefined;
+  const condition = check.kind === 'rows' ? check.unexpected : and(check.elements, check.unexpected);
+  return { relation: inner(relation, [check]), condition };
+}
+
 /** A check whose failing rows are wanted, from these files only (all, when undefined). */
 export interface SampleWish {
   readonly check: Check;

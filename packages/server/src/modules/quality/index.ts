@@ -16,5 +16,6 @@ export function qualityBinding(quality: Quality): Binding {
     'validations.create': ({ body }, caller) => quality.validate(body, caller),
     'validations.list': ({ query }) => quality.listValidations(query),
     'validations.get': ({ params }) => quality.getValidation(params.validation),
+    'validations.rows': ({ params, query }) => quality.failingRows(params.validation, query),
   });
 }

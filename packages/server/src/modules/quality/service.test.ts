@@ -35,20 +35,30 @@ const removeSuite = operation('test.remove-suite', (trx, input: { name: string }
 /** Datasets that are Parquet files in the folder: `good`, `bad`. */
 const datasets: Datasets = {
   resolve: async (ref, { files }) => {
-    if (ref !== 'good' && ref !== 'bad')
+    const dataset = ref.replace(/@7$/, '');
+    if (dataset !== 'good' && dataset !== 'bad')
       throw new SlipwayError('not_found', { noun: 'dataset', name: ref, remedy: '' });
-    const path = join(folder, `${ref}.parquet`);
-    await analytics.rows(`COPY (SELECT ${ref === 'good' ? 1 : -1} AS n) TO ${sqlText(path)} (FORMAT parquet)`);
+    const path = join(folder, `${dataset}.parquet`);
+    await analytics.rows(`COPY (SELECT ${dataset === 'good' ? 1 : -1} AS n) TO ${sqlText(path)} (FORMAT parquet)`);
     return {
-      id: `dsv_${ref}`,
-      dataset: ref,
+      id: `dsv_${dataset}`,
+      dataset,
       number: 7,
       digest: `sha256:${'7'.repeat(64)}`,
       rowCount: 1,
       schema: [{ name: 'n', type: 'INTEGER', nullable: false }],
-      files: [{ name: files?.[0] ?? `${ref}.parquet` }],
+      files: [{ name: files?.[0] ?? `${dataset}.parquet`, rowCount: 1 }],
       paths: [path],
       relation: `read_parquet([${sqlText(path)}], filename = true, file_row_number = true)`,
+    };
+  },
+  pageRows: async ({ filter }, { limit }) => {
+    const rows = await analytics.rows<{ n: number }>(
+      `SELECT n FROM ${filter.relation} WHERE ${filter.condition} LIMIT ${limit}`,
+    );
+    return {
+      columns: [{ name: 'n', type: 'INTEGER' }],
+      items: rows.map(({ n }, i) => ({ file: 'bad.parquet', row: i + 1, values: [n] })),
     };
   },
 };
@@ -123,6 +133,31 @@ scenario('a validation is judged, kept and told of; warnings do not fail it', as
     quality.listValidations({ limit: 5, pageToken: page.nextPageToken }),
     refused('page_token_invalid', /does not belong to this list/),
   );
+});
+
+scenario('the rows that failed are read again, by the rules and the version of that time', async ({ quality, db }) => {
+  const bad = await quality.validate({ suite: 's', tables: { t: 'bad' } }, { actor: 'owner' });
+  const looser = { tables: { t: { expectations: [{ type: 'expect_column_to_exist', column: 'n', id: 'there' }] } } };
+  await db.write(applySuite, { name: 's', digest: digest('c'), spec: looser });
+  const found = await quality.failingRows(bad.id, { expectation: 'positive', limit: 10 });
+  assert.deepEqual(
+    [found.dataset, found.version, found.rowCount, found.items],
+    ['bad', 7, 1, [{ file: 'bad.parquet', row: 1, values: [-1] }]],
+  );
+  await assert.rejects(
+    quality.failingRows(bad.id, { expectation: 'there', limit: 10 }),
+    refused('not_found', /no expectation "there"/),
+  );
+  const later = await quality.validate({ suite: 's', tables: { t: 'bad' } }, { actor: 'owner' });
+  await assert.rejects(
+    quality.failingRows(later.id, { expectation: 'there', limit: 10 }),
+    refused('rows_not_named', /the table as a whole/),
+  );
+  assert.deepEqual(
+    (await quality.validationsOf('dsv_bad', 10)).map((v) => v.id),
+    [later.id, bad.id],
+  );
+  assert.deepEqual(await quality.validationsOf('dsv_good', 10), []);
 });
 
 scenario(

@@ -1,5 +1,12 @@
 /** Suites as applied, and validations: resolve the tables, scan, judge, keep the result. */
-import type { Suite, ValidatedTable, ValidationRequest, ValidationResult, ValidationSummary } from '@slipway/contract';
+import type {
+  DataRows,
+  Suite,
+  ValidatedTable,
+  ValidationRequest,
+  ValidationResult,
+  ValidationSummary,
+} from '@slipway/contract';
 import { idToHex, SlipwayError } from '@slipway/contract';
 import type { Analytics } from '../../platform/analytics/analytics.ts';
 import type { Clock } from '../../platform/clock.ts';
@@ -8,9 +15,17 @@ import type { Ids } from '../../platform/ids.ts';
 import { pageOf } from '../../lib/page.ts';
 import type { Page, PageRequest } from '../../lib/page.ts';
 import { decodePageToken, encodePageToken, fingerprintOf } from '../../lib/page-token.ts';
-import type { Datasets, SelectedDataset } from './ports.ts';
+import { compileTable, failingRowsSql } from './compile.ts';
+import type { Datasets, RowsRequest, SelectedDataset } from './ports.ts';
 import type { QualityTables, StoredSuite } from './store.ts';
-import { findValidation, listSuites, listValidations, recordValidation } from './store.ts';
+import {
+  findSuiteContent,
+  findValidation,
+  listSuites,
+  listValidations,
+  recordValidation,
+  validationsOfVersion,
+} from './store.ts';
 import type { ParsedSuite } from './suite.ts';
 import { parseSuite } from './suite.ts';
 import type { TableSource } from './validate.ts';
@@ -30,6 +45,13 @@ export interface Quality {
     suite?: string | undefined;
   }): Promise<Page<ValidationSummary>>;
   getValidation(id: string): Promise<ValidationResult>;
+  /** Validations of one dataset version, newest first. */
+  validationsOf(versionId: string, limit: number): Promise<ValidationSummary[]>;
+  /** Rows that failed an expectation, read again from the version that was checked. Throws `rows_not_named`. */
+  failingRows(
+    id: string,
+    request: RowsRequest & { readonly expectation: string },
+  ): Promise<DataRows & { readonly expectation: string }>;
 }
 
 export interface QualityDeps {
@@ -124,9 +146,53 @@ async function runValidation(
   });
 }
 
+/** The check of one expectation as it was judged: by the suite's content of that time, over the files of that time. */
+async function failingRows(
+  deps: QualityDeps,
+  validation: ValidationResult,
+  request: RowsRequest & { readonly expectation: string },
+): Promise<DataRows & { readonly expectation: string }> {
+  const { expectation } = request;
+  const result = validation.results.find((r) => r.id === expectation);
+  if (result === undefined) {
+    const remedy = `\`slipway data validation ${validation.id}\` shows what it judged.`;
+    throw new SlipwayError('not_found', { noun: 'expectation', name: expectation, remedy });
+  }
+  const refuse = (problem: string): SlipwayError =>
+    new SlipwayError('rows_not_named', { expectation, validation: validation.id, problem });
+  const suite = parseSuite(await findSuiteContent(deps.db.read<QualityTables>(), validation.suiteDigest));
+  const table = suite.tables.find((t) => t.table === result.table);
+  const judged = validation.datasetVersions.find((d) => d.table === result.table);
+  if (table === undefined || judged === undefined) throw refuse('its table is not in the suite that judged it');
+  const selected = await deps.datasets.resolve(`${judged.dataset}@${judged.version}`, { files: judged.files });
+  const { checks, problems } = compileTable({ table, schema: selected.schema, perFile: suite.each === 'file' });
+  const check = checks.find((c) => c.rule.id === expectation);
+  if (check === undefined) {
+    const rule = table.rules.find((r) => r.id === expectation);
+    throw refuse((rule && problems.get(rule)) ?? 'the data cannot answer it');
+  }
+  const failing = failingRowsSql(selected.relation, check);
+  if (failing === undefined) throw refuse('it speaks of the table as a whole, not of its rows');
+  const filter = { id: `${validation.suiteDigest} ${expectation}`, ...failing };
+  const page = await deps.datasets.pageRows({ ...selected, filter }, request);
+  return {
+    dataset: judged.dataset,
+    version: judged.version,
+    expectation,
+    rowCount: result.unexpectedCount,
+    ...page,
+  };
+}
+
 export function createQuality(deps: QualityDeps): Quality {
   const { db } = deps;
   const tables = () => db.read<QualityTables>();
+  const getValidation = async (id: string): Promise<ValidationResult> => {
+    idToHex('validation', id);
+    const found = await findValidation(tables(), id);
+    if (found) return found;
+    throw new SlipwayError('not_found', { noun: 'validation', name: id, remedy: 'GET /api/validations lists them.' });
+  };
 
   return {
     listSuites: async ({ limit, pageToken }) => {
@@ -156,11 +222,8 @@ export function createQuality(deps: QualityDeps): Quality {
         (result) => result,
       );
     },
-    getValidation: async (id) => {
-      idToHex('validation', id);
-      const found = await findValidation(tables(), id);
-      if (found) return found;
-      throw new SlipwayError('not_found', { noun: 'validation', name: id, remedy: 'GET /api/validations lists them.' });
-    },
+    getValidation,
+    validationsOf: (versionId, limit) => validationsOfVersion(db, versionId, limit),
+    failingRows: async (id, request) => failingRows(deps, await getValidation(id), request),
   };
 }

@@ -9,7 +9,7 @@ import type {
 } from '@slipway/contract';
 import { SlipwayError } from '@slipway/contract';
 import type { Kysely } from 'kysely';
-import type { StoreModule } from '../../platform/db/db.ts';
+import type { Db, StoreModule } from '../../platform/db/db.ts';
 import { operation } from '../../platform/db/db.ts';
 import type { ResourceKind } from '../projects/index.ts';
 import { parseSuite, parseSuiteSpec } from './suite.ts';
@@ -51,6 +51,9 @@ const suiteColumns = [
   'quality_suite_content.spec',
 ] as const;
 
+/** As suiteKind wrote it from a parsed suite. */
+const readSpec = (text: string): SuiteSpec => JSON.parse(text) as SuiteSpec;
+
 /** Suites after `afterName`, by name; the spec was checked when it was stored. */
 export async function listSuites(
   tables: Kysely<QualityTables>,
@@ -70,7 +73,7 @@ export async function listSuites(
     digest: r.digest,
     project: r.project,
     updatedAt: r.updated_at,
-    spec: JSON.parse(r.spec) as SuiteSpec,
+    spec: readSpec(r.spec),
   }));
 }
 
@@ -111,6 +114,28 @@ export async function listValidations(
   if (page.suite !== undefined) query = query.where('suite', '=', page.suite);
   if (page.beforeId !== undefined) query = query.where('id', '<', page.beforeId);
   return (await query.execute()).map(summaryOf);
+}
+
+/** Newest first. The versions that a validation looked at are kept as JSON, so this reads through all validations. */
+export async function validationsOfVersion(db: Db, versionId: string, limit: number): Promise<ValidationSummary[]> {
+  const query = db
+    .read<QualityTables>()
+    .selectFrom('quality_validation')
+    .select(summaryColumns)
+    .where('dataset_versions', 'like', `%"versionId":"${versionId}"%`)
+    .orderBy('id', 'desc')
+    .limit(limit);
+  return (await db.scan(query)).map(summaryOf);
+}
+
+/** What a validation was judged by; contents are never deleted. */
+export async function findSuiteContent(tables: Kysely<QualityTables>, digest: string): Promise<SuiteSpec> {
+  const row = await tables
+    .selectFrom('quality_suite_content')
+    .select('spec')
+    .where('digest', '=', digest)
+    .executeTakeFirstOrThrow();
+  return readSpec(row.spec);
 }
 
 export async function findValidation(tables: Kysely<QualityTables>, id: string): Promise<ValidationResult | undefined> {

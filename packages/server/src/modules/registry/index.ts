@@ -30,6 +30,7 @@ import {
   listGates,
   searchModels,
   searchVersions,
+  versionsTrainedOn,
 } from './read.ts';
 import type { RegistryTables } from './tables.ts';
 
@@ -96,6 +97,11 @@ export interface Registry {
   /** By number, alias or `latest`. */
   getVersion(model: string, ref: string | number): Promise<ModelVersion>;
   findVersionById(id: string): Promise<ModelVersion | undefined>;
+  /** Versions whose lineage names a dataset version, newest first. */
+  versionsTrainedOn(
+    data: { readonly dataset: string; readonly number: number; readonly digest: string },
+    limit: number,
+  ): Promise<readonly ModelVersion[]>;
   /** `name@alias`, `name/3`, `name/latest`, `name`. */
   resolve(ref: string): Promise<ModelVersion>;
   searchVersions(search: RegistrySearch & { readonly model?: string | undefined }): Promise<SearchPage<ModelVersion>>;
@@ -224,6 +230,7 @@ export function createRegistry({ db, ids, objects, tracking }: RegistryDeps): Re
     },
     getVersion: (model, ref) => getVersion(db, model, String(ref)),
     findVersionById: (id) => findVersionById(db, id),
+    versionsTrainedOn: (data, limit) => versionsTrainedOn(db, data, limit),
     resolve: (ref) => {
       const at = ref.lastIndexOf('@');
       const slash = ref.lastIndexOf('/');

@@ -175,6 +175,22 @@ export async function findVersionById(db: Db, id: string): Promise<ModelVersion 
   return (await hydrateVersions(db, rows))[0];
 }
 
+/** The lineage is kept as JSON, so this reads through the versions; equal bytes have one digest under several numbers. */
+export async function versionsTrainedOn(
+  db: Db,
+  data: { readonly dataset: string; readonly number: number; readonly digest: string },
+  limit: number,
+): Promise<ModelVersion[]> {
+  const rows = await scan(
+    db,
+    sql<VersionRow>`${versionSelect} where v.deleted_at is null and v.lineage like ${`%"${data.digest}"%`}
+      order by v.id desc limit ${limit}`,
+  );
+  return (await hydrateVersions(db, rows)).filter((version) =>
+    version.lineage.datasetVersions?.some((d) => d.dataset === data.dataset && d.number === data.number),
+  );
+}
+
 /** `3`, an alias, or `latest`. */
 export async function getVersion(db: Db, model: string, ref: string): Promise<ModelVersion> {
   const which = /^[1-9]\d{0,15}$/.test(ref)
