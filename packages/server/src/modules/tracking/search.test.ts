@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type { Run } from '@slipway/contract';
 import type { Filter } from '../../lib/search-filter/search-filter.ts';
-import { parseFilter } from '../../lib/search-filter/search-filter.ts';
+import { parseFilter, parseOrderKey } from '../../lib/search-filter/search-filter.ts';
 import { runLanguage } from './conditions.ts';
+import type { SearchLimits } from './search.ts';
+import { searchRunIds } from './search.ts';
 import type { TrackingBench } from './testing.ts';
 import { dbTest, eachDatabase } from '../../platform/db/testing.ts';
 import { trackingStore } from './store.ts';
@@ -138,6 +140,8 @@ const orders = fc.constantFrom<readonly string[]>(
   ['metrics.none desc'],
   ['params.model', 'metrics.loss desc'],
   ['tags.kind desc'],
+  ['params.model'],
+  ['params.model desc'],
   ['user', 'name desc'],
   ['endedAt'],
   ['metrics.loss desc', 'startedAt'],
@@ -196,6 +200,58 @@ eachDatabase((name, open) => {
       );
     },
   );
+});
+
+const smallLimits: SearchLimits = { driveMax: 3, windowMax: 4, wideDriveMax: 20, mergedExperimentsMax: 10 };
+const plans: readonly SearchLimits[] = [
+  smallLimits,
+  { ...smallLimits, driveMax: 1000 },
+  { ...smallLimits, wideDriveMax: 1000 },
+  { ...smallLimits, windowMax: 1000 },
+  { ...smallLimits, mergedExperimentsMax: 0 },
+];
+
+eachDatabase((name, open) => {
+  dbTest(`${name}: every plan gives the same pages`, open, options, async (_t, { db }) => {
+    const bench = trackingBench(db);
+    await fill(bench, 11, 150);
+    const long = 'x'.repeat(100);
+    const { id: experimentId } = await bench.tracking.ensureExperiment('a', actor);
+    for (let i = 0; i < 8; i++) {
+      const { id } = await bench.tracking.createRun({ experimentId, startedAt: i, actor });
+      await bench.tracking.log(id, { params: { model: `${long}${i % 3}` } });
+    }
+    const search = {
+      experiments: [1, 2],
+      lifecycle: 'active' as const,
+      pageToken: undefined,
+    };
+    await fc.assert(
+      fc.asyncProperty(
+        fc.record({ filterText, order: orders, limit: fc.integer({ min: 1, max: 40 }), seed: fc.nat() }),
+        async ({ filterText: text, order, limit, seed }) => {
+          const query = {
+            ...search,
+            filter: parseFilter(text, runLanguage),
+            filterText: text,
+            order: order.map((key) => parseOrderKey(key, runLanguage)),
+          };
+          const { ids: wanted } = await searchRunIds(db, { ...query, limit: 1000 });
+          // Pages of one search may come from different plans: the data grows between them.
+          const got: number[] = [];
+          for (let pageToken: string | undefined, page = 0; ; page++) {
+            const limits = plans[(seed + page) % plans.length];
+            const answer = await searchRunIds(db, { ...query, limit, pageToken }, limits);
+            got.push(...answer.ids);
+            pageToken = answer.nextPageToken;
+            if (pageToken === undefined) break;
+          }
+          assert.deepEqual(got, wanted, `${text} by ${order.join()}`);
+        },
+      ),
+      { numRuns: 150 },
+    );
+  });
 });
 
 function checkOrder(runs: readonly Run[], order: string | undefined): void {
