@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { allRoutes } from './all-routes.ts';
 import { automationRoutes } from './automation.ts';
+import { consoleRoutes } from './console.ts';
 import { dataRoutes } from './data.ts';
 import { featuresRoutes } from './features.ts';
 import { governanceRoutes } from './governance.ts';
@@ -29,6 +30,7 @@ const jsonLimitBytes = 16 * 1024 * 1024;
 test('no operation id, and no method and path, is declared twice', () => {
   const tables = [
     automationRoutes,
+    consoleRoutes,
     dataRoutes,
     featuresRoutes,
     governanceRoutes,

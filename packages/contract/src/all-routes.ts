@@ -1,4 +1,5 @@
 /** Every operation of Slipway's own API: the server must bind each, the client offers each, OpenAPI lists each. */
+import { consoleRoutes } from './console.ts';
 import { dataRoutes } from './data.ts';
 import { featuresRoutes } from './features.ts';
 import { governanceRoutes } from './governance.ts';
@@ -14,6 +15,7 @@ import { trackingRoutes } from './tracking.ts';
 
 export const allRoutes = {
   ...systemRoutes,
+  ...consoleRoutes,
   ...projectsRoutes,
   ...dataRoutes,
   ...qualityRoutes,

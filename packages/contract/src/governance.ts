@@ -15,7 +15,14 @@ export const LedgerRow = z.object({
 export type LedgerRow = z.infer<typeof LedgerRow>;
 
 export const LedgerVerdict = z.discriminatedUnion('ok', [
-  z.object({ ok: z.literal(true), events: z.int(), headSeq: z.int(), headChain: z.string() }),
+  z.object({
+    ok: z.literal(true),
+    events: z.int(),
+    headSeq: z.int(),
+    headChain: z.string(),
+    /** Up to here all of it holds; below headSeq when a limit was given. */
+    verifiedSeq: z.int(),
+  }),
   z.object({ ok: z.literal(false), events: z.int(), firstBadSeq: z.int(), problem: z.string() }),
 ]);
 export type LedgerVerdict = z.infer<typeof LedgerVerdict>;
@@ -66,17 +73,32 @@ export const governanceRoutes = routes({
     query: z.object({
       after: z.coerce.number().int().min(0).optional(),
       before: z.coerce.number().int().min(0).optional(),
+      /** `alias.moved`, or `alias` for all of its kinds. */
       kind: z.string().max(100).optional(),
       subject: z.string().max(300).optional(),
+      actor: z.string().max(300).optional(),
+      from: z.coerce.number().int().min(0).optional(),
+      to: z.coerce.number().int().min(0).optional(),
+      /** A part of the subject. */
+      q: z.string().trim().min(1).max(300).optional(),
       limit: z.coerce.number().int().min(1).max(1000).default(100),
     }),
-    response: z.object({ items: z.array(LedgerRow), headSeq: z.int() }),
+    response: z.object({
+      items: z.array(LedgerRow),
+      headSeq: z.int(),
+      /** Set when a search without an index stopped here: older events may match too. */
+      searchedToSeq: z.int().optional(),
+    }),
   },
   'ledger.verify': {
     method: 'GET',
     path: '/api/ledger/verify',
     permission: 'governance.read',
-    summary: 'Recompute every digest and the chain',
+    summary: 'Recompute every digest and the chain, all of it or a range after a sequence number',
+    query: z.object({
+      after: z.coerce.number().int().min(0).default(0),
+      limit: z.coerce.number().int().min(1).optional(),
+    }),
     response: LedgerVerdict,
   },
   'events.follow': {

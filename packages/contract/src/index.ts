@@ -1,5 +1,6 @@
 export * from './all-routes.ts';
 export * from './canonical.ts';
+export * from './console.ts';
 export * from './errors.ts';
 export * from './governance.ts';
 export * from './ids.ts';

@@ -17,13 +17,15 @@ import { projectsBinding } from './modules/projects/index.ts';
 import { qualityBinding } from './modules/quality/index.ts';
 import { registryBinding } from './modules/registry/index.ts';
 import { servingBinding } from './modules/serving/index.ts';
-import { systemBinding } from './modules/system/index.ts';
+import { consoleBinding, systemBinding } from './modules/system/index.ts';
 import { trackingBinding } from './modules/tracking/index.ts';
 import { version } from './version.ts';
 import { createDatasetReaders } from './wiring/dataset-readers.ts';
 import { createExplainers } from './wiring/explainers.ts';
 import { consoleFolder } from './wiring/console-folder.ts';
 import { createHomeSections } from './wiring/home-sections.ts';
+import { createLoop } from './wiring/loop.ts';
+import { createPalette } from './wiring/palette.ts';
 import type { Modules } from './wiring/modules.ts';
 import { createModules } from './wiring/modules.ts';
 import type { Basics, Platform } from './wiring/platform.ts';
@@ -119,6 +121,7 @@ function bindModules(platform: Platform, modules: Modules, startedAt: number): B
       consoleFolder,
       sections: createHomeSections(modules),
     }),
+    consoleBinding({ loop: createLoop(ledger, modules), find: createPalette({ ledger, objects, modules }) }),
     projectsBinding(modules.projects),
     dataBinding(modules.data, createDatasetReaders(modules)),
     qualityBinding(modules.quality),

@@ -14,6 +14,8 @@ interface ListFlags {
   readonly limit: number;
   readonly kind?: string;
   readonly subject?: string;
+  readonly actor?: string;
+  readonly match?: string;
   readonly before?: number;
 }
 
@@ -33,24 +35,28 @@ function list(ledger: Command): void {
     .command('list')
     .description('Events, newest first')
     .option('--limit <n>', 'at most this many', wholeNumber('--limit', { min: 1, max: 1000 }), 50)
-    .option('--kind <kind>', 'only this kind, such as alias.moved')
+    .option('--kind <kind>', 'only this kind, such as alias.moved; a noun such as alias stands for all of its kinds')
     .option('--subject <subject>', 'only this subject, such as model:flight-delay')
+    .option('--actor <actor>', 'only by this actor, such as token:ci')
+    .option('--match <text>', 'only subjects with this text in them')
     .option('--before <seq>', 'older than this sequence number', sequenceNumber('--before'))
     .addHelpText(
       'after',
       '\nExamples:\n  slipway ledger list --kind alias.moved\n  slipway ledger list --before 100 --limit 20\n',
     )
     .action(
-      action(async ({ client, output }, { limit, kind, subject, before }: ListFlags) => {
-        const answer = await client.ledger.list({ query: { limit, kind, subject, before } });
+      action(async ({ client, output }, { limit, kind, subject, actor, match, before }: ListFlags) => {
+        const answer = await client.ledger.list({ query: { limit, kind, subject, actor, q: match, before } });
         if (output.json) return output.result(answer, () => '');
-        if (answer.items.length === 0)
+        if (answer.items.length === 0 && answer.searchedToSeq === undefined)
           return output.note(
             answer.headSeq === 0 ? 'No events yet: nothing was changed on this server.' : 'No events match.',
           );
         const rows = answer.items.map((e) => [String(e.seq), instant(e.at), e.actor, e.kind, e.subject]);
         output.result(answer, () => table(['SEQ', 'AT', 'ACTOR', 'KIND', 'SUBJECT'], rows));
         const last = answer.items.at(-1)?.seq ?? 0;
+        if (answer.searchedToSeq !== undefined)
+          output.note(`Looked back to event ${answer.searchedToSeq}; go on with --before ${answer.searchedToSeq}`);
         if (answer.items.length === limit && last > 1) output.note(`There is more: --before ${last}`);
       }),
     );

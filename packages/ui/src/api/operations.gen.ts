@@ -14,6 +14,8 @@ export const operations = {
   'tokens.list': ['GET', '/api/tokens'],
   'tokens.create': ['POST', '/api/tokens'],
   'tokens.revoke': ['DELETE', '/api/tokens/{name}'],
+  'loop.get': ['GET', '/api/loop'],
+  'palette.search': ['GET', '/api/palette'],
   'projects.list': ['GET', '/api/projects'],
   'projects.get': ['GET', '/api/projects/{project}'],
   'projects.plan': ['POST', '/api/projects/{project}/plan'],

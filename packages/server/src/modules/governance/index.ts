@@ -2,7 +2,8 @@
 import { governanceRoutes } from '@slipway/contract';
 import type { Binding } from '../../platform/http/binding.ts';
 import { bind, Stream } from '../../platform/http/binding.ts';
-import type { Ledger, LedgerEvent } from '../../platform/ledger/ledger.ts';
+import type { Ledger } from '../../platform/ledger/ledger.ts';
+import { searchLedger } from './search.ts';
 import type { Explain } from './why.ts';
 import { explainWhy } from './why.ts';
 
@@ -22,18 +23,8 @@ export function governanceBinding(deps: GovernanceDeps): Binding {
   const { ledger } = deps;
   return bind(governanceRoutes, {
     'why.get': ({ params }) => explainWhy(deps.explainers, { kind: params.kind, id: params.id }),
-    'ledger.list': async ({ query }) => {
-      const items = await ledger.list({
-        afterSeq: query.after,
-        beforeSeq: query.before,
-        kinds: query.kind === undefined ? undefined : [query.kind],
-        subject: query.subject,
-        limit: query.limit,
-        order: query.after === undefined ? 'desc' : 'asc',
-      });
-      return { items: items.map(rowOf), headSeq: (await ledger.head()).seq };
-    },
-    'ledger.verify': () => ledger.verify(),
+    'ledger.list': ({ query }) => searchLedger(ledger, query),
+    'ledger.verify': ({ query }) => ledger.verify({ afterSeq: query.after, limit: query.limit }),
     'events.follow': async ({ query }, caller) => {
       const last = Number(caller.headers['last-event-id'] ?? Number.NaN);
       const after = Number.isSafeInteger(last) ? last : query.after;
@@ -45,10 +36,7 @@ export function governanceBinding(deps: GovernanceDeps): Binding {
   });
 }
 
-/** JSON out of the ledger is JSON into it: the body was checked when it was written. */
-const rowOf = (event: LedgerEvent) => ({ ...event, body: event.body as Record<string, never> });
-
-async function* serverSentEvents(events: AsyncIterable<LedgerEvent>, signal: AbortSignal): AsyncGenerator<string> {
+async function* serverSentEvents(events: ReturnType<Ledger['follow']>, signal: AbortSignal): AsyncGenerator<string> {
   yield `retry: 1000\n\n`;
   const iterator = events[Symbol.asyncIterator]();
   let next = iterator.next();

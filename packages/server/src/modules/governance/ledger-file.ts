@@ -66,6 +66,7 @@ const intact = (check: ChainCheck): LedgerVerdict => ({
   events: check.seq(),
   headSeq: check.seq(),
   headChain: check.head(),
+  verifiedSeq: check.seq(),
 });
 
 const sqliteMagic = 'SQLite format 3\0';

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { LedgerTables } from '../../platform/ledger/store.ts';
 import type { PipelinesTables } from './rows.ts';
 import { onBoth } from './testing.ts';
 
@@ -185,6 +186,19 @@ onBoth('programs run as steps: outputs by file, retries with their reason', asyn
   assert.deepEqual(count?.outputs['size'], { value: 4 });
   assert.equal(flaky?.attempt, 2);
   assert.match(flaky?.attempts[0]?.problem ?? '', /exit code 3.*bad luck/s);
+  // Whoever follows the ledger sees every attempt begin and end.
+  const told = await bench.db
+    .read<LedgerTables>()
+    .selectFrom('ledger_event')
+    .select(['kind', 'body'])
+    .where('subject', '=', run.id)
+    .orderBy('seq')
+    .execute();
+  const ofFlaky = told.filter((e) => e.body.includes('"step":"flaky"'));
+  assert.deepEqual(
+    ofFlaky.map((e) => e.kind),
+    ['step.started', 'step.retrying', 'step.started', 'step.finished'],
+  );
 });
 
 onBoth('a step over its limit is stopped, also when it ignores SIGTERM', async (bench) => {

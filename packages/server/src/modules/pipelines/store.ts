@@ -182,7 +182,7 @@ export interface BeginStep extends Claim {
 export const beginStep = operation(
   'pipelines.begin-step',
   async (trx, input: BeginStep): Promise<{ readonly attempt: number } | 'cancelled'> => {
-    const { step } = await claimed(trx, input);
+    const { run, step } = await claimed(trx, input);
     if (step.state === 'cancelling') return 'cancelled';
     const attempt = step.attempt + 1;
     const tables = trx.tables<PipelinesTables>();
@@ -218,6 +218,12 @@ export const beginStep = operation(
         problem: null,
       })
       .execute();
+    await trx.emit({
+      kind: 'step.started',
+      actor: `step:${input.run}/${input.step}`,
+      subject: input.run,
+      body: { pipeline: run.pipeline, step: input.step, attempt },
+    });
     return { attempt };
   },
 );
@@ -339,6 +345,18 @@ export const failStep = operation('pipelines.fail-step', async (trx, input: Fail
       .where('run', '=', input.run)
       .where('step', '=', input.step)
       .execute();
+    await trx.emit({
+      kind: 'step.retrying',
+      actor: `step:${input.run}/${input.step}`,
+      subject: input.run,
+      body: {
+        pipeline: run.pipeline,
+        step: input.step,
+        attempt: step.attempt,
+        retryAt: when.runAt,
+        problem: input.problem.slice(0, 4000),
+      },
+    });
     return;
   }
   const state = step.state === 'cancelling' ? 'cancelled' : 'failed';

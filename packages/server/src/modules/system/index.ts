@@ -15,6 +15,7 @@ import { openApiDocument } from './openapi.ts';
 import { pageStyle } from './page.ts';
 import { referencePage } from './reference.ts';
 
+export { consoleBinding } from './console-queries.ts';
 export { openApiDocument } from './openapi.ts';
 
 export interface SystemDeps {

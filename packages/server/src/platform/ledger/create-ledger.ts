@@ -59,7 +59,7 @@ export function createLedger(deps: LedgerDeps): Ledger {
   return {
     list: (query) => listEvents(db, query),
     head: () => readHead(db),
-    verify: () => verifyLedger(db),
+    verify: (range = {}) => verifyLedger(db, range),
     consume: (name, kinds, handle) => {
       assert(!consumers.has(name), `Two ledger consumers are named "${name}"`);
       const consumer = { name, kinds, handle, bell: createWakeup(clock) };
@@ -109,7 +109,16 @@ async function listEvents(db: Db, query: LedgerQuery): Promise<LedgerEvent[]> {
   if (query.afterSeq !== undefined) select = select.where('seq', '>', query.afterSeq);
   if (query.beforeSeq !== undefined) select = select.where('seq', '<', query.beforeSeq);
   if (query.kinds !== undefined) select = select.where('kind', 'in', query.kinds);
+  if (query.noun !== undefined)
+    select = select.where('kind', '>=', `${query.noun}.`).where('kind', '<', `${query.noun}/`);
   if (query.subject !== undefined) select = select.where('subject', '=', query.subject);
+  if (query.actor !== undefined) select = select.where('actor', '=', query.actor);
+  if (query.fromAt !== undefined) select = select.where('at', '>=', query.fromAt);
+  if (query.toAt !== undefined) select = select.where('at', '<=', query.toAt);
+  if (query.text !== undefined) {
+    const pattern = `%${query.text.toLowerCase().replaceAll(/[\\%_]/g, '\\$&')}%`;
+    select = select.where(sql<boolean>`lower(subject) like ${pattern} escape '\\'`);
+  }
   const rows = limit <= smallPage ? await select.execute() : await db.scan(select);
   return rows.map(toEvent);
 }
@@ -124,30 +133,37 @@ async function readHead(db: Db): Promise<{ seq: number; chain: string }> {
   return { seq: row?.seq ?? 0, chain: Buffer.from(row?.chain ?? genesisChain).toString('hex') };
 }
 
-/** Recomputes the chain from the first event to the head of one snapshot. Cost: 6-7 µs per event. */
-async function verifyLedger(db: Db): Promise<LedgerVerdict> {
+/** Recomputes the chain up to the head of one snapshot. Cost: 6-7 µs per event. */
+async function verifyLedger(
+  db: Db,
+  range: { readonly afterSeq?: number | undefined; readonly limit?: number | undefined },
+): Promise<LedgerVerdict> {
   const snapshot = await sql<{ seq: number | null; chain: Uint8Array | null; last: number | null }>`
     select (select seq from ledger_head where id = 0) as seq, (select chain from ledger_head where id = 0) as chain,
       (select max(seq) from ledger_event) as last`.execute(db.read<LedgerTables>());
   const headSeq = snapshot.rows[0]?.seq ?? 0;
   const headChain = Buffer.from(snapshot.rows[0]?.chain ?? genesisChain).toString('hex');
   const last = snapshot.rows[0]?.last ?? 0;
-  let chain = genesisChain;
-  let seq = 0;
+  const afterSeq = range.afterSeq ?? 0;
+  const start = afterSeq === 0 ? undefined : (await listEvents(db, { afterSeq: afterSeq - 1, limit: 1 }))[0];
+  let chain: Uint8Array = start === undefined ? genesisChain : Buffer.from(start.chain, 'hex');
+  let seq = afterSeq;
+  const until = Math.min(headSeq, afterSeq + (range.limit ?? headSeq));
   const bad = (firstBadSeq: number, problem: string): LedgerVerdict => ({
     ok: false,
-    events: seq,
+    events: seq - afterSeq,
     firstBadSeq,
     problem,
   });
-  while (seq < headSeq) {
+  if (afterSeq > 0 && start?.seq !== afterSeq) return bad(afterSeq, `event ${afterSeq} is missing`);
+  while (seq < until) {
     const rows = await db.scan(
       db
         .read<LedgerTables>()
         .selectFrom('ledger_event')
         .selectAll()
         .where('seq', '>', seq)
-        .where('seq', '<=', headSeq)
+        .where('seq', '<=', until)
         .orderBy('seq')
         .limit(verifyPage),
     );
@@ -161,11 +177,12 @@ async function verifyLedger(db: Db): Promise<LedgerVerdict> {
       seq = row.seq;
     }
   }
+  if (seq < headSeq) return { ok: true, events: seq - afterSeq, headSeq, headChain, verifiedSeq: seq };
   if (last > headSeq) return bad(headSeq + 1, `event ${last} lies beyond the head, which is at ${headSeq}`);
   if (Buffer.from(chain).toString('hex') !== headChain) {
     return bad(headSeq, `the chain of the head does not belong to event ${headSeq}`);
   }
-  return { ok: true, events: seq, headSeq, headChain };
+  return { ok: true, events: seq - afterSeq, headSeq, headChain, verifiedSeq: seq };
 }
 
 interface ConsumerRun {

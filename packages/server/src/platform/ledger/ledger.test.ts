@@ -7,7 +7,7 @@ import type { Db } from '../db/db.ts';
 import { dbTest, eachDatabase, openTestDb } from '../db/testing.ts';
 import { createLog } from '../log.ts';
 import { createLedger } from './create-ledger.ts';
-import type { Ledger, LedgerEvent } from './ledger.ts';
+import type { Ledger, LedgerEvent, LedgerQuery } from './ledger.ts';
 import type { LedgerTables } from './store.ts';
 
 const clock = createSystemClock();
@@ -71,7 +71,13 @@ eachDatabase((name, openDb) => {
   ledgerTest('events are numbered without gaps, listed by kind, subject and range, and verified', async (opened) => {
     const { db, ledger, sealed } = opened;
     assert.deepEqual(await ledger.head(), { seq: 0, chain: '0'.repeat(64) });
-    assert.deepEqual(await ledger.verify(), { ok: true, events: 0, headSeq: 0, headChain: '0'.repeat(64) });
+    assert.deepEqual(await ledger.verify(), {
+      ok: true,
+      events: 0,
+      headSeq: 0,
+      headChain: '0'.repeat(64),
+      verifiedSeq: 0,
+    });
     await sayN(opened, 5);
     await db.write(say, { kind: 'alias.moved', subject: 'model:a', body: { to: 'champion', from: null } });
     await sealed();
@@ -90,8 +96,30 @@ eachDatabase((name, openDb) => {
     );
     const verdict = await ledger.verify();
     const head = await ledger.head();
-    assert.deepEqual(verdict, { ok: true, events: 6, headSeq: 6, headChain: head.chain });
+    assert.deepEqual(verdict, { ok: true, events: 6, headSeq: 6, headChain: head.chain, verifiedSeq: 6 });
     assert.equal(moved[0]?.chain, head.chain);
+    assert.deepEqual(await ledger.verify({ afterSeq: 2, limit: 3 }), { ...verdict, events: 3, verifiedSeq: 5 });
+    assert.deepEqual(await ledger.verify({ afterSeq: 5, limit: 3 }), { ...verdict, events: 1 });
+  });
+
+  ledgerTest('events are found by noun, actor, time and a part of their subject', async ({ db, ledger, sealed }) => {
+    for (const [kind, subject] of [
+      ['alias.moved', 'model:Flight_Delay'],
+      ['alias.deleted', 'model:flight-delay'],
+      ['alias-like.moved', 'model:flightXdelay'],
+      ['run.finished', 'run_1'],
+    ] as const)
+      await db.write(say, { kind, subject, body: {} });
+    await sealed();
+    const found = async (query: Omit<LedgerQuery, 'limit'>): Promise<number[]> =>
+      (await ledger.list({ limit: 10, ...query })).map((e) => e.seq);
+    const [first] = await ledger.list({ limit: 1 });
+    assert.deepEqual(await found({ noun: 'alias' }), [1, 2]);
+    assert.deepEqual(await found({ text: 'FLIGHT_' }), [1], 'an underscore stands for itself');
+    assert.deepEqual(await found({ text: 'flight' }), [1, 2, 3]);
+    assert.deepEqual(await found({ actor: 'nobody' }), []);
+    assert.deepEqual(await found({ actor: 'owner', fromAt: first?.at, text: 'run_' }), [4]);
+    assert.deepEqual(await found({ toAt: (first?.at ?? 0) - 1 }), []);
   });
 
   for (const [what, change, firstBadSeq] of [
@@ -132,6 +160,10 @@ eachDatabase((name, openDb) => {
       const verdict = await ledger.verify();
       assert(!verdict.ok);
       assert.equal(verdict.firstBadSeq, firstBadSeq);
+      let ranged = await ledger.verify({ limit: 2 });
+      while (ranged.ok && ranged.verifiedSeq < ranged.headSeq)
+        ranged = await ledger.verify({ afterSeq: ranged.verifiedSeq, limit: 2 });
+      assert(!ranged.ok, 'ranges that follow one another find it too');
     });
   }
 

@@ -22,19 +22,40 @@ export interface LedgerQuery {
   readonly beforeSeq?: number | undefined;
   readonly kinds?: readonly string[] | undefined;
   readonly subject?: string | undefined;
+  /** A noun stands for all of its kinds: `alias` for `alias.moved` and the others. */
+  readonly noun?: string | undefined;
+  readonly actor?: string | undefined;
+  /** Instants, both inclusive. */
+  readonly fromAt?: number | undefined;
+  readonly toAt?: number | undefined;
+  /** A part of the subject, in any case of ASCII letters. */
+  readonly text?: string | undefined;
   readonly limit: number;
   readonly order?: 'asc' | 'desc' | undefined;
 }
 
 export type LedgerVerdict =
-  | { readonly ok: true; readonly events: number; readonly headSeq: number; readonly headChain: string }
+  | {
+      readonly ok: true;
+      readonly events: number;
+      readonly headSeq: number;
+      readonly headChain: string;
+      /** All of it up to here was looked at. */
+      readonly verifiedSeq: number;
+    }
   | { readonly ok: false; readonly events: number; readonly firstBadSeq: number; readonly problem: string };
 
 export interface Ledger {
   list(query: LedgerQuery): Promise<LedgerEvent[]>;
   head(): Promise<{ readonly seq: number; readonly chain: string }>;
-  /** Recomputes every digest and the chain. */
-  verify(): Promise<LedgerVerdict>;
+  /**
+   * Recomputes every digest and the chain: of all events, or of at most `limit` after `afterSeq`, whose own chain is taken
+   * as it is stored. Ranges that follow one another verify the whole.
+   */
+  verify(range?: {
+    readonly afterSeq?: number | undefined;
+    readonly limit?: number | undefined;
+  }): Promise<LedgerVerdict>;
   /**
    * A durable consumer: `handle` gets each event of these kinds at least once, in order, and the cursor moves after it
    * resolves. A handler that throws is called again with backoff; it never blocks other consumers.
