@@ -169,7 +169,7 @@ async function findWideRange(plan: Plan): Promise<Sql | undefined> {
       plan.db,
       sql<{
         count: number;
-      }>`select count(*) as count from (select 1 from (${range}) as r limit ${wideDriveMax}) as probe`,
+      }>`select count(*) count from (select 1 from (${range}) r limit ${wideDriveMax}) probe`,
     );
     const count = Number(row?.count ?? 0);
     if (count < wideDriveMax && (best === undefined || count < best.count)) best = { range, count };
@@ -199,8 +199,8 @@ function merged(
   const union = sql` union all `;
   if (plan.db.dialect === 'sqlite')
     return scan(plan.db, sql<Row>`${sql.join(plan.experiments.map(one), union)} ${end}`);
-  const parts = plan.experiments.map((id) => sql`select * from (${one(id)} ${order} offset 0) as one`);
-  return scan(plan.db, sql<Row>`select * from (${sql.join(parts, union)}) as page ${end}`);
+  const parts = plan.experiments.map((id) => sql`select * from (${one(id)} ${order} offset 0) one`);
+  return scan(plan.db, sql<Row>`select * from (${sql.join(parts, union)}) page ${end}`);
 }
 
 async function byStart(plan: Plan, { ascending }: OrderKey): Promise<readonly Found[]> {
@@ -208,7 +208,7 @@ async function byStart(plan: Plan, { ascending }: OrderKey): Promise<readonly Fo
   const after = plan.after === undefined ? sql`` : sql`and (r.start_at, r.id) ${beyond(ascending)} (${at}, ${id})`;
   const rows = await merged(
     plan,
-    (experiment) => sql`select r.id as id, r.start_at as value from tracking_run r
+    (experiment) => sql`select r.id, r.start_at value from tracking_run r
       where r.experiment_id = ${experiment} and ${plan.where} ${after}`,
     { ascending, limit: plan.limit + 1 },
   );
@@ -275,7 +275,7 @@ async function withKey(
   const read = (bound: Sql): Promise<readonly Row[]> =>
     merged(
       plan,
-      (experiment) => sql`select m.run_id as id, ${value} as value from ${sql.table(index.table)} m
+      (experiment) => sql`select m.run_id id, ${value} value from ${sql.table(index.table)} m
         ${join} tracking_run r on r.id = m.run_id where ${entries(experiment)} ${bound} and ${plan.where}`,
       { ascending, limit: want },
     );
@@ -287,7 +287,7 @@ async function withKey(
   const [end] = await merged(
     plan,
     (experiment) =>
-      sql`select m.run_id as id, ${value} as value from ${sql.table(index.table)} m where ${entries(experiment)}`,
+      sql`select m.run_id id, ${value} value from ${sql.table(index.table)} m where ${entries(experiment)}`,
     { ascending, limit: 1, offset: plan.limits.windowMax },
   );
   if (end === undefined) return found(await read(sql``));
@@ -303,7 +303,7 @@ async function withoutKey(plan: Plan, { order, index, after, want }: Phase): Pro
     after === undefined ? sql`` : sql`and (r.start_at, r.id) ${beyond(ascending)} (${after[2]}, ${after[3]})`;
   const rows = await merged(
     plan,
-    (experiment) => sql`select r.id as id, r.start_at as value from tracking_run r
+    (experiment) => sql`select r.id, r.start_at value from tracking_run r
       where r.experiment_id = ${experiment} and ${plan.where} ${from} and not exists
         (select 1 from ${sql.table(index.table)} m where m.run_id = r.id and m.key_id = ${keyIdOf(order.key)})`,
     { ascending, limit: want },
@@ -369,8 +369,7 @@ async function sortAll(
   const [first] = plan.order;
   const ids = among.ids === undefined ? sql`` : sql`and ${inList(plan.db.dialect, sql.ref('r.id'), among.ids)}`;
   // In the order of runs, so that the look-ups that follow lie side by side.
-  const range =
-    among.range && sql`with candidate as materialized (select * from (${among.range}) as c order by run_id)`;
+  const range = among.range && sql`with candidate as materialized (select * from (${among.range}) c order by run_id)`;
   const join = plan.db.dialect === 'sqlite' ? sql`cross join` : sql`join`;
   const from =
     range === undefined ? sql`tracking_run r` : sql`candidate ${join} tracking_run r on r.id = candidate.run_id`;
