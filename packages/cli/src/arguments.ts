@@ -70,6 +70,15 @@ export function instantOf(name: string): (typed: string) => number {
   };
 }
 
+/** A length of time such as 90s, 15m, 24h, 21d, 2w: checked here, sent as it is typed. */
+export function lengthOf(name: string): (typed: string) => string {
+  return (typed) => {
+    if (!/^\d{1,9}(ms|s|m|h|d|w)$/.test(typed))
+      throw usage(`${name} is "${shown(typed)}": write a number with a unit, such as 90s, 15m, 24h, 21d, 2w`);
+    return typed;
+  };
+}
+
 /** `name=value` pairs; values are JSON where they are JSON, and text otherwise. */
 export function valuesOf(option: string, pairs: readonly string[]): Record<string, Json> {
   return Object.fromEntries(

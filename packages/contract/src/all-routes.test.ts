@@ -13,6 +13,7 @@ import { qualityRoutes } from './quality.ts';
 import { registryRoutes } from './registry.ts';
 import type { Route } from './route.ts';
 import { servingRoutes } from './serving.ts';
+import { servingViewRoutes } from './serving-views.ts';
 import { systemRoutes } from './system.ts';
 import { trackingRoutes } from './tracking.ts';
 
@@ -40,6 +41,7 @@ test('no operation id, and no method and path, is declared twice', () => {
     qualityRoutes,
     registryRoutes,
     servingRoutes,
+    servingViewRoutes,
     systemRoutes,
     trackingRoutes,
   ];

@@ -10,6 +10,7 @@ import { registryRoutes } from './registry.ts';
 import { automationRoutes } from './automation.ts';
 import { monitoringRoutes } from './monitoring.ts';
 import { servingRoutes } from './serving.ts';
+import { servingViewRoutes } from './serving-views.ts';
 import { systemRoutes } from './system.ts';
 import { trackingRoutes } from './tracking.ts';
 
@@ -24,6 +25,7 @@ export const allRoutes = {
   ...registryRoutes,
   ...pipelinesRoutes,
   ...servingRoutes,
+  ...servingViewRoutes,
   ...monitoringRoutes,
   ...automationRoutes,
   ...governanceRoutes,

@@ -19,6 +19,8 @@ export const policyEventKinds = [
   'pipeline-run.finished',
   'deployment.created',
   'rollout.advanced',
+  'rollout.held',
+  'rollout.resumed',
   'rollout.promoted',
   'rollout.rejected',
   'rollout.rolled-back',

@@ -313,6 +313,10 @@ export const errorCatalogue = {
     409,
     'Version {version} is what endpoint "{endpoint}" serves already. Name another candidate.',
   ),
+  trial_too_late: caller(
+    400,
+    'A trial reads the features of "{set}" as of {at}, but their state stands at {stateAt}, and a trial must not move it. Leave the time out, or ask for a prediction.',
+  ),
   model_not_servable: caller(409, 'Version {version} of model "{model}" cannot be served: {problem}'),
   feature_service_differs: caller(
     409,

@@ -26,6 +26,7 @@ export type Permission =
   | 'serving.read'
   | 'serving.deploy'
   | 'serving.predict'
+  | 'serving.try'
   | 'monitoring.read'
   | 'monitoring.write'
   | 'automation.read'

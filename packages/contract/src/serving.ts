@@ -80,7 +80,18 @@ export const rolloutStates = ['running', 'promoted', 'rejected', 'rolled-back', 
 export const RolloutDecision = z.object({
   at: Instant,
   stage: z.string(),
-  verdict: z.enum(['started', 'advanced', 'held', 'promoted', 'rejected', 'rolled-back', 'cancelled']),
+  /** `held`: the judge looked and could not decide yet. `on-hold` and `resumed`: somebody stopped the clock, and let it go on. */
+  verdict: z.enum([
+    'started',
+    'advanced',
+    'held',
+    'on-hold',
+    'resumed',
+    'promoted',
+    'rejected',
+    'rolled-back',
+    'cancelled',
+  ]),
   sentence: z.string(),
   /** Requests and labelled pairs since the rollout began, requests that the candidate answered. */
   requests: z.int(),
@@ -89,6 +100,16 @@ export const RolloutDecision = z.object({
   evidence: z.record(z.string(), z.number().nullable()).optional(),
 });
 export type RolloutDecision = z.infer<typeof RolloutDecision>;
+
+/** Somebody stopped the clock of a rollout: the split stays as it is and nothing is promoted; guards still roll back. */
+export const RolloutHold = z.object({
+  at: Instant,
+  by: z.string(),
+  reason: z.string(),
+  /** What the stage had left of its deadline; it goes on with it. */
+  stageLeftMs: z.int(),
+});
+export type RolloutHold = z.infer<typeof RolloutHold>;
 
 export const Rollout = z.object({
   id: z.string(),
@@ -101,7 +122,9 @@ export const Rollout = z.object({
   stage: z.int(),
   startedAt: Instant,
   startedBy: z.string(),
+  /** When the stage, or while it is on hold the hold, ends the rollout without promotion. */
   deadlineAt: Instant,
+  hold: RolloutHold.optional(),
   finishedAt: Instant.optional(),
   decisions: z.array(RolloutDecision),
   /** The guard that stopped it. */
@@ -147,6 +170,8 @@ export const PredictionRecord = z.object({
   score: z.number(),
   isCanary: z.boolean(),
   shadow: z.object({ version: z.int(), score: z.number() }).optional(),
+  /** The version on trial that was asked and could not score; the incumbent answered. */
+  fault: z.enum(['shadow', 'candidate']).optional(),
   latencyUs: z.int(),
   inputs: z.record(z.string(), InputValue),
   /** As the model saw them, before its own rounding to float32; null is missing. */
@@ -155,8 +180,16 @@ export const PredictionRecord = z.object({
 });
 export type PredictionRecord = z.infer<typeof PredictionRecord>;
 
+/** `event`: when it happened. `received`: when the server answered; the two differ in replays and for late data. */
+export const predictionClocks = ['event', 'received'] as const;
+/** Who answered: the candidate of a rollout, or the version that was there. */
+export const predictionArms = ['incumbent', 'candidate'] as const;
+const QueryFlag = z.enum(['true', 'false']).transform((value) => value === 'true');
+
 const endpointParams = z.object({ endpoint: Name });
 const rolloutParams = z.object({ rollout: z.string().min(1).max(100) });
+const Reason = z.string().trim().min(1).max(1000);
+const holdMaxMs = 30 * 86_400_000;
 const Candidate = z.union([z.int().min(1), z.string().min(1).max(255)]);
 
 export const servingRoutes = routes({
@@ -233,14 +266,41 @@ export const servingRoutes = routes({
     method: 'GET',
     path: '/api/endpoints/{endpoint}/predictions',
     permission: 'serving.read',
-    summary: 'Logged predictions of a range of event time, oldest first',
+    summary: 'Search the logged predictions: filters, either clock, oldest or newest first, keyset pages',
     params: endpointParams,
     query: z.object({
+      /** Of the clock below; `to` is not included. */
       from: z.coerce.number().int().min(0).default(0),
       to: z.coerce.number().int().min(0).max(8_640_000_000_000_000).optional(),
+      clock: z.enum(predictionClocks).default('event'),
+      order: z.enum(['oldest', 'newest']).default('oldest'),
+      version: z.coerce.number().int().min(1).optional(),
+      arm: z.enum(predictionArms).optional(),
+      /** A version on trial could not score. */
+      fault: QueryFlag.optional(),
+      labelled: QueryFlag.optional(),
+      scoreMin: z.coerce.number().optional(),
+      scoreMax: z.coerce.number().optional(),
+      latencyMinUs: z.coerce.number().int().min(0).optional(),
+      latencyMaxUs: z.coerce.number().int().min(0).optional(),
+      /** The beginning of prediction ids, `prd_01m7…`. */
+      id: z
+        .string()
+        .regex(/^(prd_)?[0-9a-hjkmnp-tv-z]{0,26}$/, 'the beginning of a prediction id, such as prd_01m7z8')
+        .optional(),
+      /** Text that the inputs contain, as JSON writes them. */
+      text: z.string().max(200).optional(),
       limit: z.coerce.number().int().min(1).max(1000).default(100),
+      pageToken: z.string().max(2000).optional(),
     }),
-    response: z.object({ items: z.array(PredictionRecord) }),
+    response: z.object({
+      items: z.array(PredictionRecord),
+      nextPageToken: z.string().optional(),
+      /** Records that were looked at for this page. */
+      scanned: z.int(),
+      /** The page ended at the bound of one request before it was full: the next page goes on from there. */
+      isScanBound: z.boolean(),
+    }),
   },
   'predictions.get': {
     method: 'GET',
@@ -275,6 +335,37 @@ export const servingRoutes = routes({
     permission: 'serving.read',
     summary: 'One rollout with every decision and its evidence',
     params: rolloutParams,
+    response: Rollout,
+  },
+  'rollouts.hold': {
+    method: 'POST',
+    path: '/api/rollouts/{rollout}/hold',
+    permission: 'serving.deploy',
+    summary: 'Stop the clock of a rollout: the split stays, nothing is promoted, guards still roll back',
+    params: rolloutParams,
+    body: z.strictObject({
+      reason: Reason,
+      /** Not resumed within this time, the rollout ends without promotion. */
+      for: Duration.refine((ms) => ms >= 60_000 && ms <= holdMaxMs, 'from 1m to 30d').default(7 * 86_400_000),
+    }),
+    response: Rollout,
+  },
+  'rollouts.resume': {
+    method: 'POST',
+    path: '/api/rollouts/{rollout}/resume',
+    permission: 'serving.deploy',
+    summary: 'Let a rollout on hold go on, with the time that its stage had left',
+    params: rolloutParams,
+    body: z.strictObject({ reason: z.string().trim().max(1000).default('') }),
+    response: Rollout,
+  },
+  'rollouts.rollBack': {
+    method: 'POST',
+    path: '/api/rollouts/{rollout}/roll-back',
+    permission: 'serving.deploy',
+    summary: 'Roll back now: all traffic goes to the incumbent, and the reason to the ledger',
+    params: rolloutParams,
+    body: z.strictObject({ reason: Reason }),
     response: Rollout,
   },
   'rollouts.cancel': {

@@ -73,6 +73,21 @@ export async function auditRegistry(bench: Bench, told: Acknowledged, model: str
   return problems;
 }
 
+/** While a rollout is on hold nothing promotes it: it is resumed first, or ends without. */
+async function auditHolds(bench: Bench): Promise<string[]> {
+  const moves = ['rollout.held', 'rollout.resumed', 'rollout.advanced', 'rollout.promoted'];
+  const held = new Set<string>();
+  const problems: string[] = [];
+  for (const { kind, subject } of await eventsOf(bench, moves)) {
+    if (kind === 'rollout.held' ? held.has(subject) : kind === 'rollout.resumed' && !held.has(subject))
+      problems.push(`rollout ${subject}: ${kind} twice`);
+    if (kind === 'rollout.held') held.add(subject);
+    else if (kind === 'rollout.resumed') held.delete(subject);
+    else if (held.has(subject)) problems.push(`rollout ${subject} was on hold: ${kind}`);
+  }
+  return problems;
+}
+
 export async function auditRollouts(
   bench: Bench,
   told: Acknowledged,
@@ -83,13 +98,14 @@ export async function auditRollouts(
   const deployments = await tables.selectFrom('serving_deployment').selectAll().orderBy('number').execute();
   const ends: readonly Rollout['state'][] = ['promoted', 'rolled-back', 'rejected', 'cancelled'];
   const events = await eventsOf(bench, [...ends.map((end) => `rollout.${end}`), 'rollout.started', 'alias.moved']);
-  const problems: string[] = [];
+  const problems = await auditHolds(bench);
   for (const id of told.rollouts.keys()) {
     if (!rollouts.some((r) => r.id === id)) problems.push(`rollout ${id} was acknowledged and is not there`);
   }
   for (const rollout of rollouts) {
     bench.world.note(`the rollout of version ${rollout.candidate} was ${rollout.state}`);
     const say = (problem: string): void => void problems.push(`rollout ${rollout.id} (${rollout.state}) ${problem}`);
+    if (rollout.held_at !== null) say('is still on hold');
     if (rollout.finished_at === null || !(ends as readonly string[]).includes(rollout.state)) say('has not ended');
     const own = events.filter((event) => event.subject === rollout.id).map((event) => event.kind);
     if (own.join(' ') !== `rollout.started rollout.${rollout.state}`) say(`has the events ${own.join(' ')}`);

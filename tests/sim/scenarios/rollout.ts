@@ -165,6 +165,7 @@ function create(bench: Bench): ScenarioRun {
         await world.sleep(random.between(100, 4000));
         await insist((s) => s.serving.cancelRollout(rollout.id, 'client')).catch(() => undefined);
       }
+      if (random.chance(0.5)) await holdAWhile(bench, insist, rollout.id);
       while ((await insist((s) => s.serving.rollout(rollout.id))).state === 'running') await world.sleep(1000);
     }
     isOver = true;
@@ -256,6 +257,25 @@ function openServices(server: Server): Services {
     folder: join(server.folder, 'predictions'),
   });
   return { registry, serving };
+}
+
+/** Somebody holds a rollout at any moment and lets it go on, rolls it back, or forgets it. It may have ended meanwhile. */
+async function holdAWhile(
+  { world, random }: Bench,
+  insist: <T>(run: (s: Services) => Promise<T>) => Promise<T>,
+  id: string,
+): Promise<void> {
+  try {
+    await world.sleep(random.between(100, 15_000));
+    await insist((s) => s.serving.holdRollout(id, { reason: 'wait', forMs: 40_000 }, 'client'));
+    world.note('the rollout is on hold');
+    await world.sleep(random.between(100, 20_000));
+    if (random.chance(0.2)) return;
+    if (random.chance(0.2)) await insist((s) => s.serving.rollBack(id, 'enough', 'client'));
+    else await insist((s) => s.serving.resumeRollout(id, '', 'client'));
+  } catch (error) {
+    if (!(error instanceof SlipwayError) || error.code !== 'rollout_ended') throw error;
+  }
 }
 
 /** A version whose gate failed may not get the alias by any route. */

@@ -2,6 +2,7 @@ import { Instance, instancesPerRequestMax } from '@slipway/contract';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { instantOf, nameOf, readJsonFile, usage, valuesOf } from '../arguments.ts';
+import type { Session } from '../command.ts';
 import { action } from '../command.ts';
 import { table } from '../output.ts';
 
@@ -9,6 +10,7 @@ interface Flags {
   readonly input?: string[];
   readonly file?: string;
   readonly at?: number;
+  readonly try?: boolean;
 }
 
 export function register(program: Command): void {
@@ -19,13 +21,15 @@ export function register(program: Command): void {
     .option('--input <name=value...>', 'one instance; values are JSON, or text')
     .option('--file <path>', 'a JSON array of instances {"inputs": {…}, "id"?, "at"?}, or "-" for standard input')
     .option('--at <instant>', 'event time of the instance; now unless said', instantOf('--at'))
+    .option('--try', 'score one instance by every loaded version; nothing is logged or counted')
     .addHelpText(
       'after',
-      `\nExamples:\n  slipway predict flight-delay --input origin=JFK dest=LAX carrier=AA flight=1 sched_dep=2013-07-01T13:00:00Z block=370 miles=2475 --at 2013-07-01T11:00:00Z\n  slipway predict flight-delay --file instances.json\n  echo '[{"inputs": {"origin": "JFK"}}]' | slipway predict flight-delay --file - --json\n`,
+      `\nExamples:\n  slipway predict flight-delay --input origin=JFK dest=LAX carrier=AA flight=1 sched_dep=2013-07-01T13:00:00Z block=370 miles=2475 --at 2013-07-01T11:00:00Z\n  slipway predict flight-delay --file instances.json\n  slipway predict flight-delay --try --input origin=JFK dest=LAX carrier=AA flight=1 sched_dep=2013-07-01T13:00:00Z block=370 miles=2475\n  echo '[{"inputs": {"origin": "JFK"}}]' | slipway predict flight-delay --file - --json\n`,
     )
     .action(
       action(async ({ client, output }, endpoint: string, flags: Flags) => {
         const instances = await instancesOf(flags);
+        if (flags.try === true) return tryOne({ client, output }, endpoint, instances);
         // One request takes a bounded number of instances; a file may hold more.
         const predictions = [];
         for (let i = 0; i < instances.length; i += instancesPerRequestMax) {
@@ -37,6 +41,28 @@ export function register(program: Command): void {
         output.result({ predictions }, () => table(['PREDICTION', 'SCORE', 'VERSION'], rows));
       }),
     );
+}
+
+async function tryOne(
+  { client, output }: Pick<Session, 'client' | 'output'>,
+  endpoint: string,
+  [instance, ...more]: readonly Instance[],
+): Promise<void> {
+  if (instance === undefined || more.length > 0) throw usage('--try takes one instance');
+  const { inputs, at } = instance;
+  const trial = await client.endpoints.try({
+    params: { endpoint },
+    body: { inputs, ...(at === undefined ? {} : { at }) },
+  });
+  const rows = trial.answers.map((a) => [
+    String(a.version),
+    a.role,
+    `${a.percent} %`,
+    a.score?.toFixed(6) ?? '-',
+    a.problem ?? '',
+  ]);
+  output.result(trial, () => table(['VERSION', 'ROLE', 'TRAFFIC', 'SCORE', 'PROBLEM'], rows));
+  output.note('Not logged and not counted.');
 }
 
 async function instancesOf(flags: Flags): Promise<Instance[]> {

@@ -18,15 +18,17 @@
  */
 import { logLossOf } from './classification.ts';
 import { clustersOf } from './intervals.ts';
-import { normalCdf, normalQuantile } from './special-functions.ts';
 import { comparePaired, decidePaired } from './paired.ts';
 import type { PairedComparison, PairedDecision, PairedRule } from './paired.ts';
+import { normalCdf, normalQuantile } from './special-functions.ts';
 import {
   createErrorGuard,
   createLookGuard,
   createSampleRatioGuard,
   createScoreGuard,
   evidenceBar,
+  lookZBound,
+  scoreDistanceMin,
 } from './sequential.ts';
 import type { SampleRatioGuard, ScoreGuard } from './sequential.ts';
 
@@ -62,6 +64,17 @@ export interface JudgedLabel {
   readonly isCanary: boolean;
 }
 
+/** Where a guard stands between its looks: for people to see, decides nothing. */
+export interface GuardStanding {
+  readonly guard: GuardName;
+  /** Natural logarithm of an e-value, z, or the distance of the last look; NaN before the first one. */
+  readonly scale: 'log-evidence' | 'z' | 'distance';
+  readonly value: number;
+  readonly bar: number;
+  readonly count: number;
+  readonly nextLookAt: number | undefined;
+}
+
 export interface CanaryJudgeOptions {
   readonly rule?: PairedRule;
   /** Smallest rise of the mean log loss that the label guard acts on; 0.08 unless said. */
@@ -79,6 +92,11 @@ export interface CanaryJudge {
   counts(): { readonly requests: number; readonly canaryRequests: number; readonly labelledPairs: number };
   /** Extra log loss that the canary's answers cost so far, summed over its labelled requests; negative when it helped. */
   harm(): number;
+  /** Upper end of the one-sided 95 % interval of that sum, labelled requests taken as independent; NaN below two. */
+  harmUpper(): number;
+  standings(): readonly GuardStanding[];
+  /** Calls of `conclude` so far, with those of an earlier judge. */
+  looks(): number;
   /** What the labelled pairs show, and whether the rule lets the candidate take over. Undefined without pairs. Each call is a look. */
   conclude(): { readonly compared: PairedComparison; readonly decision: PairedDecision } | undefined;
 }
@@ -87,6 +105,7 @@ export interface CanaryJudge {
 const aucZOnce = 1.96;
 const errorAlpha = 0.01;
 const ratioAlpha = 0.001;
+const harmZ = normalQuantile(0.95);
 const labelLooks: readonly number[] = [300, 500, 750, 1000, 1500, 2500, 4000, 6000, 10_000];
 /** In the shadow, every tenth request stands for the canary. */
 const shadowStride = 10;
@@ -109,6 +128,9 @@ export function createCanaryJudge(options: CanaryJudgeOptions = {}): CanaryJudge
   let requests = 0;
   let canaryRequests = 0;
   let harm = 0;
+  let harmSquares = 0;
+  let harmCount = 0;
+  let scoreDistance = Number.NaN;
   let looks = options.looksBefore ?? 0;
   let fired: GuardFiring | undefined;
 
@@ -119,12 +141,16 @@ export function createCanaryJudge(options: CanaryJudgeOptions = {}): CanaryJudge
 
   const judgeScores = (request: JudgedRequest, stands: boolean): void => {
     // Each stage is looked at anew: a fault may begin with the traffic, and a shadow uses up its looks.
-    if (scoresShare !== request.share) scores = newScoreGuard();
+    if (scoresShare !== request.share) {
+      scores = newScoreGuard();
+      scoreDistance = Number.NaN;
+    }
     scoresShare = request.share;
     const own = stands ? request.candidateScore : request.incumbentScore;
     const other = stands ? request.incumbentScore : request.candidateScore;
     if (own === undefined) return;
     const look = scores.add(stands, own, other);
+    if (look !== undefined) scoreDistance = look.statistic;
     if (look?.fired !== true) return;
     const shift =
       look.shift === undefined ? '' : `, the odds moved by a factor ${Math.exp(Math.abs(look.shift)).toFixed(1)}`;
@@ -147,6 +173,7 @@ export function createCanaryJudge(options: CanaryJudgeOptions = {}): CanaryJudge
     );
   };
 
+  const ratioEvidence = (): number => ratioBefore + (ratio?.guard.logEvidence() ?? 0);
   const judgeRatio = (request: JudgedRequest): void => {
     if (request.share <= 0 || request.share >= 1) return;
     if (ratio?.share !== request.share) {
@@ -154,7 +181,7 @@ export function createCanaryJudge(options: CanaryJudgeOptions = {}): CanaryJudge
       ratio = { share: request.share, guard: createSampleRatioGuard([1 - request.share, request.share]) };
     }
     ratio.guard.add(request.isCanary ? 1 : 0);
-    const logEvidence = ratioBefore + ratio.guard.logEvidence();
+    const logEvidence = ratioEvidence();
     if (logEvidence <= evidenceBar(ratioAlpha)) return;
     const [stable = 0, canary = 0] = ratio.guard.counts();
     fire(
@@ -180,7 +207,11 @@ export function createCanaryJudge(options: CanaryJudgeOptions = {}): CanaryJudge
       pairs.incumbent.push(pair.incumbentScore);
       pairs.cluster.push(pair.cluster);
       const difference = logLossOf(pair.candidateScore, pair.label) - logLossOf(pair.incumbentScore, pair.label);
-      if (pair.isCanary) harm += difference;
+      if (pair.isCanary) {
+        harm += difference;
+        harmSquares += difference * difference;
+        harmCount++;
+      }
       if (fired !== undefined) return fired;
       const look = labels.add(difference);
       if (look?.fired === true && look.mean > harmMin) {
@@ -195,6 +226,42 @@ export function createCanaryJudge(options: CanaryJudgeOptions = {}): CanaryJudge
     firing: () => fired,
     counts: () => ({ requests, canaryRequests, labelledPairs: pairs.label.length }),
     harm: () => harm,
+    harmUpper: () => {
+      if (harmCount < 2) return Number.NaN;
+      const variance = Math.max(0, harmSquares - (harm * harm) / harmCount) / (harmCount - 1);
+      return harm + harmZ * Math.sqrt(harmCount * variance);
+    },
+    looks: () => looks,
+    standings: () => {
+      const { canary, stable } = errors.errors();
+      const always = { scale: 'log-evidence', nextLookAt: undefined } as const;
+      return [
+        {
+          guard: 'scores',
+          scale: 'distance',
+          value: scoreDistance,
+          bar: scoreDistanceMin,
+          count: scores.canaryCount(),
+          nextLookAt: scores.nextLookAt(),
+        },
+        {
+          ...always,
+          guard: 'errors',
+          value: errors.logEvidence(),
+          bar: evidenceBar(errorAlpha),
+          count: canary + stable,
+        },
+        { ...always, guard: 'sample-ratio', value: ratioEvidence(), bar: evidenceBar(ratioAlpha), count: requests },
+        {
+          guard: 'labels',
+          scale: 'z',
+          value: labels.z(),
+          bar: lookZBound,
+          count: labels.count(),
+          nextLookAt: labels.nextLookAt(),
+        },
+      ];
+    },
     conclude: () => {
       if (pairs.label.length === 0) return undefined;
       looks++;

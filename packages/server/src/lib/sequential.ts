@@ -231,6 +231,8 @@ export interface ScoreGuard {
    */
   add(isCanary: boolean, score: number, otherScore?: number): ScoreLook | undefined;
   canaryCount(): number;
+  /** The canary count of the next look; undefined after the last one. */
+  nextLookAt(): number | undefined;
 }
 
 export interface ScoreLook {
@@ -246,7 +248,7 @@ export interface ScoreLook {
 export interface ScoreGuardOptions {
   /** Canary counts at which to look; 30, 50, 75, 100, 150 unless said. */
   readonly looks?: readonly number[];
-  /** Smallest distance that matters; 0.35 unless said. */
+  /** Smallest distance that matters; `scoreDistanceMin` unless said. */
   readonly distanceMin?: number;
   /** 1e-4 unless said. */
   readonly pMax?: number;
@@ -263,11 +265,13 @@ const controlMin = 30;
 /** Scores of exactly 0 or 1 count as this far away from them when a logit is taken. */
 const logitFloor = 1e-6;
 
+/** Kolmogorov-Smirnov distance. */
+export const scoreDistanceMin = 0.35;
 export const defaultLooks: readonly number[] = [30, 50, 75, 100, 150];
 
 export function createScoreGuard(options: ScoreGuardOptions = {}): ScoreGuard {
   const looks = options.looks ?? defaultLooks;
-  const { distanceMin = 0.35, pMax = 1e-4, shiftMin = 0.8 } = options;
+  const { distanceMin = scoreDistanceMin, pMax = 1e-4, shiftMin = 0.8 } = options;
   const control = createReservoir<number>(controlKept, options.seed ?? 1);
   const canary: number[] = [];
   const last = looks.at(-1) ?? 0;
@@ -276,6 +280,7 @@ export function createScoreGuard(options: ScoreGuardOptions = {}): ScoreGuard {
   let next = 0;
   return {
     canaryCount: () => canary.length,
+    nextLookAt: () => looks[next],
     add: (isCanary, score, otherScore) => {
       if (next >= looks.length) return undefined;
       if (!isCanary) control.add(score);
@@ -311,6 +316,10 @@ export interface LookGuard {
   add(value: number): MeanLook | undefined;
   count(): number;
   mean(): number;
+  /** Of the mean so far, between looks too, where it decides nothing; 0 without spread. */
+  z(): number;
+  /** The count of the next look; undefined after the last one. */
+  nextLookAt(): number | undefined;
 }
 
 export interface MeanLook {
@@ -320,15 +329,24 @@ export interface MeanLook {
   readonly fired: boolean;
 }
 
-/** @param zBound one-sided: 3.3 keeps five looks together below 0.25 %. */
-export function createLookGuard(looks: readonly number[], zBound = 3.3): LookGuard {
+/** One-sided: keeps five looks together below 0.25 %. */
+export const lookZBound = 3.3;
+
+export function createLookGuard(looks: readonly number[], zBound = lookZBound): LookGuard {
   let next = 0;
   let count = 0;
   let mean = 0;
   let squares = 0;
+  const zOf = (): number => {
+    if (count < 2) return 0;
+    const standardError = Math.sqrt(squares / (count - 1) / count);
+    return standardError > 0 ? mean / standardError : 0;
+  };
   return {
     count: () => count,
     mean: () => mean,
+    z: zOf,
+    nextLookAt: () => looks[next],
     add: (value) => {
       count++;
       const delta = value - mean;
@@ -337,8 +355,7 @@ export function createLookGuard(looks: readonly number[], zBound = 3.3): LookGua
       const due = looks[next];
       if (due === undefined || count < due || count < 2) return undefined;
       next++;
-      const standardError = Math.sqrt(squares / (count - 1) / count);
-      const z = standardError > 0 ? mean / standardError : 0;
+      const z = zOf();
       return { at: count, mean, z, fired: z > zBound };
     },
   };

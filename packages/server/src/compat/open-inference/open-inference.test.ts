@@ -44,6 +44,7 @@ const models: readonly TestModel[] = [
     features: {
       digest: 'sha256:0',
       names: ['miles', 'hour', 'wind'],
+      stateAt: () => 0,
       read: (_at, inputs, out) => out.set([Number(inputs['distance']), 13, 9]),
     },
   },

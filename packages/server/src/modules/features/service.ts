@@ -34,6 +34,8 @@ export interface FeatureReader {
   /** Of the service as it is declared now. */
   readonly digest: string;
   readonly names: readonly string[];
+  /** The instant that events and reads have moved the state to, in whole milliseconds. Throws `feature_state_empty`. */
+  stateAt(): number;
   /**
    * `inputs`: entity keys and request inputs by name. Writes `names.length` values from `offset`, NaN as null. Throws
    * `feature_time_went_back`, `feature_request_invalid`, `feature_state_empty`.
@@ -363,6 +365,7 @@ export function createFeatures(deps: FeaturesDeps): Features {
       get names() {
         return serviceOf(current(), service).names;
       },
+      stateAt: () => Math.max(0, Math.ceil(readyState(current()).engine.nowUs() / 1000)),
       read: (atMs, inputs, out, offset) => {
         readyState(current())
           .engine.reader(service)

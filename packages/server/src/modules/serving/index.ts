@@ -1,5 +1,5 @@
 /** The door of serving: endpoints, deployments, rollouts, predictions, labels. */
-import { servingRoutes } from '@slipway/contract';
+import { servingRoutes, servingViewRoutes } from '@slipway/contract';
 import type { Binding } from '../../platform/http/binding.ts';
 import { bind } from '../../platform/http/binding.ts';
 import type { Serving } from './service.ts';
@@ -15,34 +15,45 @@ export { createScoringPort } from './scoring-port.ts';
 export { createServing } from './service.ts';
 
 export function servingBinding(serving: Serving): Binding {
-  return bind(servingRoutes, {
-    'endpoints.list': ({ query }) => serving.list(query),
-    'endpoints.get': ({ params }) => serving.get(params.endpoint),
-    'endpoints.deploy': ({ params, body }, { actor }) => serving.deploy(params.endpoint, body, actor),
-    'endpoints.deployments': ({ params, query }) => serving.deployments(params.endpoint, query),
-    'endpoints.predict': async ({ params, body }) => {
-      const predictions = serving.predict(params.endpoint, body.instances);
-      await serving.settled(params.endpoint);
-      return { predictions };
-    },
-    'endpoints.label': async ({ params, body }, { actor }) => {
-      const { joined, ...rest } = await serving.label(params.endpoint, body.labels, {
-        watermark: body.watermark,
-        actor,
-      });
-      return { joined: joined.length, ...rest };
-    },
-    'endpoints.predictions': async ({ params, query }) => ({
-      items: await serving.predictions(params.endpoint, {
-        from: query.from,
-        to: query.to ?? Number.MAX_SAFE_INTEGER,
-        limit: query.limit,
+  return bind(
+    { ...servingRoutes, ...servingViewRoutes },
+    {
+      'endpoints.list': ({ query }) => serving.list(query),
+      'endpoints.get': ({ params }) => serving.get(params.endpoint),
+      'endpoints.deploy': ({ params, body }, { actor }) => serving.deploy(params.endpoint, body, actor),
+      'endpoints.deployments': ({ params, query }) => serving.deployments(params.endpoint, query),
+      'endpoints.predict': async ({ params, body }) => {
+        const predictions = serving.predict(params.endpoint, body.instances);
+        await serving.settled(params.endpoint);
+        return { predictions };
+      },
+      'endpoints.label': async ({ params, body }, { actor }) => {
+        const { joined, ...rest } = await serving.label(params.endpoint, body.labels, {
+          watermark: body.watermark,
+          actor,
+        });
+        return { joined: joined.length, ...rest };
+      },
+      'endpoints.predictions': ({ params, query }) => {
+        const { from, to = Number.MAX_SAFE_INTEGER, clock, order, labelled, limit, pageToken, ...filter } = query;
+        return serving.predictions(params.endpoint, { from, to, clock, order, labelled, limit, pageToken, filter });
+      },
+      'predictions.get': ({ params }) => serving.prediction(params.prediction),
+      'endpoints.series': ({ params, query }) => serving.series(params.endpoint, query),
+      'endpoints.try': async ({ params, body }) => serving.try(params.endpoint, body),
+      'endpoints.inputs': async ({ params }) => ({
+        endpoint: params.endpoint,
+        ...(await serving.seenInputs(params.endpoint)),
       }),
-    }),
-    'predictions.get': ({ params }) => serving.prediction(params.prediction),
-    'rollouts.start': ({ params, body }, { actor }) => serving.startRollout(params.endpoint, body, actor),
-    'rollouts.list': ({ params, query }) => serving.rollouts(params.endpoint, query),
-    'rollouts.get': ({ params }) => serving.rollout(params.rollout),
-    'rollouts.cancel': ({ params }, { actor }) => serving.cancelRollout(params.rollout, actor),
-  });
+      'rollouts.progress': ({ params }) => serving.rolloutProgress(params.rollout),
+      'rollouts.start': ({ params, body }, { actor }) => serving.startRollout(params.endpoint, body, actor),
+      'rollouts.list': ({ params, query }) => serving.rollouts(params.endpoint, query),
+      'rollouts.get': ({ params }) => serving.rollout(params.rollout),
+      'rollouts.hold': ({ params, body }, { actor }) =>
+        serving.holdRollout(params.rollout, { reason: body.reason, forMs: body.for }, actor),
+      'rollouts.resume': ({ params, body }, { actor }) => serving.resumeRollout(params.rollout, body.reason, actor),
+      'rollouts.rollBack': ({ params, body }, { actor }) => serving.rollBack(params.rollout, body.reason, actor),
+      'rollouts.cancel': ({ params }, { actor }) => serving.cancelRollout(params.rollout, actor),
+    },
+  );
 }

@@ -229,6 +229,7 @@ export function headOf(file: Buffer, offset: number): RecordHead {
   };
 }
 
+export const idOf = (file: Buffer, offset: number): string => spellId('prediction', file, offset + idOffset);
 export const idHexOf = (file: Buffer, offset: number): string =>
   file.toString('hex', offset + idOffset, offset + idOffset + 16);
 
@@ -242,7 +243,7 @@ export function decodeRecord(file: Buffer, offset: number, featureCount: number)
     ...headOf(file, offset),
     servedAt: servedAtOf(file, offset),
     at: atOf(file, offset),
-    id: spellId('prediction', file, offset + idOffset),
+    id: idOf(file, offset),
     deployment: file.readUInt32LE(offset + 32),
     shadowScore: file.readFloatLE(offset + 56),
     features,

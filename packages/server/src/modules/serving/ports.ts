@@ -5,6 +5,8 @@ import type { ModelVersion } from '@slipway/contract';
 export interface FeatureReader {
   readonly digest: string;
   readonly names: readonly string[];
+  /** The instant that events and reads have moved the state to, in whole milliseconds: a read at it moves nothing. */
+  stateAt(): number;
   /** Throws `feature_time_went_back`, `feature_request_invalid`. */
   read(atMs: number, inputs: Readonly<Record<string, unknown>>, out: Float64Array): void;
 }

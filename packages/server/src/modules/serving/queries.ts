@@ -1,6 +1,6 @@
 /** Reads of endpoints, deployments and rollouts from the store. */
-import type { Deployment, Endpoint, Rollout } from '@slipway/contract';
-import { SlipwayError } from '@slipway/contract';
+import type { Deployment, Endpoint, Rollout, RolloutProgress } from '@slipway/contract';
+import { RolloutProgress as RolloutProgressSchema, SlipwayError } from '@slipway/contract';
 import { pageOf } from '../../lib/page.ts';
 import type { Page, PageRequest } from '../../lib/page.ts';
 import type { Db } from '../../platform/db/db.ts';
@@ -23,6 +23,8 @@ export interface ServingQueries {
   overdue(now: number): Promise<Rollout[]>;
   readonly rollouts: (name: string, page: PageRequest) => Promise<Page<Rollout>>;
   readonly rollout: (id: string) => Promise<Rollout>;
+  /** How the evidence of an ended rollout went; undefined where it was not kept. */
+  trail(id: string): Promise<RolloutProgress['trail'] | undefined>;
 }
 
 export function createQueries(db: Db): ServingQueries {
@@ -111,6 +113,11 @@ export function createQueries(db: Db): ServingQueries {
       const row = await rolloutRows().where('id', '=', id).executeTakeFirst();
       if (!row) throw unknownRollout(id);
       return rolloutOf(row);
+    },
+    trail: async (id) => {
+      const row = await tables().selectFrom('serving_rollout').select('trail').where('id', '=', id).executeTakeFirst();
+      const trail = row?.trail ?? undefined;
+      return trail === undefined ? undefined : RolloutProgressSchema.shape.trail.parse(JSON.parse(trail));
     },
   };
 }

@@ -2,13 +2,13 @@
  * One running rollout in memory: feeds the judge with every request and label, and says what must happen next. It decides
  * and remembers; the service writes. A restart rebuilds it from the prediction log and the labels.
  */
-import type { Rollout, RolloutDecision } from '@slipway/contract';
+import type { Rollout, RolloutDecision, RolloutProgress } from '@slipway/contract';
 import { createCalendar } from '../../lib/calendar.ts';
 import type { CanaryJudge, GuardFiring } from '../../lib/canary-judge.ts';
 import { createCanaryJudge } from '../../lib/canary-judge.ts';
-
-/** Labelled pairs between two judgements that found too few rows. */
-const judgeAgainAfterPairs = 500;
+import { createEvidenceTrail } from './evidence-trail.ts';
+import type { TrailPoint } from './evidence-trail.ts';
+import { judgeAgainAfterPairs, progressOf } from './rollout-progress.ts';
 
 export type NextMove =
   | { readonly move: 'roll-back'; readonly firing: GuardFiring; readonly decision: RolloutDecision }
@@ -28,8 +28,10 @@ export interface ScoredRequest {
 
 export interface RolloutRuntime {
   readonly rollout: () => Rollout;
-  /** After each write that changed the rollout. */
+  /** After each write that carried a move out. */
   update(rollout: Rollout): void;
+  /** After a write that only stopped the clock or let it go on. On hold nothing but a roll-back is due. */
+  changeHold(rollout: Rollout): void;
   /** A request of the current stage, and what follows from it. */
   request(request: ScoredRequest): NextMove | undefined;
   label(predictionId: string, value: number): NextMove | undefined;
@@ -44,6 +46,8 @@ export interface RolloutRuntime {
   /** A decision that ends the rollout from outside, with its counts. */
   describe(verdict: RolloutDecision['verdict'], sentence: string): RolloutDecision;
   harm(): number;
+  progress(): RolloutProgress;
+  trail(): readonly TrailPoint[];
 }
 
 interface Waiting {
@@ -63,6 +67,9 @@ export function createRolloutRuntime(start: Rollout, now: () => number): Rollout
   let judgedAtPairs = held.at(-1)?.labelledPairs ?? 0;
   let isMoving = false;
   let isRollingBack = false;
+  /** Decided and not carried out yet: a look is not made twice. */
+  let due: NextMove | undefined;
+  const trail = createEvidenceTrail();
 
   const shareOf = (stage: number): number => (rollout.plan.stages[stage]?.percent ?? 0) / 100;
   const describe = (
@@ -90,12 +97,16 @@ export function createRolloutRuntime(start: Rollout, now: () => number): Rollout
   /** Stage and final decision, from counts that only grow. */
   const consider = (): NextMove | undefined => {
     const stage = rollout.plan.stages[rollout.stage];
-    if (isMoving || stage === undefined) return undefined;
+    if (isMoving || stage === undefined || rollout.hold !== undefined) return undefined;
+    due ??= moveOf(stage);
+    isMoving = due !== undefined;
+    return due;
+  };
+  const moveOf = (stage: Rollout['plan']['stages'][number]): NextMove | undefined => {
     const { labelledPairs } = judge.counts();
     if (stageRequests < stage.minRequests || labelledPairs < stage.minLabels) return undefined;
     const next = rollout.plan.stages[rollout.stage + 1];
     if (next !== undefined) {
-      isMoving = true;
       return {
         move: 'advance',
         decision: describe(
@@ -108,7 +119,6 @@ export function createRolloutRuntime(start: Rollout, now: () => number): Rollout
     const concluded = judge.conclude();
     if (concluded === undefined) return undefined;
     judgedAtPairs = labelledPairs;
-    isMoving = true;
     const { compared, decision } = concluded;
     const evidence = {
       dAuc: compared.dAuc.estimate,
@@ -134,6 +144,17 @@ export function createRolloutRuntime(start: Rollout, now: () => number): Rollout
     isRollingBack = true;
     return { move: 'roll-back', firing: fired, decision: describe('rolled-back', fired.sentence, fired.evidence) };
   };
+  const pointOf = (): TrailPoint => {
+    const { requests, labelledPairs: pairs } = judge.counts();
+    const value = Object.fromEntries(judge.standings().map((s) => [s.guard, s.value]));
+    return {
+      requests,
+      pairs,
+      errors: value['errors'] ?? 0,
+      sampleRatio: value['sample-ratio'] ?? 0,
+      labelsZ: value['labels'] ?? 0,
+    };
+  };
   const addRequest = (request: ScoredRequest, stage: number): void => {
     const { candidateScore, incumbentScore, isCanary, isError } = request;
     if (stage === rollout.stage) stageRequests++;
@@ -141,6 +162,7 @@ export function createRolloutRuntime(start: Rollout, now: () => number): Rollout
       waiting.set(request.id, { day: calendar.dayOf(request.at), isCanary, candidateScore, incumbentScore });
     }
     judge.request({ share: shareOf(stage), isCanary, isError, candidateScore, incumbentScore });
+    trail.step(pointOf);
   };
   const addLabel = (predictionId: string, value: number): boolean => {
     const pair = waiting.get(predictionId);
@@ -148,6 +170,7 @@ export function createRolloutRuntime(start: Rollout, now: () => number): Rollout
     waiting.delete(predictionId);
     const { candidateScore, incumbentScore, day, isCanary } = pair;
     judge.label({ label: value, candidateScore, incumbentScore, cluster: day, isCanary });
+    trail.step(pointOf);
     return true;
   };
 
@@ -157,6 +180,10 @@ export function createRolloutRuntime(start: Rollout, now: () => number): Rollout
       if (changed.stage !== rollout.stage) stageRequests = 0;
       rollout = changed;
       isMoving = false;
+      due = undefined;
+    },
+    changeHold: (changed) => {
+      rollout = changed;
     },
     request: (request) => {
       addRequest(request, rollout.stage);
@@ -173,5 +200,7 @@ export function createRolloutRuntime(start: Rollout, now: () => number): Rollout
     firing: () => judge.firing(),
     describe,
     harm: () => judge.harm(),
+    progress: () => progressOf({ rollout, judge, stageRequests, judgedAtPairs, trail: trail.points(), now: now() }),
+    trail: () => trail.points(),
   };
 }

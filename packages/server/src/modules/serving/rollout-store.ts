@@ -1,5 +1,12 @@
 /** Writes of rollouts: each state change is one operation with its deployment and its event. */
-import type { Deployment, Rollout, RolloutDecision, RolloutPlan, TrafficShare } from '@slipway/contract';
+import type {
+  Deployment,
+  Rollout,
+  RolloutDecision,
+  RolloutPlan,
+  RolloutProgress,
+  TrafficShare,
+} from '@slipway/contract';
 import { SlipwayError } from '@slipway/contract';
 import type { Operation, Trx } from '../../platform/db/db.ts';
 import { operation } from '../../platform/db/db.ts';
@@ -8,9 +15,9 @@ import type { RolloutRow, ServingTables } from './rows.ts';
 import { endpointOf, rolloutOf } from './rows.ts';
 
 /** Decisions kept of one rollout: holding can go on for long. */
-const decisionsMax = 200;
+export const decisionsMax = 200;
 
-async function mustRunning(trx: Trx, id: string): Promise<RolloutRow> {
+export async function mustRunning(trx: Trx, id: string): Promise<RolloutRow> {
   const row = await trx
     .tables<ServingTables>()
     .selectFrom('serving_rollout')
@@ -42,6 +49,8 @@ export interface RolloutChange {
   readonly rollout: Rollout;
   readonly deployment: Deployment;
 }
+
+export const noHold = { held_at: null, held_by: null, held_reason: null, stage_left_ms: null } as const;
 
 const stageTraffic = (rollout: { candidate: number; incumbent: number }, percent: number): TrafficShare[] => [
   { version: rollout.incumbent, percent: 100 - percent },
@@ -76,6 +85,8 @@ export const startRollout = operation(
       decisions: JSON.stringify([input.decision]),
       guard: null,
       harm: null,
+      ...noHold,
+      trail: null,
     };
     await tables.insertInto('serving_rollout').values(row).execute();
     const deployment = await addDeployment(trx, {
@@ -149,6 +160,7 @@ export interface EndRollout {
   readonly decision: RolloutDecision;
   readonly guard: string | undefined;
   readonly harm: number | undefined;
+  readonly trail: RolloutProgress['trail'] | undefined;
   readonly deploymentId: string;
   readonly actor: string;
 }
@@ -176,6 +188,8 @@ export function createServingOperations(ports: ServingStorePorts): ServingOperat
       decisions: JSON.stringify([...decisions, input.decision]),
       guard: input.guard ?? null,
       harm: input.harm ?? null,
+      ...noHold,
+      trail: input.trail === undefined ? null : JSON.stringify(input.trail),
     };
     await trx.tables<ServingTables>().updateTable('serving_rollout').set(end).where('id', '=', row.id).execute();
     const deployment = await addDeployment(trx, {
@@ -251,6 +265,7 @@ export async function cancelOfRetired(trx: Trx, endpoint: string, actor: string)
     state: 'cancelled',
     finished_at: trx.now,
     decisions: JSON.stringify([...rolloutOf(row).decisions, decision]),
+    ...noHold,
   };
   await tables.updateTable('serving_rollout').set(end).where('id', '=', row.id).execute();
   const { candidate, incumbent } = row;

@@ -10,6 +10,14 @@ import type { ServingBench } from './testing.ts';
 import { logisticModel, openServingBench } from './testing.ts';
 
 const hourMs = 3_600_000;
+const everything = {
+  clock: 'event',
+  order: 'oldest',
+  from: 0,
+  to: Number.MAX_SAFE_INTEGER,
+  filter: {},
+  limit: 100,
+} as const;
 /** Version 1 serves; 2 is a retrain, 3 knows more, 4 answers in percent, 5 wants an input that nobody sends. */
 const models = [
   logisticModel([0.6, 0]),
@@ -182,7 +190,7 @@ test('a candidate that fails costs nobody an answer and is rolled back for its e
   const rollout = await serving.rollout(id);
   assert.equal(rollout.state, 'rolled-back');
   assert.equal(rollout.guard, 'errors');
-  const logged = await serving.predictions('e', { from: 0, to: Number.MAX_SAFE_INTEGER, limit: 100 });
+  const { items: logged } = await serving.predictions('e', everything);
   assert.equal(logged.length, 60);
   assert.ok(logged.every((record) => record.version === 1 && !record.isCanary && record.shadow === undefined));
 });
@@ -218,5 +226,5 @@ test('a bad request is the fault of neither version', async () => {
       code: 'inputs_invalid',
     });
   }
-  assert.equal((await serving.predictions('e', { from: 0, to: Number.MAX_SAFE_INTEGER, limit: 10 })).length, 0);
+  assert.equal((await serving.predictions('e', everything)).items.length, 0);
 });

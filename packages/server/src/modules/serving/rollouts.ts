@@ -2,7 +2,7 @@
  * Rollouts of live endpoints: started, carried from stage to stage as the judge decides, ended by it, by a deadline or by
  * hand, and taken up again after a restart from the prediction log and the labels.
  */
-import type { EndpointSpec, Rollout, RolloutDecision, RolloutPlan } from '@slipway/contract';
+import type { EndpointSpec, Rollout, RolloutDecision, RolloutPlan, RolloutProgress } from '@slipway/contract';
 import { canonicalJson, RolloutPlan as RolloutPlanSchema, SlipwayError } from '@slipway/contract';
 import type { Clock } from '../../platform/clock.ts';
 import type { Db } from '../../platform/db/db.ts';
@@ -10,11 +10,14 @@ import type { Ids } from '../../platform/ids.ts';
 import type { Log } from '../../platform/log.ts';
 import { order, pairOf } from './endpoint-runtime.ts';
 import type { EndpointRuntime } from './endpoint-runtime.ts';
+import { trailOf } from './evidence-trail.ts';
+import { holdRollout, resumeRollout } from './hold-store.ts';
 import type { NewLabel } from './label-store.ts';
 import type { Labels } from './labels.ts';
 import type { LiveEndpoints } from './live-endpoints.ts';
 import { versionsOf } from './live-endpoints.ts';
 import type { ServingQueries } from './queries.ts';
+import { progressWithoutJudge } from './rollout-progress.ts';
 import type { NextMove, RolloutRuntime } from './rollout-runtime.ts';
 import { createRolloutRuntime } from './rollout-runtime.ts';
 import { advanceRollout, endedUnseen, noteDecision, startRollout } from './rollout-store.ts';
@@ -44,12 +47,22 @@ export interface Rollouts {
   readonly inOrder: <T>(name: string, run: () => Promise<T>) => Promise<T>;
   readonly start: (name: string, request: RolloutRequest, actor: string) => Promise<Rollout>;
   readonly cancel: (id: string, actor: string) => Promise<Rollout>;
+  /** Stops the clock: nothing is promoted, guards still roll back. One that is on hold already is answered as it is. */
+  readonly hold: (
+    id: string,
+    how: { readonly reason: string; readonly forMs: number },
+    actor: string,
+  ) => Promise<Rollout>;
+  /** Lets it go on, with the time that its stage had left; what was decided meanwhile is carried out. */
+  readonly resume: (id: string, reason: string, actor: string) => Promise<Rollout>;
+  readonly rollBack: (id: string, reason: string, actor: string) => Promise<Rollout>;
+  readonly progress: (id: string) => Promise<RolloutProgress>;
   /** Writes down what the judge decided; serving follows once it is committed. */
   carryOut(name: string, move: NextMove): void;
   /** New labels, in the order in which they were joined. */
   label(endpoint: EndpointRuntime, labels: readonly NewLabel[]): void;
   /** Takes a running rollout up where the log and the labels say that it stood. */
-  resume(endpoint: EndpointRuntime, rollout: Rollout): Promise<void>;
+  takeUp(endpoint: EndpointRuntime, rollout: Rollout): Promise<void>;
   /** Ends rollouts whose stage missed its deadline. */
   sweep(): Promise<void>;
 }
@@ -105,6 +118,7 @@ export function createRollouts(deps: RolloutsDeps): Rollouts {
       const end = { verdict: 'cancelled', sentence: `Cancelled by ${actor}.`, actor } as const;
       return inOrder(endpoint, async () => endFromOutside(deps, await queries.rollout(id), end));
     },
+    ...createControls(deps, inOrder),
     carryOut,
     label: (endpoint, labels) => {
       for (const { predictionId, value } of labels) {
@@ -113,7 +127,7 @@ export function createRollouts(deps: RolloutsDeps): Rollouts {
         if (rollout !== undefined && move !== undefined) order(endpoint, rollout, move);
       }
     },
-    resume: (endpoint, rollout) => resume(deps, endpoint, rollout),
+    takeUp: (endpoint, rollout) => takeUp(deps, endpoint, rollout),
     sweep: async () => {
       for (const name of unsure) await inOrder(name, () => Promise.resolve());
       for (const { id, endpoint } of await queries.overdue(clock.now())) {
@@ -121,10 +135,42 @@ export function createRollouts(deps: RolloutsDeps): Rollouts {
           const rollout = await queries.rollout(id);
           if (rollout.state !== 'running' || rollout.deadlineAt > clock.now()) return;
           const stage = rollout.plan.stages[rollout.stage]?.name ?? '';
-          const sentence = `Stage ${stage} did not reach a decision by its deadline; the incumbent goes on alone.`;
+          const sentence =
+            rollout.hold === undefined
+              ? `Stage ${stage} did not reach a decision by its deadline; the incumbent goes on alone.`
+              : `Nobody resumed what ${rollout.hold.by} had put on hold in stage ${stage}; the incumbent goes on alone.`;
           await endFromOutside(deps, rollout, { verdict: 'rejected', sentence, actor: judgeActor });
         });
       }
+    },
+  };
+}
+
+/** What people do to a running rollout. */
+function createControls(
+  deps: RolloutsDeps,
+  inOrder: Rollouts['inOrder'],
+): Pick<Rollouts, 'hold' | 'resume' | 'rollBack' | 'progress'> {
+  const { clock, live, queries } = deps;
+  return {
+    hold: async (id, how, actor) => {
+      const { endpoint } = await queries.rollout(id);
+      return inOrder(endpoint, () => holdInOrder(deps, { id, ...how, actor }));
+    },
+    resume: async (id, reason, actor) => {
+      const { endpoint } = await queries.rollout(id);
+      return inOrder(endpoint, () => resumeInOrder(deps, { id, reason, actor }));
+    },
+    rollBack: async (id, reason, actor) => {
+      const { endpoint } = await queries.rollout(id);
+      const end = { verdict: 'rolled-back', sentence: `Rolled back by ${actor}: ${reason}`, actor } as const;
+      return inOrder(endpoint, async () => endFromOutside(deps, await queries.rollout(id), end));
+    },
+    progress: async (id) => {
+      const rollout = await queries.rollout(id);
+      const judge = live.find(rollout.endpoint)?.rollout;
+      if (judge?.rollout().id === id) return judge.progress();
+      return progressWithoutJudge(rollout, await queries.trail(id), clock.now());
     },
   };
 }
@@ -143,8 +189,64 @@ async function follow(deps: RolloutsDeps, name: string): Promise<void> {
     if (running === undefined || endpoint.rollout?.firing() === undefined) live.use(endpoint, deployment);
   }
   if (running === undefined) endpoint.rollout = undefined;
-  else if (endpoint.rollout?.rollout().id !== running.id) await resume(deps, endpoint, running);
+  else if (endpoint.rollout?.rollout().id !== running.id) await takeUp(deps, endpoint, running);
   else if (isBehind) endpoint.rollout.update(running);
+  else if (endpoint.rollout.rollout().hold?.at !== running.hold?.at) followHold(endpoint, endpoint.rollout, running);
+}
+
+/** What is due and had to wait for the hold is ordered now. */
+function followHold(endpoint: EndpointRuntime, judge: RolloutRuntime, rollout: Rollout): void {
+  judge.changeHold(rollout);
+  const move = judge.decide();
+  if (move !== undefined) order(endpoint, judge, move);
+}
+
+async function holdInOrder(
+  deps: RolloutsDeps,
+  given: { readonly id: string; readonly reason: string; readonly forMs: number; readonly actor: string },
+): Promise<Rollout> {
+  const rollout = await mustRun(deps, given.id);
+  if (rollout.hold !== undefined) return rollout;
+  const sentence = `On hold by ${given.actor}: ${given.reason}`;
+  const decision = describeOutside(deps, rollout, { verdict: 'on-hold', sentence });
+  return takeHold(deps, await deps.db.write(holdRollout, { ...given, decision }));
+}
+
+async function resumeInOrder(
+  deps: RolloutsDeps,
+  given: { readonly id: string; readonly reason: string; readonly actor: string },
+): Promise<Rollout> {
+  const rollout = await mustRun(deps, given.id);
+  if (rollout.hold === undefined) return rollout;
+  const sentence = `Resumed by ${given.actor}${given.reason === '' ? '.' : `: ${given.reason}`}`;
+  const decision = describeOutside(deps, rollout, { verdict: 'resumed', sentence });
+  return takeHold(deps, await deps.db.write(resumeRollout, { ...given, decision }));
+}
+
+function takeHold({ live }: RolloutsDeps, rollout: Rollout): Rollout {
+  const endpoint = live.find(rollout.endpoint);
+  const judge = endpoint?.rollout;
+  if (endpoint !== undefined && judge?.rollout().id === rollout.id) followHold(endpoint, judge, rollout);
+  return rollout;
+}
+
+async function mustRun({ queries }: RolloutsDeps, id: string): Promise<Rollout> {
+  const rollout = await queries.rollout(id);
+  if (rollout.state !== 'running') throw new SlipwayError('rollout_ended', { rollout: id, state: rollout.state });
+  return rollout;
+}
+
+type Told = Pick<RolloutDecision, 'verdict' | 'sentence'>;
+
+/** A decision that the judge did not make, with its counts where it is at hand. */
+function describeOutside(
+  { live, clock }: RolloutsDeps,
+  rollout: Rollout,
+  { verdict, sentence }: Told,
+): RolloutDecision {
+  const judge = live.find(rollout.endpoint)?.rollout;
+  if (judge?.rollout().id === rollout.id) return judge.describe(verdict, sentence);
+  return endedUnseen(rollout, { at: clock.now(), verdict, sentence });
 }
 
 async function startInOrder(
@@ -205,6 +307,8 @@ async function carryOutInOrder(
   }
   // A guard fired after this was decided: its move is next.
   if (rollout.firing() !== undefined) return;
+  // Put on hold after this was decided: it stays due until the rollout is resumed. A look is noted all the same.
+  if (rollout.rollout().hold !== undefined && move.move !== 'hold') return rollout.retry();
   switch (move.move) {
     case 'hold':
       rollout.update(await db.write(noteDecision, { id, decision }));
@@ -227,9 +331,18 @@ async function carryOutInOrder(
 async function end(deps: RolloutsDeps, id: string, { guard, ...how }: End): Promise<Rollout> {
   const { db, ids, live, log } = deps;
   const { endpoint: name } = await deps.queries.rollout(id);
-  const harm = live.find(name)?.rollout?.harm();
+  const judge = live.find(name)?.rollout;
+  const harm = judge?.harm();
+  const trail = judge === undefined ? undefined : trailOf(judge.trail());
   const deploymentId = ids.next('deployment');
-  const { rollout, deployment } = await db.write(deps.operations.endRollout, { ...how, id, guard, harm, deploymentId });
+  const { rollout, deployment } = await db.write(deps.operations.endRollout, {
+    ...how,
+    id,
+    guard,
+    harm,
+    trail,
+    deploymentId,
+  });
   const endpoint = live.find(name);
   if (endpoint !== undefined) {
     endpoint.rollout = undefined;
@@ -243,15 +356,15 @@ async function end(deps: RolloutsDeps, id: string, { guard, ...how }: End): Prom
 async function endFromOutside(
   deps: RolloutsDeps,
   rollout: Rollout,
-  how: { readonly verdict: 'cancelled' | 'rejected'; readonly sentence: string; readonly actor: string },
+  how: {
+    readonly verdict: 'cancelled' | 'rejected' | 'rolled-back';
+    readonly sentence: string;
+    readonly actor: string;
+  },
 ): Promise<Rollout> {
   const { id, state } = rollout;
   if (state !== 'running') throw new SlipwayError('rollout_ended', { rollout: id, state });
-  const judge = deps.live.find(rollout.endpoint)?.rollout;
-  const decision =
-    judge?.rollout().id === id
-      ? judge.describe(how.verdict, how.sentence)
-      : endedUnseen(rollout, { at: deps.clock.now(), verdict: how.verdict, sentence: how.sentence });
+  const decision = describeOutside(deps, rollout, how);
   return end(deps, id, { state: how.verdict, decision, actor: how.actor });
 }
 
@@ -259,7 +372,7 @@ async function endFromOutside(
  * Every request of the rollout is judged again under the stage whose deployment logged it, then every label in the order in
  * which it came and with the value that it had then. What was decided and not written down before the end is decided again.
  */
-async function resume(deps: RolloutsDeps, endpoint: EndpointRuntime, rollout: Rollout): Promise<void> {
+async function takeUp(deps: RolloutsDeps, endpoint: EndpointRuntime, rollout: Rollout): Promise<void> {
   const judge = createRolloutRuntime(rollout, () => deps.clock.now());
   const firstDeployment = (await deps.queries.firstDeploymentOf(rollout.id)) ?? 0;
   const seen: string[] = [];

@@ -46,6 +46,13 @@ export interface RolloutRow {
   decisions: string;
   guard: string | null;
   harm: number | null;
+  held_at: number | null;
+  held_by: string | null;
+  held_reason: string | null;
+  /** What the stage had left of its deadline when the hold began. */
+  stage_left_ms: number | null;
+  /** How the evidence went, kept when it ended. */
+  trail: string | null;
 }
 /** One outcome of a prediction. */
 export interface LabelRow {
@@ -106,9 +113,16 @@ export function rolloutOf(row: RolloutRow): Rollout {
     startedAt: row.started_at,
     startedBy: row.started_by,
     deadlineAt: row.deadline_at,
+    ...holdOf(row),
     ...(row.finished_at === null ? {} : { finishedAt: row.finished_at }),
     decisions: JSON.parse(row.decisions) as RolloutDecision[],
     ...(row.guard === null ? {} : { guard: row.guard }),
     ...(row.harm === null ? {} : { harm: row.harm }),
   };
+}
+
+function holdOf(row: RolloutRow): Pick<Rollout, 'hold'> {
+  if (row.held_at === null) return {};
+  const { held_at: at, held_by: by, held_reason: reason, stage_left_ms: stageLeftMs } = row;
+  return { hold: { at, by: by ?? '', reason: reason ?? '', stageLeftMs: stageLeftMs ?? 0 } };
 }

@@ -3,7 +3,18 @@
  * that cannot be served is refused while the old one goes on; after a restart every deployed version is loaded again.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Deployment, Endpoint, Prediction, PredictionRecord, Rollout, TrafficShare } from '@slipway/contract';
+import type {
+  Deployment,
+  Endpoint,
+  EndpointSeries,
+  Prediction,
+  PredictionRecord,
+  Rollout,
+  RolloutProgress,
+  SeenInput,
+  TrafficShare,
+  Trial,
+} from '@slipway/contract';
 import { SlipwayError } from '@slipway/contract';
 import type { Page, PageRequest } from '../../lib/page.ts';
 import type { Clock } from '../../platform/clock.ts';
@@ -23,6 +34,8 @@ import type { ModelLoader } from './model-loader.ts';
 import { createModelLoader } from './model-loader.ts';
 import type { FeaturePort, RegistryPort } from './ports.ts';
 import type { LoggedPrediction } from './prediction-log.ts';
+import type { PredictionQuery } from './prediction-pages.ts';
+import { findPredictions, inputsOf } from './prediction-pages.ts';
 import type { ServingQueries } from './queries.ts';
 import { createQueries } from './queries.ts';
 import type { ServingOperations } from './rollout-store.ts';
@@ -30,7 +43,11 @@ import type { RolloutRequest, Rollouts } from './rollouts.ts';
 import { createRollouts, sweepEveryMs } from './rollouts.ts';
 import type { EndpointRow } from './rows.ts';
 import { endpointOf } from './rows.ts';
+import type { SeriesQuery } from './series.ts';
+import { createSeriesReader } from './series.ts';
 import { endpointsTopic } from './store.ts';
+import type { TrialInputs } from './trial.ts';
+import { readSeenInputs, tryInputs } from './trial.ts';
 
 export interface ServingDeps {
   readonly db: Db;
@@ -48,6 +65,12 @@ export interface WantedDeployment {
   readonly traffic: readonly { readonly version: number | string; readonly percent: number }[];
   readonly shadow?: number | string | undefined;
   readonly reason: string;
+}
+
+export interface FoundPage extends Page<PredictionRecord> {
+  readonly scanned: number;
+  /** The bound of one request ended it before the page was full. */
+  readonly isScanBound: boolean;
 }
 
 export interface Serving {
@@ -73,10 +96,12 @@ export interface Serving {
     labels: readonly NewLabel[],
     options: { readonly watermark: number | undefined; readonly actor: string },
   ): Promise<JoinedLabels>;
-  predictions(
-    name: string,
-    range: { readonly from: number; readonly to: number; readonly limit: number },
-  ): Promise<PredictionRecord[]>;
+  /** A page of logged predictions: see prediction-search.ts. */
+  predictions(name: string, query: PredictionQuery): Promise<FoundPage>;
+  series(name: string, query: SeriesQuery): Promise<EndpointSeries>;
+  /** Scores by every loaded version, off the log. */
+  try(name: string, inputs: TrialInputs): Trial;
+  seenInputs(name: string): Promise<{ rows: number; inputs: SeenInput[] }>;
   prediction(id: string): Promise<PredictionRecord>;
   /** Records of a range of event time with their labels (NaN where none came), for monitoring. */
   readLabelled(
@@ -91,6 +116,10 @@ export interface Serving {
   rollouts(name: string, page: PageRequest): Promise<Page<Rollout>>;
   rollout(id: string): Promise<Rollout>;
   cancelRollout(id: string, actor: string): Promise<Rollout>;
+  readonly holdRollout: Rollouts['hold'];
+  readonly resumeRollout: Rollouts['resume'];
+  readonly rollBack: Rollouts['rollBack'];
+  rolloutProgress(id: string): Promise<RolloutProgress>;
 }
 
 export interface ScoredColumn {
@@ -112,6 +141,7 @@ interface Parts extends ServingDeps {
 export function createServing(deps: ServingDeps): Serving {
   const parts = createParts(deps);
   const { db, clock, ids, log, live, queries, labels, rollouts } = parts;
+  const series = createSeriesReader({ labels, now: () => clock.now() });
   const closers: (() => void)[] = [];
   let isStopped = false;
   let cancelSweep: (() => void) | undefined;
@@ -157,23 +187,33 @@ export function createServing(deps: ServingDeps): Serving {
     decided: live.idle,
     label: async (name, given, { watermark, actor }) => {
       const joined = await db.write(joinLabels, { endpoint: name, labels: given, watermark, actor });
+      series.forget(
+        name,
+        given.map((label) => label.predictionId),
+      );
       const endpoint = live.find(name);
       if (endpoint !== undefined) rollouts.label(endpoint, joined.joined);
       return joined;
     },
-    predictions: async (name, { from, to, limit }) => {
+    predictions: async (name, query) => {
       await queries.mustRow(name);
       const endpoint = live.must(name);
-      const records: LoggedPrediction[] = [];
-      for await (const record of endpoint.log.readEventTime(from, to)) {
-        records.push(record);
-        if (records.length >= limit) break;
-      }
-      const found = await labels.of(
-        endpoint,
-        records.map((r) => r.id),
-      );
-      return records.map((record) => recordOf(endpoint, record, found.get(record.id)));
+      const { items, nextPageToken, scanned, isScanBound } = await findPredictions(endpoint, labels, query);
+      return {
+        items: items.map(({ record, label }) => recordOf(endpoint, record, label)),
+        ...(nextPageToken === undefined ? {} : { nextPageToken }),
+        scanned,
+        isScanBound,
+      };
+    },
+    series: async (name, query) => {
+      await queries.mustRow(name);
+      return series.read(live.must(name), query);
+    },
+    try: (name, inputs) => tryInputs(live.must(name), inputs, clock),
+    seenInputs: async (name) => {
+      await queries.mustRow(name);
+      return readSeenInputs(live.must(name));
     },
     prediction: async (id) => {
       for (const endpoint of live.all()) {
@@ -193,6 +233,10 @@ export function createServing(deps: ServingDeps): Serving {
     rollouts: queries.rollouts,
     rollout: queries.rollout,
     cancelRollout: rollouts.cancel,
+    holdRollout: rollouts.hold,
+    resumeRollout: rollouts.resume,
+    rollBack: rollouts.rollBack,
+    rolloutProgress: rollouts.progress,
   };
 }
 
@@ -229,7 +273,7 @@ async function take({ queries, live, log, rollouts }: Parts, row: EndpointRow): 
     await live.load(endpoint, versionsOf(deployment));
     live.use(endpoint, deployment);
     const rollout = await queries.findRunning(row.name);
-    if (rollout) await rollouts.resume(endpoint, rollout);
+    if (rollout) await rollouts.takeUp(endpoint, rollout);
   } catch (error) {
     live.fail(row.name, error);
     log.error('an endpoint could not be loaded; it answers this error until it is deployed again', {
@@ -306,9 +350,9 @@ function recordOf(endpoint: EndpointRuntime, record: LoggedPrediction, label: La
     score: record.score,
     isCanary: record.isCanary,
     ...(hasShadow ? { shadow: { version: record.shadowVersion, score: record.shadowScore } } : {}),
+    ...(record.fault === 'none' ? {} : { fault: record.fault === 'canary' ? ('candidate' as const) : record.fault }),
     latencyUs: record.latencyUs,
-    // Our own text of inputs that the request's schema had checked.
-    inputs: JSON.parse(record.inputs) as PredictionRecord['inputs'],
+    inputs: inputsOf(record),
     features: Object.fromEntries(
       record.featureNames.map((n, i) => [n, Number.isNaN(record.features[i]) ? null : (record.features[i] ?? null)]),
     ),

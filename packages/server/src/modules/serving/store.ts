@@ -6,6 +6,7 @@ import { z } from 'zod';
 import type { StoreModule } from '../../platform/db/db.ts';
 import type { ResourceKind } from '../projects/index.ts';
 import { deploy } from './deployment-store.ts';
+import { holdRollout, resumeRollout } from './hold-store.ts';
 import { joinLabels } from './label-store.ts';
 import type { ServingOperations } from './rollout-store.ts';
 import { advanceRollout, cancelOfRetired, noteDecision, startRollout } from './rollout-store.ts';
@@ -67,6 +68,15 @@ export function servingStore(operations: ServingOperations): StoreModule {
   return {
     name: 'serving',
     migrations: join(import.meta.dirname, 'migrations'),
-    operations: [deploy, startRollout, advanceRollout, noteDecision, joinLabels, operations.endRollout],
+    operations: [
+      deploy,
+      startRollout,
+      advanceRollout,
+      noteDecision,
+      holdRollout,
+      resumeRollout,
+      joinLabels,
+      operations.endRollout,
+    ],
   };
 }

@@ -34,6 +34,7 @@ const edit: readonly Permission[] = [
   'registry.write',
   'pipelines.run',
   'monitoring.write',
+  'serving.try',
 ];
 const deploy: readonly Permission[] = [
   ...edit,
@@ -49,7 +50,7 @@ export const roles: Readonly<Record<Role, ReadonlySet<Permission>>> = {
   deployer: new Set(deploy),
   editor: new Set(edit),
   viewer: new Set(read),
-  predictor: new Set<Permission>(['serving.predict', 'serving.read', 'features.write']),
+  predictor: new Set<Permission>(['serving.predict', 'serving.try', 'serving.read', 'features.write']),
 };
 
 /** What a pipeline step's own token may do while the step runs. */

@@ -16,6 +16,8 @@ const events: Readonly<Record<PolicySpec['when'], string>> = {
   'pipeline-run.finished': 'a pipeline run ends',
   'deployment.created': 'traffic is changed',
   'rollout.advanced': 'a rollout goes on to its next stage',
+  'rollout.held': 'a rollout is put on hold',
+  'rollout.resumed': 'a rollout on hold goes on',
   'rollout.promoted': 'a rollout promotes its candidate',
   'rollout.rejected': 'a rollout rejects its candidate',
   'rollout.rolled-back': 'a rollout is rolled back',

@@ -69,7 +69,9 @@ export function Decisions({ rollout, isOpen = false }: { rollout: Rollout; isOpe
 const icons: Readonly<Record<RolloutDecision['verdict'], IconName>> = {
   started: 'play',
   advanced: 'arrow',
-  held: 'hold',
+  held: 'wait',
+  'on-hold': 'hold',
+  resumed: 'play',
   promoted: 'ok',
   rejected: 'bad',
   'rolled-back': 'undo',

@@ -1,0 +1,196 @@
+/** What is computed from the prediction log and from a running judge: series by arm, trials, ranges of inputs, progress. */
+import { z } from 'zod';
+import { Duration } from './duration.ts';
+import { Instant, Name } from './names.ts';
+import { routes } from './route.ts';
+import { predictionArms, predictionClocks, rolloutStates } from './serving.ts';
+
+/** Most buckets of one series, and the shortest bucket. */
+export const seriesBucketsMax = 500;
+const stepMinMs = 1000;
+
+/** In a query everything is text. */
+const QueryDuration = z.preprocess(
+  (value) => (typeof value === 'string' && /^\d{1,15}$/.test(value) ? Number(value) : value),
+  Duration,
+);
+
+const Values = z.array(z.number().nullable());
+
+export const EndpointSeries = z.object({
+  endpoint: Name,
+  by: z.enum(['arm', 'version']),
+  clock: z.enum(predictionClocks),
+  /** The window in whole buckets; `to` is not included. */
+  from: Instant,
+  to: Instant,
+  stepMs: z.int(),
+  /** Beginning of each bucket; all lists below have one member for each. */
+  at: z.array(Instant),
+  /** False where the bound of one request was reached: the oldest buckets are null, and are there when asked again. */
+  isComplete: z.boolean(),
+  series: z.array(
+    z.object({
+      key: z.string(),
+      arm: z.enum(predictionArms).optional(),
+      /** Versions that answered as this arm, in the window. */
+      versions: z.array(z.int()),
+      requests: Values,
+      /** Requests that this version (the candidate of a rollout, or a shadow) was to score and could not. */
+      faults: Values,
+      /** Within 2 %. */
+      latencyUsP50: Values,
+      latencyUsP95: Values,
+      latencyUsP99: Values,
+      meanScore: Values,
+      /** Requests whose label has come. */
+      labelled: Values,
+      /** Mean of the labels. */
+      meanLabel: Values,
+      /** Where labels are 0 and 1 and scores are probabilities. */
+      logLoss: Values,
+    }),
+  ),
+});
+export type EndpointSeries = z.infer<typeof EndpointSeries>;
+
+const TrialValue = z.union([z.number(), z.string().max(2000), z.boolean(), z.null()]);
+
+export const Trial = z.object({
+  endpoint: Name,
+  /** Event time at which features were read. */
+  at: Instant,
+  /** Every version that is loaded: those with traffic, the shadow, both sides of a rollout. */
+  answers: z.array(
+    z.object({
+      version: z.int(),
+      role: z.enum(['incumbent', 'candidate', 'shadow', 'traffic']),
+      percent: z.number(),
+      score: z.number().optional(),
+      /** Why it cannot score these inputs. */
+      problem: z.string().optional(),
+      features: z.record(z.string(), z.number().nullable()),
+    }),
+  ),
+  tookUs: z.int(),
+});
+export type Trial = z.infer<typeof Trial>;
+
+export const SeenInput = z.object({
+  name: z.string(),
+  /** How often it was there and not null. */
+  count: z.int(),
+  missing: z.int(),
+  /** Of numbers. */
+  min: z.number().optional(),
+  max: z.number().optional(),
+  /** The most frequent texts and booleans. */
+  values: z.array(z.object({ value: z.union([z.string(), z.boolean()]), count: z.int() })),
+  /** All values that occurred are in the list. */
+  isWhole: z.boolean(),
+});
+export type SeenInput = z.infer<typeof SeenInput>;
+
+const LogEvidence = z.number().nullable();
+
+export const GuardState = z.object({
+  guard: z.enum(['scores', 'errors', 'sample-ratio', 'labels']),
+  /** `log-evidence`: natural logarithm of an e-value. `z`: standard errors. `distance`: Kolmogorov-Smirnov, of the last look. */
+  scale: z.enum(['log-evidence', 'z', 'distance']),
+  value: z.number().nullable(),
+  /** It fires above this (scores and labels: at a look, and where the effect is large enough, too). */
+  bar: z.number(),
+  /** What it has counted: errors, requests, scores of the candidate, labelled pairs. */
+  count: z.int(),
+  /** The count at which it looks next; without one it looks always, or no more. */
+  nextLookAt: z.int().optional(),
+});
+export type GuardState = z.infer<typeof GuardState>;
+
+export const RolloutProgress = z.object({
+  rollout: z.string(),
+  at: Instant,
+  state: z.enum(rolloutStates),
+  stage: z.int(),
+  isOnHold: z.boolean(),
+  /** False for a rollout that has ended, and where the endpoint could not be loaded. */
+  isJudging: z.boolean(),
+  requests: z.int(),
+  canaryRequests: z.int(),
+  labelledPairs: z.int(),
+  stageRequests: z.int(),
+  /** How often the rule of promotion was applied. */
+  looks: z.int(),
+  /** Labelled pairs from which it is applied next. */
+  nextLookAtPairs: z.int().optional(),
+  /** Extra log loss of the candidate's labelled answers, and the upper end of its one-sided 95 % interval. */
+  harm: z.number(),
+  harmUpper: z.number().nullable(),
+  guards: z.array(GuardState),
+  /** As fast as this stage and its labels came so far. */
+  requestsPerMinute: z.number(),
+  pairsPerMinute: z.number(),
+  /** When promotion can be decided at the earliest, at that pace; left out where nothing comes, or on hold. */
+  earliestDecisionAt: Instant.optional(),
+  /** How the evidence went: one member each for so many judged requests. Thinned, never smoothed. */
+  trail: z.object({
+    requests: z.array(z.int()),
+    pairs: z.array(z.int()),
+    errors: z.array(LogEvidence),
+    sampleRatio: z.array(LogEvidence),
+    /** z of the mean paired difference of log loss: above 0 the candidate is worse. */
+    labelsZ: z.array(z.number().nullable()),
+  }),
+});
+export type RolloutProgress = z.infer<typeof RolloutProgress>;
+
+const endpointParams = z.object({ endpoint: Name });
+
+export const servingViewRoutes = routes({
+  'endpoints.series': {
+    method: 'GET',
+    path: '/api/endpoints/{endpoint}/series',
+    permission: 'serving.read',
+    summary: 'Requests, faults, latency, scores and outcomes over time, by arm or version, from the prediction log',
+    params: endpointParams,
+    query: z.object({
+      by: z.enum(['arm', 'version']).default('arm'),
+      clock: z.enum(predictionClocks).default('event'),
+      window: QueryDuration.refine((ms) => ms >= stepMinMs, 'at least 1s').default(86_400_000),
+      /** About 60 buckets unless said. */
+      step: QueryDuration.refine((ms) => ms >= stepMinMs, 'at least 1s').optional(),
+      /** End of the window; the newest prediction unless said. */
+      to: z.coerce.number().int().min(0).max(8_640_000_000_000_000).optional(),
+    }),
+    response: EndpointSeries,
+  },
+  'endpoints.try': {
+    method: 'POST',
+    path: '/api/endpoints/{endpoint}/try',
+    permission: 'serving.try',
+    summary: 'Score one instance by every loaded version: not logged, not counted, judged by nobody',
+    params: endpointParams,
+    body: z.strictObject({
+      inputs: z.record(z.string(), TrialValue),
+      /** Event time; where features are read the newest instant of their state unless said, and never later. */
+      at: Instant.optional(),
+    }),
+    response: Trial,
+  },
+  'endpoints.inputs': {
+    method: 'GET',
+    path: '/api/endpoints/{endpoint}/inputs',
+    permission: 'serving.read',
+    summary: 'What the newest logged predictions brought as inputs: ranges of numbers, most frequent texts',
+    params: endpointParams,
+    response: z.object({ endpoint: Name, rows: z.int(), inputs: z.array(SeenInput) }),
+  },
+  'rollouts.progress': {
+    method: 'GET',
+    path: '/api/rollouts/{rollout}/progress',
+    permission: 'serving.read',
+    summary: 'Where the judge of a rollout stands now: counts, guards, the next look, how the evidence went',
+    params: z.object({ rollout: z.string().min(1).max(100) }),
+    response: RolloutProgress,
+  },
+});
