@@ -7,6 +7,7 @@ export const exitCodes = {
   unreachable: { code: 4, meaning: 'no Slipway server answered at that address' },
   notPermitted: { code: 5, meaning: 'the credentials are missing, wrong, or not enough' },
   gate: { code: 6, meaning: 'a gate, a validation or a verification said no' },
+  waiting: { code: 7, meaning: 'it was asked for and waits until somebody approves it' },
   interrupted: { code: 130, meaning: 'interrupted by Ctrl-C' },
 } as const;
 

@@ -35,6 +35,7 @@ const sources: Readonly<Record<string, Source>> = {
   'pipeline-run': (client) => idsOf(client.pipelineRuns.list({ query: { limit: 30 } })),
   run: (client) => idsOf(client.runs.list({ query: { limit: 30 } })),
   validation: (client) => idsOf(client.validations.list({ query: { limit: 30 } })),
+  approval: (client) => idsOf(client.approvals.list({ query: { state: 'waiting', limit: 30 } })),
   alert: (client) => idsOf(client.alerts.list({ query: { limit: 30 } })),
   rollout: async (client) => {
     const { items } = await client.endpoints.list(page);

@@ -6,6 +6,7 @@ import { consoleRoutes } from './console.ts';
 import { dataRoutes } from './data.ts';
 import { featuresRoutes } from './features.ts';
 import { governanceRoutes } from './governance.ts';
+import { versionFactsRoutes } from './model-card.ts';
 import { monitoringRoutes } from './monitoring.ts';
 import { pipelinesRoutes } from './pipelines.ts';
 import { projectsRoutes } from './projects.ts';
@@ -44,6 +45,7 @@ test('no operation id, and no method and path, is declared twice', () => {
     servingViewRoutes,
     systemRoutes,
     trackingRoutes,
+    versionFactsRoutes,
   ];
   const declared = tables.flatMap((table) => Object.keys(table));
   assert.deepEqual(declared.toSorted(), rows.map(([id]) => id).toSorted());

@@ -3,6 +3,7 @@ import { consoleRoutes } from './console.ts';
 import { dataRoutes } from './data.ts';
 import { featuresRoutes } from './features.ts';
 import { governanceRoutes } from './governance.ts';
+import { versionFactsRoutes } from './model-card.ts';
 import { pipelinesRoutes } from './pipelines.ts';
 import { projectsRoutes } from './projects.ts';
 import { qualityRoutes } from './quality.ts';
@@ -23,6 +24,7 @@ export const allRoutes = {
   ...featuresRoutes,
   ...trackingRoutes,
   ...registryRoutes,
+  ...versionFactsRoutes,
   ...pipelinesRoutes,
   ...servingRoutes,
   ...servingViewRoutes,

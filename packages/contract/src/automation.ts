@@ -1,7 +1,9 @@
 /** Policies: when something happens, do something. Every firing is recorded with the event that caused it. */
 import { z } from 'zod';
+import { ApprovalFacts, ApprovalQuery, ApprovalRule, DecisionReason } from './approvals.ts';
 import { Duration } from './duration.ts';
 import { Instant, Name, PageQuery } from './names.ts';
+import { AliasApproval } from './registry.ts';
 import { routes } from './route.ts';
 
 /** Events that a policy may wait for. */
@@ -25,6 +27,11 @@ export const policyEventKinds = [
   'rollout.rejected',
   'rollout.rolled-back',
   'project.applied',
+  'approval.requested',
+  'approval.given',
+  'approval.refused',
+  'approval.lapsed',
+  'approval.withdrawn',
 ] as const;
 
 const Scalar = z.union([z.string().max(1000), z.number(), z.boolean(), z.null()]);
@@ -63,8 +70,8 @@ export const PolicySpec = z.strictObject({
   cooldown: Duration.default(0),
   /** Firings per day of event time; a guard against loops. */
   maxPerDay: z.int().min(1).max(1000).default(10),
-  /** Wait for somebody's consent before acting. */
-  approval: z.boolean().default(false),
+  /** Wait for somebody's consent before acting: `true`, or who may give it and until when. */
+  approval: z.union([z.boolean(), ApprovalRule]).default(false),
 });
 export type PolicySpec = z.output<typeof PolicySpec>;
 
@@ -80,9 +87,9 @@ export type Policy = z.infer<typeof Policy>;
 
 /**
  * waiting: for approval · acting: decided, the action is being taken · done · failed: the action was refused ·
- * rejected: somebody said no · skipped: the event fits, but cooldown, daily limit or the circuit breaker held it back.
+ * rejected: somebody said no · lapsed: nobody decided in time · skipped: the event fits, but cooldown, daily limit or the circuit breaker held it back.
  */
-export const firingStates = ['waiting', 'acting', 'done', 'failed', 'rejected', 'skipped'] as const;
+export const firingStates = ['waiting', 'acting', 'done', 'failed', 'rejected', 'lapsed', 'skipped'] as const;
 
 export const PolicyFiring = z.object({
   id: z.int(),
@@ -98,11 +105,30 @@ export const PolicyFiring = z.object({
   /** What came of it: the pipeline run, the rollout. */
   result: z.record(z.string(), z.json()).optional(),
   problem: z.string().optional(),
+  /** Of a firing that asked for approval: until when it waits, who decided, and why. */
+  lapsesAt: Instant.optional(),
   decidedBy: z.string().optional(),
+  decidedAt: Instant.optional(),
+  decision: z.string().optional(),
   createdAt: Instant,
   finishedAt: Instant.optional(),
 });
 export type PolicyFiring = z.infer<typeof PolicyFiring>;
+
+/** A firing that waits for consent, or waited. */
+export const PolicyApproval = ApprovalFacts.extend({
+  kind: z.literal('policy'),
+  policy: Name,
+  firing: z.int(),
+  causeSeq: z.int(),
+  action: PolicyAction,
+});
+export type PolicyApproval = z.infer<typeof PolicyApproval>;
+
+export const Approval = z.discriminatedUnion('kind', [AliasApproval, PolicyApproval]);
+export type Approval = z.infer<typeof Approval>;
+
+const approvalParams = z.object({ approval: z.string().max(64) });
 
 const policyParams = z.object({ policy: Name });
 const firingParams = z.object({ policy: Name, firing: z.coerce.number().int().min(1) });
@@ -172,5 +198,40 @@ export const automationRoutes = routes({
     params: firingParams,
     body: z.strictObject({ reason: z.string().max(1000).optional() }),
     response: PolicyFiring,
+  },
+  'approvals.list': {
+    method: 'GET',
+    path: '/api/approvals',
+    permission: 'automation.read',
+    summary: 'What waits for a decision or was decided, aliases and policies in one list, newest first',
+    query: ApprovalQuery,
+    response: z.object({ items: z.array(Approval), nextPageToken: z.string().optional() }),
+  },
+  'approvals.get': {
+    method: 'GET',
+    path: '/api/approvals/{approval}',
+    permission: 'automation.read',
+    summary: 'One request: what, why, the evidence, who may decide and until when',
+    params: approvalParams,
+    response: Approval,
+  },
+  'approvals.approve': {
+    method: 'POST',
+    path: '/api/approvals/{approval}/approve',
+    permission: 'automation.write',
+    summary:
+      'Consents: the alias moves, or the policy acts, at once. Nobody approves what they asked for with a token.',
+    params: approvalParams,
+    body: z.strictObject({ reason: DecisionReason }),
+    response: Approval,
+  },
+  'approvals.reject': {
+    method: 'POST',
+    path: '/api/approvals/{approval}/reject',
+    permission: 'automation.write',
+    summary: 'Says no; who asked withdraws the request with it',
+    params: approvalParams,
+    body: z.strictObject({ reason: DecisionReason }),
+    response: Approval,
   },
 });

@@ -166,6 +166,16 @@ export const errorCatalogue = {
     409,
     'Alias "{alias}" of model "{model}" is protected by a gate and version {version} did not pass it: {problem} The alias was not moved.',
   ),
+  approval_needed: caller(409, 'Alias "{alias}" of model "{model}" moves only with an approval: {problem}'),
+  approval_decided: caller(
+    409,
+    'Approval {approval} is {state}, so it cannot be {verb}. `slipway approval show {approval}` says who decided and why.',
+  ),
+  approval_own: caller(
+    403,
+    'Approval {approval} was asked for by {actor}, so {actor} cannot approve it. Somebody else who may decide has to: {who}.',
+  ),
+  approval_not_yours: caller(403, 'Approval {approval} is not for {actor} to decide. It takes {who}.'),
   gate_undeclared: caller(
     409,
     'Model "{model}" declares no gate, so there is nothing to judge against. Declare `gate:` for it in slipway.yaml and apply.',

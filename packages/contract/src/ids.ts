@@ -17,6 +17,7 @@ export const idPrefixes = {
   model: 'mdl',
   modelVersion: 'mdv',
   gate: 'gat',
+  approval: 'apr',
   pipeline: 'ppl',
   pipelineRun: 'plr',
   stepRun: 'stp',

@@ -8,7 +8,7 @@ import { dataRoutes } from './data.ts';
 import { MonitorSpec } from './monitoring.ts';
 import { Name } from './names.ts';
 import { SuiteSpec } from './quality.ts';
-import { GateSpec } from './registry.ts';
+import { AliasRules, GateSpec } from './registry.ts';
 import { EndpointSpec } from './serving.ts';
 
 const FilePath = z.string().min(1).max(500);
@@ -18,7 +18,11 @@ export const declarationSpecs = {
   datasets: dataRoutes['datasets.create'].body.omit({ name: true }),
   /** A YAML file, or the suite itself. */
   suites: z.union([FilePath, SuiteSpec]),
-  models: z.strictObject({ description: z.string().max(5000).optional(), gate: GateSpec.optional() }),
+  models: z.strictObject({
+    description: z.string().max(5000).optional(),
+    gate: GateSpec.optional(),
+    aliases: AliasRules.optional(),
+  }),
   endpoints: EndpointSpec,
   monitors: MonitorSpec,
   policies: PolicySpec,

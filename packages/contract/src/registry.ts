@@ -1,5 +1,7 @@
 /** Registered models, their immutable versions, aliases, and the gates that a version must pass. */
 import { z } from 'zod';
+import { ApprovalFacts, ApprovalRule } from './approvals.ts';
+import { Estimate } from './estimate.ts';
 import { Digest, Instant, PageQuery } from './names.ts';
 import { routes } from './route.ts';
 import { ArtifactPath } from './tracking.ts';
@@ -16,15 +18,6 @@ export const Alias = z
   .max(255)
   .regex(/^[\w-]+$/, 'letters, digits, underscore and dash')
   .refine((alias) => alias.toLowerCase() !== 'latest' && !/^v\d+$/i.test(alias), '"latest" and "v1" are reserved');
-
-/** A measured quantity with its 95 % interval, where one was computed. */
-export const Estimate = z.object({
-  value: z.number(),
-  low: z.number().optional(),
-  high: z.number().optional(),
-  n: z.int().min(0).optional(),
-});
-export type Estimate = z.infer<typeof Estimate>;
 
 const Measured = z.union([z.number().transform((value): Estimate => ({ value })), Estimate]);
 
@@ -58,6 +51,10 @@ export const GateSpec = z.object({
     .catchall(GateBound),
 });
 export type GateSpec = z.output<typeof GateSpec>;
+
+/** `models.<name>.aliases` of slipway.yaml: what is asked of whoever moves an alias, besides the gate. */
+export const AliasRules = z.record(Alias, z.strictObject({ approval: ApprovalRule }));
+export type AliasRules = z.output<typeof AliasRules>;
 
 export const GateEvidence = z.object({
   metrics: z.record(z.string(), Measured),
@@ -133,6 +130,8 @@ export const ModelVersion = z.object({
   lineage: Lineage,
   gate: z.object({ id: z.string(), passed: z.boolean(), checks: z.array(GateCheck) }).optional(),
   aliases: z.array(z.string()),
+  /** Aliases that it gets when somebody approves, with the request of each. */
+  approvals: z.record(z.string(), z.string()).optional(),
   tags: z.record(z.string(), z.string()),
   /** A label from before aliases: None, Staging, Production or Archived. */
   stage: z.string(),
@@ -150,6 +149,8 @@ export const RegisteredModel = z.object({
   name: z.string(),
   description: z.string().optional(),
   gate: GateSpec.optional(),
+  /** Aliases that move only with an approval, and who may give it. */
+  approvals: z.record(z.string(), ApprovalRule).optional(),
   aliases: z.record(z.string(), z.int()),
   latestNumber: z.int(),
   tags: z.record(z.string(), z.string()),
@@ -159,6 +160,31 @@ export const RegisteredModel = z.object({
   updatedAt: Instant,
 });
 export type RegisteredModel = z.infer<typeof RegisteredModel>;
+
+/** A request to move an alias. It is decided by a person; the move happens with the decision. */
+export const AliasApproval = ApprovalFacts.extend({
+  kind: z.literal('alias'),
+  model: z.string(),
+  alias: z.string(),
+  version: z.int(),
+  /** What the alias named when it was asked; absent where it named nothing. */
+  previous: z.int().optional(),
+  gate: z.object({ id: z.string(), passed: z.boolean(), checks: z.array(GateCheck) }).optional(),
+});
+export type AliasApproval = z.infer<typeof AliasApproval>;
+
+/** `moved`, or `waiting` for somebody's approval: then the alias names what it named before. */
+export const AliasAnswer = z.object({
+  model: z.string(),
+  alias: z.string(),
+  version: z.int(),
+  previous: z.int().optional(),
+  state: z.enum(['moved', 'waiting']),
+  approval: AliasApproval.optional(),
+});
+export type AliasAnswer = z.infer<typeof AliasAnswer>;
+
+export const modelStages = ['None', 'Staging', 'Production', 'Archived'] as const;
 
 const ModelParams = z.object({ model: z.string().max(250) });
 const VersionParams = ModelParams.extend({ version: z.string().max(255) });
@@ -249,16 +275,17 @@ export const registryRoutes = routes({
     method: 'PUT',
     path: '/api/models/{model}/aliases/{alias}',
     permission: 'registry.promote',
-    summary: 'Points an alias at a version. A protected alias takes only a version whose gate passed.',
+    summary:
+      'Points an alias at a version. A protected alias takes only a version whose gate passed; one that asks for approval is not moved yet: the answer has the request.',
     params: ModelParams.extend({ alias: Alias }),
     body: z.object({ version: z.int().min(1), reason: z.string().max(1000).optional() }),
-    response: z.object({ model: z.string(), alias: z.string(), version: z.int(), previous: z.int().optional() }),
+    response: AliasAnswer,
   },
   'models.deleteAlias': {
     method: 'DELETE',
     path: '/api/models/{model}/aliases/{alias}',
     permission: 'registry.promote',
-    summary: 'Removes an alias',
+    summary: 'Removes an alias, unless moving it asks for approval',
     params: ModelParams.extend({ alias: z.string().max(255) }),
     response: z.object({ removed: z.boolean() }),
   },
@@ -284,5 +311,34 @@ export const registryRoutes = routes({
     }),
     response: Gate,
     status: 201,
+  },
+  'models.setStage': {
+    method: 'PUT',
+    path: '/api/models/{model}/versions/{version}/stage',
+    permission: 'registry.promote',
+    summary: 'Sets the stage of a version: a label from before aliases, for clients that still read it',
+    params: VersionParams,
+    body: z.strictObject({
+      stage: z.enum(modelStages),
+      /** Moves the versions that hold the stage now to Archived. */
+      archiveExisting: z.boolean().default(false),
+    }),
+    response: ModelVersion,
+  },
+  'modelVersions.list': {
+    method: 'GET',
+    path: '/api/model-versions',
+    permission: 'registry.read',
+    summary: 'Versions of all models, newest first; those that one run made with `runId`',
+    query: PageQuery.extend({ runId: z.string().max(64).optional() }),
+    response: z.object({ items: z.array(ModelVersion), nextPageToken: z.string().optional() }),
+  },
+  'gates.get': {
+    method: 'GET',
+    path: '/api/gates/{gate}',
+    permission: 'registry.read',
+    summary: 'One judged gate with its evidence',
+    params: z.object({ gate: z.string().max(64) }),
+    response: Gate,
   },
 });

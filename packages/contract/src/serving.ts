@@ -98,6 +98,8 @@ export const RolloutDecision = z.object({
   canaryRequests: z.int(),
   labelledPairs: z.int(),
   evidence: z.record(z.string(), z.number().nullable()).optional(),
+  /** The request for approval that a decision to promote waits for. */
+  approval: z.string().optional(),
 });
 export type RolloutDecision = z.infer<typeof RolloutDecision>;
 

@@ -15,7 +15,7 @@ import { monitoringBinding } from './modules/monitoring/index.ts';
 import { pipelinesBinding } from './modules/pipelines/index.ts';
 import { projectsBinding } from './modules/projects/index.ts';
 import { qualityBinding } from './modules/quality/index.ts';
-import { registryBinding } from './modules/registry/index.ts';
+import { registryBinding, versionFactsBinding } from './modules/registry/index.ts';
 import { servingBinding } from './modules/serving/index.ts';
 import { consoleBinding, systemBinding } from './modules/system/index.ts';
 import { trackingBinding } from './modules/tracking/index.ts';
@@ -32,6 +32,7 @@ import type { Basics, Platform } from './wiring/platform.ts';
 import { createBasics, createPlatform } from './wiring/platform.ts';
 import { createObjectCollection, createReferences } from './wiring/object-collection.ts';
 import { createProtocols } from './wiring/protocols.ts';
+import { createVersionFacts } from './wiring/version-facts.ts';
 
 export interface SlipwayServer {
   /** `http://127.0.0.1:7700` */
@@ -89,6 +90,7 @@ async function build(config: Config, basics: Basics): Promise<SlipwayServer> {
   ledger.start();
   jobs.start();
   modules.pipelines.sweeper.start();
+  modules.approvals.start();
   void modules.automation
     .resume()
     .catch((error: unknown) => log.error('policies could not be taken up again', { error }));
@@ -107,7 +109,7 @@ async function build(config: Config, basics: Basics): Promise<SlipwayServer> {
 }
 
 function bindModules(platform: Platform, modules: Modules, startedAt: number): Binding[] {
-  const { auth, objects, metrics, clock, ledger, db } = platform;
+  const { auth, objects, analytics, metrics, clock, ledger, db } = platform;
   const { tracking, registry } = modules;
   return [
     systemBinding({
@@ -128,10 +130,11 @@ function bindModules(platform: Platform, modules: Modules, startedAt: number): B
     featuresBinding(modules.features),
     trackingBinding({ tracking, objects, clock }),
     registryBinding({ registry, objects }),
+    versionFactsBinding(registry, createVersionFacts({ modules, objects, analytics })),
     pipelinesBinding(modules.pipelines),
     servingBinding(modules.serving),
     monitoringBinding(modules.monitoring),
-    automationBinding(modules.automation),
+    automationBinding(modules.automation, modules.approvals),
     governanceBinding({ ledger, explainers: createExplainers(platform, modules) }),
   ];
 }

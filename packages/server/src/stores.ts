@@ -11,7 +11,7 @@ import { pipelinesStore } from './modules/pipelines/store.ts';
 import type { AnyResourceKind } from './modules/projects/resource.ts';
 import { createProjectOperations, projectsStore } from './modules/projects/store.ts';
 import { qualityStore, suiteKind } from './modules/quality/store.ts';
-import { modelKind, moveAliasIn, registryStore } from './modules/registry/store.ts';
+import { modelKind, moveAliasIn, registryStore, withdrawApprovalIn } from './modules/registry/store.ts';
 import { createServingOperations, endpointKind, servingStore } from './modules/serving/store.ts';
 import { trackingStore } from './modules/tracking/store.ts';
 import { authStore } from './platform/auth/store.ts';
@@ -33,6 +33,7 @@ export const resourceKinds: readonly AnyResourceKind[] = [
 export const projectOperations = createProjectOperations(resourceKinds);
 export const servingOperations = createServingOperations({
   setAlias: (trx, { version, ...move }) => moveAliasIn(trx, { ...move, number: version }),
+  withdrawApproval: withdrawApprovalIn,
 });
 
 export const stores: readonly StoreModule[] = [

@@ -54,7 +54,14 @@ export const rolloutScenario: Scenario = {
 };
 
 const declareModelOperation = operation('sim.declare-model', async (trx, gate: GateSpec): Promise<void> => {
-  await declareModel(trx, { name: model, description: undefined, gate, project: 'sim', actor: 'owner' });
+  await declareModel(trx, {
+    name: model,
+    description: undefined,
+    gate,
+    aliases: undefined,
+    project: 'sim',
+    actor: 'owner',
+  });
 });
 const declareEndpoint = operation('sim.declare-endpoint', async (trx, spec: EndpointSpec): Promise<void> => {
   await endpointKind.apply(trx, { name: endpoint, spec, project: 'sim', digest: 'sha256:0', actor: 'owner' });

@@ -19,6 +19,7 @@ const loaders: Readonly<Record<string, () => Promise<{ readonly register: Regist
   predict: () => import('./predict.ts'),
   monitor: () => import('./monitor.ts'),
   policy: () => import('./policy.ts'),
+  approval: () => import('./approval.ts'),
   why: () => import('./why.ts'),
   ledger: () => import('./ledger.ts'),
   token: () => import('./token.ts'),

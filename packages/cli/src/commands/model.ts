@@ -6,6 +6,7 @@ import { Alias, ModelName } from '@slipway/contract';
 import type { ModelVersion } from '@slipway/contract';
 import type { Command } from 'commander';
 import { usage, versionOf } from '../arguments.ts';
+import { CommandFailure } from '../failure.ts';
 import { action } from '../command.ts';
 import type { PageFlags } from '../listing.ts';
 import { paged, pageQuery, showPage } from '../listing.ts';
@@ -29,6 +30,8 @@ export function register(program: Command): void {
   const model = program.command('model').description('Registered models: versions, aliases, gates');
   lists(model);
   show(model);
+  card(model);
+  lineage(model);
   aliases(model);
 }
 
@@ -145,6 +148,52 @@ function show(model: Command): void {
     );
 }
 
+function card(model: Command): void {
+  model
+    .command('card')
+    .description('The model card of a version: its facts as Markdown, or with --json as data')
+    .argument('<model>', '', modelName)
+    .argument('[version]', versionHelp, 'latest')
+    .addHelpText('after', '\nExample:\n  slipway model card flight-delay champion > MODEL_CARD.md\n')
+    .action(
+      action(async ({ client, output }, name: string, version: string) => {
+        const params = { model: name, version: String(versionOf(version)) };
+        if (output.json) return output.result(await client.models.card({ params }), () => '');
+        const text = await client.models.cardText({ params });
+        output.result(text, () => text);
+      }),
+    );
+}
+
+function lineage(model: Command): void {
+  model
+    .command('lineage')
+    .description('What a version was made from, and where it serves')
+    .argument('<model>', '', modelName)
+    .argument('[version]', versionHelp, 'latest')
+    .addHelpText('after', '\nExample:\n  slipway model lineage flight-delay champion\n')
+    .action(
+      action(async ({ client, output }, name: string, version: string) => {
+        const params = { model: name, version: String(versionOf(version)) };
+        const found = await client.models.lineage({ params });
+        output.result(found, () =>
+          table(
+            ['KIND', 'NAME', 'FACT', 'DIGEST', 'FROM'],
+            found.nodes.map((node) => [
+              node.kind,
+              node.name,
+              node.fact ?? '-',
+              node.digest === undefined ? '-' : shortDigest(node.digest),
+              found.edges
+                .flatMap(({ from, to }) => (to === node.id ? (found.nodes.find((n) => n.id === from)?.name ?? []) : []))
+                .join(', ') || '-',
+            ]),
+          ),
+        );
+      }),
+    );
+}
+
 function drawVersion(found: ModelVersion): string {
   const { lineage } = found;
   const gate = found.gate?.checks.map((c) => [verdict(c.passed), c.sentence]) ?? [['-', 'no gate was judged']];
@@ -179,7 +228,9 @@ type AliasWords = readonly [model: string, alias: string, version: string, flags
 function aliases(model: Command): void {
   model
     .command('alias')
-    .description('Point an alias at a version; a protected alias takes only a version whose gate passed')
+    .description(
+      'Point an alias at a version; a protected alias takes only a version whose gate passed, one that asks for approval waits for it',
+    )
     .argument('<model>', '', modelName)
     .argument('<alias>', '', aliasName)
     .argument('<version>', 'number, another alias or latest')
@@ -197,7 +248,16 @@ function aliases(model: Command): void {
             : (await client.models.getVersion({ params: { model: name, version: typed } })).number;
         const body = { version: number, ...(reason === undefined ? {} : { reason }) };
         const moved = await client.models.setAlias({ params: { model: name, alias }, body });
-        output.result(moved, () => `${moved.model}@${moved.alias}: ${moved.previous ?? 'nothing'} -> ${moved.version}`);
+        const { approval, previous = 'nothing' } = moved;
+        output.result(
+          moved,
+          () => `${name}@${alias}: ${previous}${approval === undefined ? ` -> ${moved.version}` : ''}`,
+        );
+        if (approval === undefined) return;
+        throw new CommandFailure(
+          'waiting',
+          `version ${moved.version} becomes ${alias} when somebody approves, until ${instant(approval.lapsesAt)}: \`slipway approval approve ${approval.id} --reason …\``,
+        );
       }),
     );
   model

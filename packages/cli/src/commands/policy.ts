@@ -31,8 +31,8 @@ function lists(policy: Command): void {
             Object.entries(p.spec.where)
               .map(([path, value]) => `${path} = ${typeof value === 'string' ? value : JSON.stringify(value)}`)
               .join(', '),
-            actionOf(p.spec.do),
-            p.spec.approval ? 'asks' : 'acts',
+            policyActionWords(p.spec.do),
+            p.spec.approval === false ? 'acts' : 'asks',
           ],
         });
       }),
@@ -64,7 +64,8 @@ function lists(policy: Command): void {
     );
 }
 
-function actionOf(action: PolicyFiring['action']): string {
+/** `run train`, in a table. */
+export function policyActionWords(action: PolicyFiring['action']): string {
   if ('run' in action) return `run ${action.run.pipeline}`;
   if ('rollout' in action) return `roll ${action.rollout.candidate} out on ${action.rollout.endpoint}`;
   if ('alias' in action) return `${action.alias.model}@${action.alias.alias} = ${action.alias.version}`;

@@ -2,8 +2,8 @@
 import { join } from 'node:path';
 import { idToHex } from '@slipway/contract';
 import type { Config } from '../config.ts';
-import type { Automation } from '../modules/automation/index.ts';
-import { createAutomation, createWebhook } from '../modules/automation/index.ts';
+import type { Approvals, Automation } from '../modules/automation/index.ts';
+import { createApprovals, createAutomation, createWebhook } from '../modules/automation/index.ts';
 import type { Data } from '../modules/data/index.ts';
 import { createData } from '../modules/data/index.ts';
 import type { Features } from '../modules/features/index.ts';
@@ -38,7 +38,11 @@ export interface Modules {
   readonly serving: Serving;
   readonly monitoring: Monitoring;
   readonly automation: Automation;
+  readonly approvals: Approvals;
 }
+
+/** What ends the wait of a rollout. */
+const endedApprovals = ['approval.given', 'approval.refused', 'approval.lapsed', 'approval.withdrawn'];
 
 /** Largest model file that is read into memory whole. */
 const modelLimitBytes = 512 * 1024 * 1024;
@@ -122,10 +126,35 @@ export function createModules(
     startRollout: async (order) => ({ rollout: (await serving.startRollout(order.endpoint, order, order.actor)).id }),
     moveAlias: async ({ version: ref, ...move }) => {
       const { number } = await registry.getVersion(move.model, ref);
-      await registry.moveAlias({ ...move, version: number });
-      return { version: number };
+      const { approval } = await registry.moveAlias({ ...move, version: number });
+      return { version: number, ...(approval === undefined ? {} : { approval: approval.id }) };
     },
     postWebhook: createWebhook(fetch),
   });
-  return { projects, data, quality, features, tracking, registry, pipelines, serving, monitoring, automation };
+  const approvals = createApprovals({ db, clock, log, aliases: registry.approvals, automation });
+  options.closers.add('approvals', async () => approvals.stop());
+  ledger.consume('rollout-approvals', endedApprovals, async ({ kind, actor, body }) => {
+    const { approval, reason } = body;
+    if (typeof approval !== 'string') return;
+    const isApproved = kind === 'approval.given';
+    const said = typeof reason === 'string' ? `: ${reason}` : '.';
+    const sentence =
+      kind === 'approval.lapsed'
+        ? 'Nobody approved it in time.'
+        : `${isApproved ? 'Approved' : 'Not approved'} by ${actor}${said}`;
+    await serving.settleApproval({ approval, isApproved, sentence, actor });
+  });
+  return {
+    projects,
+    data,
+    quality,
+    features,
+    tracking,
+    registry,
+    pipelines,
+    serving,
+    monitoring,
+    automation,
+    approvals,
+  };
 }

@@ -59,6 +59,7 @@ const codes: Partial<Readonly<Record<ErrorCode, MlflowErrorCode>>> = {
   gate_not_passed: 'RESOURCE_CONFLICT',
   gate_used: 'RESOURCE_CONFLICT',
   version_in_use: 'RESOURCE_CONFLICT',
+  approval_needed: 'RESOURCE_CONFLICT',
 };
 
 function errorCodeOf(error: SlipwayError): MlflowErrorCode {

@@ -219,8 +219,17 @@ function aliasEndpoints({ registry }: Parts): Endpoint[] {
       handle: async ({ fields, actor }) => {
         const model = fields.text('name');
         const version = numberOf(fields);
-        await orNoVersion(model, version, registry.moveAlias({ model, alias: fields.text('alias'), version, actor }));
-        return {};
+        const alias = fields.text('alias');
+        const move = registry.moveAlias({ model, alias, version, actor });
+        const { approval, previous } = await orNoVersion(model, version, move);
+        if (approval === undefined) return {};
+        // The protocol has no word for later: an answer without an error would say that the alias has moved.
+        throw new MlflowError(
+          'RESOURCE_CONFLICT',
+          `Registered model alias ${alias} of ${model} moves only with an approval. It was asked for and not moved: request ${approval.id} ` +
+            `waits for somebody to approve it until ${new Date(approval.lapsesAt).toISOString()}. ` +
+            `${alias} ${previous === undefined ? 'names no version yet' : `still names version ${previous}`}.`,
+        );
       },
     },
     {

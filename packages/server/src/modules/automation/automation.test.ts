@@ -10,8 +10,11 @@ import { createLedger } from '../../platform/ledger/create-ledger.ts';
 import type { Ledger } from '../../platform/ledger/ledger.ts';
 import { decideFiring, fillAction, matchesEvent } from './decide.ts';
 import type { CauseEvent, PastFiring } from './decide.ts';
-import type { Automation, AutomationPorts } from './index.ts';
-import { automationStore, createAutomation, policyKind } from './index.ts';
+import type { Decider } from '../../lib/approval-rule.ts';
+import type { ListedApproval, Registry } from '../registry/index.ts';
+import type { Approvals, Automation, AutomationPorts } from './index.ts';
+import { automationStore, createApprovals, createAutomation, policyKind } from './index.ts';
+import type { AutomationTables } from './store.ts';
 import { recordFiring } from './store.ts';
 
 const emit = operation('test.emit', async (trx, event: NewEvent): Promise<void> => trx.emit(event));
@@ -23,6 +26,16 @@ const retire = operation('test.retire', async (trx, name: string): Promise<void>
   await policyKind.remove(trx, { name, project: 'flights', actor: 'owner' });
 });
 
+/** Time goes by for one firing. */
+const age = operation('test.age', async (trx, id: number): Promise<void> => {
+  const tables = trx.tables<AutomationTables>();
+  await tables
+    .updateTable('automation_firing')
+    .set({ lapses_at: trx.now - 1 })
+    .where('id', '=', id)
+    .execute();
+});
+
 type Order = Parameters<AutomationPorts['runPipeline']>[0];
 
 interface Bench {
@@ -30,6 +43,9 @@ interface Bench {
   readonly ledger: Ledger;
   readonly automation: Automation;
   readonly orders: Order[];
+  readonly approvals: Approvals;
+  /** Somebody asks to move an alias at this instant. */
+  addMove(askedAt: number): void;
   fire(body: Record<string, unknown>, kind?: string): Promise<void>;
   settled(policy: string, firings: number): Promise<string[]>;
 }
@@ -82,8 +98,38 @@ function controls(db: Db, automation: Automation, sealed: () => Promise<void>): 
   };
 }
 
+/** The registry's requests, in memory and in its order. */
+function createMoves(): { readonly aliases: Registry['approvals']; add(askedAt: number): void } {
+  const rows: ListedApproval[] = [];
+  const refuse = async (): Promise<never> => {
+    throw new SlipwayError('not_found', { noun: 'approval', name: 'none', remedy: '' });
+  };
+  return {
+    add: (askedAt) => {
+      const row = rows.length + 1;
+      const what = { kind: 'alias', model: 'm', alias: 'champion', version: row } as const;
+      const facts = { id: `apr_${row}`, state: 'waiting', askedBy: 'a', askedAt, lapsesAt: askedAt } as const;
+      rows.push({ row, approval: { ...what, ...facts, role: 'deployer' } });
+    },
+    aliases: {
+      list: async ({ state = 'waiting', before, limit }) =>
+        rows
+          .filter(({ row, approval: { askedAt } }) => {
+            const isAfter =
+              before === undefined || askedAt < before.askedAt || (askedAt === before.askedAt && row < before.row);
+            return state === 'waiting' && isAfter;
+          })
+          .toSorted((a, b) => b.approval.askedAt - a.approval.askedAt || b.row - a.row)
+          .slice(0, limit),
+      get: refuse,
+      decide: refuse,
+      lapse: async () => 0,
+    },
+  };
+}
+
 eachDatabase((database, openDb) => {
-  const stores = { modules: [automationStore], operations: [emit, declare, retire] };
+  const stores = { modules: [automationStore], operations: [emit, declare, retire, age] };
   const scenario = (title: string, run: (bench: Bench) => Promise<void>, options: Options = {}): void =>
     dbTest(`${database}: ${title}`, openDb, stores, async (_, { db, sealed }) => {
       const clock = createSystemClock();
@@ -105,9 +151,19 @@ eachDatabase((database, openDb) => {
         moveAlias: refuse,
         postWebhook: refuse,
       });
+      const moves = createMoves();
+      const approvals = createApprovals({ db, clock, log: testLog(), aliases: moves.aliases, automation });
       ledger.start();
       try {
-        await run({ db, ledger, automation, orders, ...controls(db, automation, sealed) });
+        await run({
+          db,
+          ledger,
+          automation,
+          orders,
+          approvals,
+          addMove: (askedAt) => moves.add(askedAt),
+          ...controls(db, automation, sealed),
+        });
       } finally {
         await ledger.stop();
       }
@@ -163,14 +219,14 @@ eachDatabase((database, openDb) => {
     const yes = await bench.automation.decide({
       policy: 'careful',
       id: first?.id ?? 0,
-      actor: 'token:ann',
+      decider: { actor: 'token:ann', role: 'owner' },
       decision: 'approve',
     });
     assert.deepEqual([yes.state, yes.decidedBy], ['done', 'token:ann']);
     const no = await bench.automation.decide({
       policy: 'careful',
       id: second?.id ?? 0,
-      actor: 'token:ann',
+      decider: { actor: 'token:ann', role: 'owner' },
       decision: 'reject',
       reason: 'a storm, not a decay',
     });
@@ -179,17 +235,84 @@ eachDatabase((database, openDb) => {
     const again = bench.automation.decide({
       policy: 'careful',
       id: second?.id ?? 0,
-      actor: 'owner',
+      decider: { actor: 'owner', role: 'owner' },
       decision: 'approve',
     });
     await assert.rejects(again, /is rejected, so it cannot be approved/);
     const other = bench.automation.decide({
       policy: 'elsewhere',
       id: first?.id ?? 0,
-      actor: 'owner',
+      decider: { actor: 'owner', role: 'owner' },
       decision: 'approve',
     });
     await assert.rejects(other, (e) => e instanceof SlipwayError && e.code === 'not_found');
+  });
+
+  scenario('what nobody decides lapses; who may decide is declared', async (bench) => {
+    const approval = { role: 'owner', by: ['ann'], lapsesAfter: '1h' };
+    await bench.db.write(declare, { name: 'careful', spec: { ...retrain, cooldown: 0, approval } });
+    await bench.fire(alertOf(april));
+    await bench.fire(alertOf(april + dayMs));
+    await bench.settled('careful', 2);
+    const [second, first] = (await bench.automation.firings('careful', { limit: 5 })).items;
+    assert.equal((first?.lapsesAt ?? 0) - (first?.createdAt ?? 0), 3_600_000);
+    const decide = (id: number | undefined, decider: Decider): Promise<unknown> =>
+      bench.approvals.decide({ id: `firing-${id}`, verdict: 'approve', reason: 'calm week', decider });
+    await assert.rejects(decide(first?.id, { actor: 'token:ann', role: 'deployer' }), { code: 'approval_not_yours' });
+    await assert.rejects(decide(first?.id, { actor: 'token:ben', role: 'owner' }), { code: 'approval_not_yours' });
+    await decide(first?.id, { actor: 'token:ann', role: 'owner' });
+    assert.equal(await bench.approvals.sweep(), 0, 'the other one still waits');
+    await bench.db.write(age, second?.id ?? 0);
+    await assert.rejects(decide(second?.id, { actor: 'token:ann', role: 'owner' }), /is lapsed/);
+    assert.deepEqual([await bench.approvals.sweep(), await bench.approvals.sweep()], [1, 0]);
+    const { items } = await bench.approvals.list({ limit: 10 });
+    assert.deepEqual(
+      items.map((a) => [a.id, a.state, a.decidedBy, a.decision]),
+      [
+        [`firing-${second?.id}`, 'lapsed', undefined, undefined],
+        [`firing-${first?.id}`, 'approved', 'token:ann', 'calm week'],
+      ],
+    );
+    assert.equal(bench.orders.length, 1);
+    await bench.settled('careful', 2);
+    const told = await bench.ledger.list({ kinds: ['approval.lapsed'], limit: 9 });
+    assert.deepEqual(
+      told.map((e) => e.body['approval']),
+      [`firing-${second?.id}`],
+    );
+    await assert.rejects(bench.approvals.get('firing-99'), { code: 'not_found' });
+    await assert.rejects(bench.approvals.get('firing-0x1'), { code: 'not_found' });
+  });
+
+  scenario('aliases and firings are one list, paged without a gap and without a repetition', async (bench) => {
+    await bench.db.write(declare, { name: 'careful', spec: { ...retrain, cooldown: 0, approval: true } });
+    for (let day = 0; day < 3; day++) await bench.fire(alertOf(april + day * dayMs));
+    await bench.settled('careful', 3);
+    const fired = (await bench.automation.firings('careful', { limit: 5 })).items;
+    // At the same instants as the firings, and between them: every tie there can be.
+    for (const { createdAt } of fired) for (const at of [createdAt, createdAt, createdAt + 1]) bench.addMove(at);
+    const whole = await bench.approvals.list({ limit: 100 });
+    assert.equal(whole.items.length, 12);
+    assert(whole.items.every((a, i) => i === 0 || a.askedAt <= (whole.items[i - 1]?.askedAt ?? 0)));
+    for (const limit of [1, 2, 5, 11, 12]) {
+      const seen: string[] = [];
+      let pageToken: string | undefined;
+      do {
+        const page = await bench.approvals.list({ limit, pageToken });
+        seen.push(...page.items.map((a) => a.id));
+        pageToken = page.nextPageToken;
+      } while (pageToken !== undefined);
+      assert.deepEqual(
+        seen,
+        whole.items.map((a) => a.id),
+        `${limit} a page`,
+      );
+    }
+    assert.equal((await bench.approvals.list({ limit: 100, model: 'm' })).items.length, 9);
+    assert.equal((await bench.approvals.list({ limit: 100, state: 'withdrawn' })).items.length, 0);
+    const { nextPageToken } = await bench.approvals.list({ limit: 1 });
+    const other = bench.approvals.list({ limit: 1, state: 'waiting', pageToken: nextPageToken });
+    await assert.rejects(other, { code: 'page_token_invalid' });
   });
 
   scenario(

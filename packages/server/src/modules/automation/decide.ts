@@ -19,7 +19,7 @@ export interface CauseEvent {
 /** What a policy did before, as far as its limits look back. */
 export interface PastFiring {
   readonly at: number;
-  readonly state: 'waiting' | 'acting' | 'done' | 'failed' | 'rejected' | 'skipped';
+  readonly state: 'waiting' | 'acting' | 'done' | 'failed' | 'rejected' | 'lapsed' | 'skipped';
 }
 
 export interface FiringDecision {
@@ -65,7 +65,7 @@ function fits(value: unknown, condition: PolicyCondition): boolean {
 
 /** What happens with an event that fits. `past` holds the policy's firings, in any order. */
 export function decideFiring(spec: PolicySpec, at: number, past: readonly PastFiring[]): FiringDecision {
-  const counted = past.filter((f) => f.state !== 'skipped' && f.state !== 'rejected');
+  const counted = past.filter((f) => f.state !== 'skipped' && f.state !== 'rejected' && f.state !== 'lapsed');
   const recent = counted.toSorted((a, b) => b.at - a.at);
   const failures = recent.slice(0, failuresMax);
   if (failures.length === failuresMax && failures.every((f) => f.state === 'failed')) {

@@ -2,6 +2,8 @@
 import { automationRoutes } from '@slipway/contract';
 import type { Binding } from '../../platform/http/binding.ts';
 import { bind } from '../../platform/http/binding.ts';
+import { deciderOf } from '../../lib/approval-rule.ts';
+import type { Approvals } from './approvals.ts';
 import type { Automation } from './service.ts';
 
 export type { ActionOrder, Automation, AutomationDeps, AutomationPorts } from './service.ts';
@@ -9,7 +11,10 @@ export { createAutomation } from './service.ts';
 export { createWebhook } from './webhook.ts';
 export { automationStore, policyKind } from './store.ts';
 
-export function automationBinding(automation: Automation): Binding {
+export { createApprovals } from './approvals.ts';
+export type { Approvals } from './approvals.ts';
+
+export function automationBinding(automation: Automation, approvals: Approvals): Binding {
   return bind(automationRoutes, {
     'policies.list': ({ query }) => automation.list(query),
     'policies.get': ({ params }) => automation.get(params.policy),
@@ -18,9 +23,20 @@ export function automationBinding(automation: Automation): Binding {
       const { events, firings } = await automation.dryRun(params.policy, query);
       return { events, firings: [...firings] };
     },
-    'policies.approve': ({ params }, { actor }) =>
-      automation.decide({ policy: params.policy, id: params.firing, actor, decision: 'approve' }),
-    'policies.reject': ({ params, body }, { actor }) =>
-      automation.decide({ policy: params.policy, id: params.firing, actor, decision: 'reject', reason: body.reason }),
+    'policies.approve': ({ params }, caller) =>
+      automation.decide({ ...firing(params), decider: deciderOf(caller), decision: 'approve' }),
+    'policies.reject': ({ params, body }, caller) =>
+      automation.decide({ ...firing(params), decider: deciderOf(caller), decision: 'reject', reason: body.reason }),
+    'approvals.list': ({ query }) => approvals.list(query),
+    'approvals.get': ({ params }) => approvals.get(params.approval),
+    'approvals.approve': ({ params, body }, caller) =>
+      approvals.decide({ id: params.approval, verdict: 'approve', reason: body.reason, decider: deciderOf(caller) }),
+    'approvals.reject': ({ params, body }, caller) =>
+      approvals.decide({ id: params.approval, verdict: 'reject', reason: body.reason, decider: deciderOf(caller) }),
   });
 }
+
+const firing = (params: { readonly policy: string; readonly firing: number }) => ({
+  policy: params.policy,
+  id: params.firing,
+});

@@ -1,8 +1,10 @@
 /** Policies and their firings in the database. Loaded by the writer: nothing heavy here. */
 import { join } from 'node:path';
 import type { Policy, PolicyFiring } from '@slipway/contract';
-import { canonicalJson, PolicySpec, SlipwayError } from '@slipway/contract';
+import { ApprovalRule, canonicalJson, PolicySpec, SlipwayError } from '@slipway/contract';
 import type { Generated, Kysely } from 'kysely';
+import type { Decider } from '../../lib/approval-rule.ts';
+import { checkMay } from '../../lib/approval-rule.ts';
 import { declaredId } from '../../lib/declared-id.ts';
 import type { StoreModule, Trx } from '../../platform/db/db.ts';
 import { operation } from '../../platform/db/db.ts';
@@ -31,7 +33,10 @@ export interface FiringRow {
   reason: string;
   result: string | null;
   problem: string | null;
+  lapses_at: number | null;
   decided_by: string | null;
+  decided_at: number | null;
+  decision: string | null;
   created_at: number;
   finished_at: number | null;
 }
@@ -43,12 +48,14 @@ export interface AutomationTables {
 
 type Tables = Kysely<AutomationTables>;
 
+/** Written by this store from a parsed spec; parsed again so that a field added later gets its default. */
+export const specOf = (row: Pick<PolicyRow, 'spec'>): PolicySpec => PolicySpec.parse(JSON.parse(row.spec));
+
 export function policyOf(row: PolicyRow): Policy {
   return {
     id: row.id,
     name: row.name,
-    // Written by this store from a parsed spec; parsed again so that a field added later gets its default.
-    spec: PolicySpec.parse(JSON.parse(row.spec)),
+    spec: specOf(row),
     project: row.project,
     createdAt: row.created_at,
     ...(row.retired_at === null ? {} : { retiredAt: row.retired_at }),
@@ -66,7 +73,10 @@ export function firingOf(row: FiringRow): PolicyFiring {
     reason: row.reason,
     ...(row.result === null ? {} : { result: JSON.parse(row.result) as PolicyFiring['result'] }), // as finishFiring wrote it
     ...(row.problem === null ? {} : { problem: row.problem }),
+    ...(row.lapses_at === null ? {} : { lapsesAt: row.lapses_at }),
     ...(row.decided_by === null ? {} : { decidedBy: row.decided_by }),
+    ...(row.decided_at === null ? {} : { decidedAt: row.decided_at }),
+    ...(row.decision === null ? {} : { decision: row.decision }),
     createdAt: row.created_at,
     ...(row.finished_at === null ? {} : { finishedAt: row.finished_at }),
   };
@@ -105,7 +115,7 @@ async function listPast(tables: Tables, policy: PolicyRow): Promise<PastFiring[]
     .selectFrom('automation_firing')
     .select(['at', 'state', 'created_at'])
     .where('policy', '=', policy.name)
-    .where('state', 'not in', ['skipped', 'rejected'])
+    .where('state', 'not in', ['skipped', 'rejected', 'lapsed'])
     .orderBy('at', 'desc')
     .limit(pastFiringsMax)
     .execute();
@@ -147,7 +157,10 @@ export const recordFiring = operation(
         reason: decided.reason,
         result: null,
         problem: filled.problem ?? null,
+        lapses_at: state === 'waiting' ? trx.now + ruleOf(spec).lapsesAfter : null,
         decided_by: null,
+        decided_at: null,
+        decision: null,
         created_at: trx.now,
         finished_at: state === 'acting' || state === 'waiting' ? null : trx.now,
       })
@@ -191,9 +204,24 @@ async function emitFiring(trx: Trx, row: FiringRow, kind: string, actor: string)
       action: JSON.parse(row.action) as unknown,
       result: row.result === null ? null : (JSON.parse(row.result) as unknown),
       problem: row.problem,
+      ...(row.lapses_at === null ? {} : askedFacts(row, row.lapses_at)),
     },
   });
 }
+
+const askedFacts = (row: FiringRow, lapsesAt: number): Readonly<Record<string, unknown>> => ({
+  approval: approvalIdOf(row.id),
+  lapsesAt,
+  decidedBy: row.decided_by,
+  decision: row.decision,
+});
+
+/** How the one list of approvals spells a firing. */
+export const approvalIdOf = (firing: number): string => `firing-${firing}`;
+
+/** Who may consent to what this policy does. */
+export const ruleOf = ({ approval }: PolicySpec): ApprovalRule =>
+  typeof approval === 'boolean' ? ApprovalRule.parse({}) : approval;
 
 /** Records what came of an action. A firing that is finished already stays as it is. */
 export const finishFiring = operation(
@@ -220,9 +248,10 @@ export const finishFiring = operation(
 );
 
 export interface DecideInput {
-  readonly policy: string;
+  /** Undefined: whichever policy the firing belongs to. */
+  readonly policy: string | undefined;
   readonly id: number;
-  readonly actor: string;
+  readonly decider: Decider;
   readonly decision: 'approve' | 'reject';
   readonly reason?: string | undefined;
 }
@@ -231,31 +260,66 @@ export interface DecideInput {
 export const decideWaiting = operation(
   'automation.decide-firing',
   async (trx, input: DecideInput): Promise<PolicyFiring> => {
+    const tables = trx.tables<AutomationTables>();
     const row = await mustFiring(trx, input.id, input.policy);
-    if (row.state !== 'waiting') {
+    const policy = await findPolicy(tables, row.policy);
+    const isLapsed = row.state === 'waiting' && row.lapses_at !== null && row.lapses_at <= trx.now;
+    if (row.state !== 'waiting' || isLapsed) {
       const verb = input.decision === 'approve' ? 'approved' : 'rejected';
-      throw new SlipwayError('firing_decided', { firing: row.id, policy: row.policy, state: row.state, verb });
+      const state = isLapsed ? 'lapsed' : row.state;
+      throw new SlipwayError('firing_decided', { firing: row.id, policy: row.policy, state, verb });
     }
-    const facts =
-      input.decision === 'approve'
-        ? { state: 'acting' as const, decided_by: input.actor }
-        : {
-            state: 'rejected' as const,
-            decided_by: input.actor,
-            reason: input.reason ?? row.reason,
-            finished_at: trx.now,
-          };
-    const decided = { ...row, ...facts };
-    await trx.tables<AutomationTables>().updateTable('automation_firing').set(facts).where('id', '=', row.id).execute();
-    await emitFiring(trx, decided, input.decision === 'approve' ? 'approval.given' : 'approval.refused', input.actor);
+    const rule = policy === undefined ? ApprovalRule.parse({}) : ruleOf(policyOf(policy).spec);
+    checkMay(approvalIdOf(row.id), rule, input.decider);
+    const { actor } = input.decider;
+    const decided = {
+      ...row,
+      decided_by: actor,
+      decided_at: trx.now,
+      decision: input.reason ?? null,
+      ...(input.decision === 'approve'
+        ? { state: 'acting' as const }
+        : { state: 'rejected' as const, reason: input.reason ?? row.reason, finished_at: trx.now }),
+    };
+    const { id: _id, ...facts } = decided;
+    await tables.updateTable('automation_firing').set(facts).where('id', '=', row.id).execute();
+    await emitFiring(trx, decided, input.decision === 'approve' ? 'approval.given' : 'approval.refused', actor);
     return firingOf(decided);
+  },
+);
+
+/** Firings that are ended in one transaction of the sweep. */
+const lapsedPerSweep = 100;
+
+/** Ends what nobody decided in time; answers with how many. */
+export const lapseFirings = operation(
+  'automation.lapse-firings',
+  async (trx, _: Record<string, never>): Promise<number> => {
+    const tables = trx.tables<AutomationTables>();
+    const rows = await tables
+      .selectFrom('automation_firing')
+      .selectAll()
+      .where('state', '=', 'waiting')
+      .where('lapses_at', '<=', trx.now)
+      .orderBy('lapses_at')
+      .limit(lapsedPerSweep)
+      .execute();
+    for (const row of rows) {
+      const end = { state: 'lapsed' as const, decided_at: trx.now, finished_at: trx.now };
+      await tables.updateTable('automation_firing').set(end).where('id', '=', row.id).execute();
+      await emitFiring(trx, { ...row, ...end }, 'approval.lapsed', 'system:approvals');
+    }
+    return rows.length;
   },
 );
 
 async function mustFiring(trx: Trx, id: number, policy?: string): Promise<FiringRow> {
   const row = await findFiring(trx.tables<AutomationTables>(), id);
   if (row === undefined || (policy !== undefined && row.policy !== policy)) {
-    const remedy = `\`slipway policy firings ${policy ?? ''}\` lists them.`;
+    const remedy =
+      policy === undefined
+        ? '`slipway approval list` shows what waits.'
+        : `\`slipway policy firings ${policy}\` lists them.`;
     throw new SlipwayError('not_found', { noun: 'firing', name: String(id), remedy });
   }
   return row;
@@ -309,5 +373,5 @@ export const policyKind: ResourceKind<PolicySpec> = {
 export const automationStore: StoreModule = {
   name: 'automation',
   migrations: join(import.meta.dirname, 'migrations'),
-  operations: [recordFiring, finishFiring, decideWaiting],
+  operations: [recordFiring, finishFiring, decideWaiting, lapseFirings],
 };

@@ -1,5 +1,7 @@
 /** The registry: models, immutable versions, aliases, and gates. */
 import type {
+  AliasAnswer,
+  AliasApproval,
   Gate,
   GateEvidence,
   Lineage,
@@ -16,11 +18,13 @@ import type { Ids } from '../../platform/ids.ts';
 import type { Objects } from '../../platform/objects/objects.ts';
 import type { Tracking } from '../tracking/index.ts';
 import { mlmodelLimitBytes, readModelDescription } from './mlmodel-file.ts';
+import type { ApprovalDecision } from './operations/approvals.ts';
+import { decideApproval, lapseApprovals } from './operations/approvals.ts';
 import { recordGate } from './operations/gates.ts';
 import { changeModel, createModel, deleteModel } from './operations/models.ts';
 import type { Stage } from './operations/versions.ts';
 import { changeVersion, createVersion, deleteAlias, deleteVersion, moveAlias } from './operations/versions.ts';
-import type { RegistrySearch, SearchPage } from './read.ts';
+import type { RegistrySearch, SearchPage, VersionSearch } from './read.ts';
 import {
   findModel,
   findVersionById,
@@ -32,11 +36,17 @@ import {
   searchVersions,
   versionsTrainedOn,
 } from './read.ts';
+import type { ApprovalRange, ListedApproval } from './read-approvals.ts';
+import { getApproval, listApprovals } from './read-approvals.ts';
 import type { RegistryTables } from './tables.ts';
 
 export { registryBinding } from './routes.ts';
-export { modelKind, moveAliasIn, registryStore } from './store.ts';
+export { versionFactsBinding } from './version-facts.ts';
+export type { VersionFacts } from './version-facts.ts';
+export { modelKind, moveAliasIn, registryStore, withdrawApprovalIn } from './store.ts';
 export type { RegistrySearch, SearchPage } from './read.ts';
+export type { ApprovalRange, ListedApproval } from './read-approvals.ts';
+export type { ApprovalDecision } from './operations/approvals.ts';
 export type { Stage } from './operations/versions.ts';
 
 export interface RegistryDeps {
@@ -104,7 +114,7 @@ export interface Registry {
   ): Promise<readonly ModelVersion[]>;
   /** `name@alias`, `name/3`, `name/latest`, `name`. */
   resolve(ref: string): Promise<ModelVersion>;
-  searchVersions(search: RegistrySearch & { readonly model?: string | undefined }): Promise<SearchPage<ModelVersion>>;
+  searchVersions(search: VersionSearch): Promise<SearchPage<ModelVersion>>;
   changeVersion(change: {
     readonly model: string;
     readonly number: number;
@@ -122,7 +132,7 @@ export interface Registry {
     readonly version: number;
     readonly reason?: string | undefined;
     readonly actor: string;
-  }): Promise<{ readonly previous: number | undefined }>;
+  }): Promise<AliasAnswer>;
   deleteAlias(model: string, alias: string, actor: string): Promise<boolean>;
 
   judgeGate(request: {
@@ -139,6 +149,17 @@ export interface Registry {
     readonly pageToken?: string | undefined;
   }): Promise<SearchPage<Gate>>;
   isReferenced(digest: string): Promise<boolean>;
+
+  /** Requests to move an alias that asks for approval. */
+  readonly approvals: AliasApprovals;
+}
+
+export interface AliasApprovals {
+  readonly list: (range: ApprovalRange) => Promise<ListedApproval[]>;
+  readonly get: (id: string) => Promise<AliasApproval>;
+  readonly decide: (decision: ApprovalDecision) => Promise<AliasApproval>;
+  /** Ends what nobody decided in time; answers with how many it found. */
+  readonly lapse: () => Promise<number>;
 }
 
 function checkName(noun: string, value: string, schema: typeof ModelName): void {
@@ -246,7 +267,15 @@ export function createRegistry({ db, ids, objects, tracking }: RegistryDeps): Re
 
     moveAlias: async ({ model, alias, version, reason, actor }) => {
       checkName('alias', alias, Alias);
-      return { previous: await db.write(moveAlias, { model, alias, number: version, reason, actor }) };
+      const outcome = await db.write(moveAlias, { model, alias, number: version, reason, actor });
+      return {
+        model,
+        alias,
+        version,
+        state: outcome.state,
+        ...(outcome.previous === undefined ? {} : { previous: outcome.previous }),
+        ...(outcome.state === 'moved' ? {} : { approval: await getApproval(db, outcome.approval) }),
+      };
     },
     deleteAlias: (model, alias, actor) => db.write(deleteAlias, { model, alias, actor }),
 
@@ -266,6 +295,15 @@ export function createRegistry({ db, ids, objects, tracking }: RegistryDeps): Re
         .limit(1)
         .executeTakeFirst();
       return row !== undefined;
+    },
+    approvals: {
+      list: (range) => listApprovals(db, range),
+      get: (id) => getApproval(db, id),
+      decide: async (decision) => {
+        await db.write(decideApproval, decision);
+        return getApproval(db, decision.id);
+      },
+      lapse: () => db.write(lapseApprovals, {}),
     },
   };
   return registry;

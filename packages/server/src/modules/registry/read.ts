@@ -18,6 +18,7 @@ import type { Comparison, Filter } from '../../lib/search-filter/search-filter.t
 import { filterError } from '../../lib/search-filter/search-filter.ts';
 import { decodePageToken, encodePageToken, fingerprintOf } from '../../lib/page-token.ts';
 import type { Db } from '../../platform/db/db.ts';
+import { aliasRulesOf } from './operations/approval-rows.ts';
 import { gateSpecOf } from './operations/gates.ts';
 import type { RegistryTables } from './tables.ts';
 
@@ -40,6 +41,12 @@ export interface RegistrySearch {
   readonly ascending?: boolean | undefined;
   readonly limit: number;
   readonly pageToken?: string | undefined;
+}
+
+export interface VersionSearch extends RegistrySearch {
+  readonly model?: string | undefined;
+  /** Only those that this run made. */
+  readonly runId?: string | undefined;
 }
 
 async function hydrateModels(db: Db, rows: readonly ModelRow[]): Promise<RegisteredModel[]> {
@@ -69,11 +76,15 @@ async function hydrateModels(db: Db, rows: readonly ModelRow[]): Promise<Registe
   ]);
   return rows.map((row) => {
     const gate = gateSpecOf(row);
+    const rules = Object.entries(aliasRulesOf(row));
     return {
       id: row.uid,
       name: row.name,
       ...(row.description === null ? {} : { description: row.description }),
       ...(gate === undefined ? {} : { gate }),
+      ...(rules.length === 0
+        ? {}
+        : { approvals: Object.fromEntries(rules.map(([alias, { approval }]) => [alias, approval])) }),
       aliases: Object.fromEntries(aliases.filter((a) => a.model_id === row.id).map((a) => [a.alias, a.number])),
       latestNumber: row.last_number,
       tags: Object.fromEntries(tags.filter((t) => t.model_id === row.id).map((t) => [t.key, t.value])),
@@ -95,12 +106,15 @@ export async function getModel(db: Db, name: string): Promise<RegisteredModel> {
   throw new SlipwayError('not_found', { noun: 'model', name, remedy: 'GET /api/models lists them.' });
 }
 
+/** Written by `recordGate` from the judge's own values. */
+export const checksOf = (text: string): GateCheck[] => JSON.parse(text) as GateCheck[];
+
 const versionSelect = sql`select v.*, m.name as model from registry_version v join registry_model m on m.id = v.model_id`;
 
 async function hydrateVersions(db: Db, rows: readonly VersionRow[]): Promise<ModelVersion[]> {
   if (rows.length === 0) return [];
   const models = inList(db.dialect, sql.ref('model_id'), [...new Set(rows.map((row) => row.model_id))]);
-  const [files, aliases, tags, gates] = await Promise.all([
+  const [files, aliases, tags, gates, waiting] = await Promise.all([
     scan(
       db,
       sql<{ version_id: number; path: string; digest: string; size_bytes: number }>`
@@ -131,6 +145,11 @@ async function hydrateVersions(db: Db, rows: readonly VersionRow[]): Promise<Mod
         rows.flatMap((row) => (row.gate_uid === null ? [] : [row.gate_uid])),
       )}`,
     ),
+    scan(
+      db,
+      sql<{ model_id: number; number: number; alias: string; uid: string }>`
+        select model_id, number, alias, uid from registry_approval where ${models} and state = 'waiting' order by alias`,
+    ),
   ]);
   return rows.map((row) => {
     const own = files
@@ -138,6 +157,7 @@ async function hydrateVersions(db: Db, rows: readonly VersionRow[]): Promise<Mod
       .map((f): ModelFile => ({ path: f.path, digest: f.digest, sizeBytes: f.size_bytes }));
     const onnx = own.filter((f) => f.path.endsWith('.onnx'));
     const gate = gates.find((g) => g.uid === row.gate_uid);
+    const asked = waiting.filter((w) => w.model_id === row.model_id && w.number === row.number);
     const isOwn = (of: { readonly model_id: number; readonly number: number }): boolean =>
       of.model_id === row.model_id && of.number === row.number;
     return {
@@ -151,13 +171,14 @@ async function hydrateVersions(db: Db, rows: readonly VersionRow[]): Promise<Mod
       files: own,
       ...(onnx.length === 1 && onnx[0] ? { onnx: onnx[0] } : {}),
       flavor: row.flavor,
-      // The three JSON columns are written by this module's operations from parsed values.
+      // The JSON columns are written by this module's operations from parsed values.
       ...(row.signature === null ? {} : { signature: JSON.parse(row.signature) as ModelSignature }),
       lineage: JSON.parse(row.lineage) as Lineage,
       ...(gate === undefined
         ? {}
-        : { gate: { id: gate.uid, passed: gate.passed === 1, checks: JSON.parse(gate.checks) as GateCheck[] } }),
+        : { gate: { id: gate.uid, passed: gate.passed === 1, checks: checksOf(gate.checks) } }),
       aliases: aliases.filter(isOwn).map((a) => a.alias),
+      ...(asked.length === 0 ? {} : { approvals: Object.fromEntries(asked.map((w) => [w.alias, w.uid])) }),
       tags: Object.fromEntries(tags.filter(isOwn).map((t) => [t.key, t.value])),
       stage: row.stage,
       ...(row.source === null ? {} : { source: row.source }),
@@ -300,10 +321,7 @@ export async function searchModels(db: Db, search: RegistrySearch): Promise<Sear
   return { items: await hydrateModels(db, rows), ...rest };
 }
 
-export async function searchVersions(
-  db: Db,
-  search: RegistrySearch & { readonly model?: string | undefined },
-): Promise<SearchPage<ModelVersion>> {
+export async function searchVersions(db: Db, search: VersionSearch): Promise<SearchPage<ModelVersion>> {
   const source: FilterSource = { text: search.filterText ?? '', dialect: db.dialect };
   const one = (c: Comparison): RawBuilder<unknown> =>
     c.entity === 'tag'
@@ -316,12 +334,13 @@ export async function searchVersions(
         });
   const filter = search.filter === undefined ? sql`true` : filterCondition(search.filter, one);
   const ofModel = search.model === undefined ? sql`true` : sql`m.name = ${search.model}`;
+  const ofRun = search.runId === undefined ? sql`true` : sql`v.run_uid = ${search.runId}`;
   const { rows, ...rest } = await page<VersionRow>(
     db,
-    { ...search, filterText: `${search.model ?? ''}\n${search.filterText ?? ''}` },
+    { ...search, filterText: [search.model, search.runId, search.filterText].map((part) => part ?? '').join('\n') },
     {
       select: versionSelect,
-      where: sql`v.deleted_at is null and ${ofModel} and ${filter}`,
+      where: sql`v.deleted_at is null and ${ofModel} and ${ofRun} and ${filter}`,
       id: 'v.id',
       keyset: keysetOf(
         search,
@@ -342,8 +361,8 @@ const gateOf = (row: GateRow): Gate => ({
   id: row.uid,
   model: row.model,
   passed: row.passed === 1,
-  // Written by `recordGate` from parsed values.
-  checks: JSON.parse(row.checks) as GateCheck[],
+  checks: checksOf(row.checks),
+  // Written by `recordGate` from a parsed value.
   evidence: JSON.parse(row.evidence) as GateEvidence,
   specDigest: row.spec_digest,
   ...(row.run_uid === null ? {} : { runId: row.run_uid }),

@@ -182,7 +182,10 @@ eachDatabase((name, open) => {
       });
       await registry.moveAlias({ model: 'm', alias: 'challenger', version: bad.number, actor });
       assert.deepEqual(await registry.moveAlias({ model: 'm', alias: 'champion', version: good.number, actor }), {
-        previous: undefined,
+        model: 'm',
+        alias: 'champion',
+        version: good.number,
+        state: 'moved',
       });
       await assert.rejects(registry.deleteVersion('m', good.number, actor), { code: 'version_in_use' });
       await assert.rejects(registry.deleteModel('m', actor), { code: 'conflict' });

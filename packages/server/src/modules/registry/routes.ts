@@ -48,10 +48,7 @@ export function registryBinding({ registry, objects }: RegistryRouteDeps): Bindi
         etag: `"${file.digest}"`,
       });
     },
-    'models.setAlias': async ({ params, body }, { actor }) => {
-      const { previous } = await registry.moveAlias({ ...params, ...body, actor });
-      return { ...params, version: body.version, ...(previous === undefined ? {} : { previous }) };
-    },
+    'models.setAlias': ({ params, body }, { actor }) => registry.moveAlias({ ...params, ...body, actor }),
     'models.deleteAlias': async ({ params }, { actor }) => ({
       removed: await registry.deleteAlias(params.model, params.alias, actor),
     }),
@@ -60,5 +57,17 @@ export function registryBinding({ registry, objects }: RegistryRouteDeps): Bindi
       return registry.listGates({ ...query, model: params.model });
     },
     'models.judgeGate': ({ params, body }, { actor }) => registry.judgeGate({ ...body, model: params.model, actor }),
+    'models.setStage': async ({ params, body }, { actor }) => {
+      const { number } = await registry.getVersion(params.model, params.version);
+      return registry.changeVersion({ model: params.model, number, ...body, actor });
+    },
+    'modelVersions.list': ({ query: { runId, ...query } }) =>
+      registry.searchVersions({
+        ...query,
+        ...(runId === undefined ? {} : { runId }),
+        orderBy: 'createdAt',
+        ascending: false,
+      }),
+    'gates.get': ({ params }) => registry.getGate(params.gate),
   });
 }

@@ -1,20 +1,19 @@
 /** The registry's writes, as the writer knows them, and how a project file declares a model. */
 import { join } from 'node:path';
-import { GateSpec, ModelName, SlipwayError } from '@slipway/contract';
-import { z } from 'zod';
+import { declarationSpecs, ModelName, SlipwayError } from '@slipway/contract';
+import type { z } from 'zod';
 import type { StoreModule } from '../../platform/db/db.ts';
 import type { ResourceKind } from '../projects/index.ts';
+import { decideApproval, lapseApprovals } from './operations/approvals.ts';
 import { recordGate } from './operations/gates.ts';
 import { changeModel, createModel, declareModel, deleteModel, undeclareModel } from './operations/models.ts';
 import { changeVersion, createVersion, deleteAlias, deleteVersion, moveAlias } from './operations/versions.ts';
 
+export { withdrawApprovalIn } from './operations/approvals.ts';
 export { moveAliasIn } from './operations/versions.ts';
 
 /** `models.<name>` of slipway.yaml. */
-export const ModelDeclaration = z.strictObject({
-  description: z.string().max(5000).optional(),
-  gate: GateSpec.optional(),
-});
+export const ModelDeclaration = declarationSpecs.models;
 export type ModelDeclaration = z.output<typeof ModelDeclaration>;
 
 export const modelKind: ResourceKind<ModelDeclaration> = {
@@ -32,8 +31,8 @@ export const modelKind: ResourceKind<ModelDeclaration> = {
     return ModelDeclaration.parse(spec ?? {});
   },
   apply: (trx, { name, spec, project, actor }) =>
-    declareModel(trx, { name, description: spec.description, gate: spec.gate, project, actor }),
-  remove: (trx, { name }) => undeclareModel(trx, name),
+    declareModel(trx, { name, description: spec.description, gate: spec.gate, aliases: spec.aliases, project, actor }),
+  remove: (trx, { name, actor }) => undeclareModel(trx, { name, actor }),
 };
 
 export const registryStore: StoreModule = {
@@ -49,5 +48,7 @@ export const registryStore: StoreModule = {
     moveAlias,
     deleteAlias,
     recordGate,
+    decideApproval,
+    lapseApprovals,
   ],
 };

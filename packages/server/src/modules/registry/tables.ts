@@ -1,4 +1,5 @@
 /** Row shapes of the registry's tables. */
+import type { AliasApproval } from '@slipway/contract';
 import type { Generated } from 'kysely';
 
 export interface RegistryTables {
@@ -9,6 +10,7 @@ export interface RegistryTables {
     description: string | null;
     gate: string | null;
     gate_digest: string | null;
+    alias_rules: string | null;
     project: string | null;
     last_number: number;
     created_at: number;
@@ -38,6 +40,23 @@ export interface RegistryTables {
   };
   registry_file: { version_id: number; path: string; digest: string; size_bytes: number };
   registry_alias: { model_id: number; alias: string; number: number; moved_at: number };
+  registry_approval: {
+    id: Generated<number>;
+    uid: string;
+    model_id: number;
+    alias: string;
+    number: number;
+    previous: number | null;
+    state: AliasApproval['state'];
+    asked_by: string;
+    asked_at: number;
+    reason: string | null;
+    lapses_at: number;
+    decided_by: string | null;
+    decided_at: number | null;
+    decision: string | null;
+    is_own: number;
+  };
   registry_tag: { model_id: number; number: number; key: string; value: string };
   registry_gate: {
     id: Generated<number>;

@@ -33,6 +33,20 @@ export async function mustEndpoint(trx: Trx, name: string): Promise<EndpointRow>
   return row;
 }
 
+/** Who answers now. Throws `endpoint_not_deployed` when nobody does. */
+export async function currentDeployment(trx: Trx, endpoint: string): Promise<Deployment> {
+  const { deployment } = await mustEndpoint(trx, endpoint);
+  const row = await trx
+    .tables<ServingTables>()
+    .selectFrom('serving_deployment')
+    .selectAll()
+    .where('endpoint', '=', endpoint)
+    .where('number', '=', deployment ?? 0)
+    .executeTakeFirst();
+  if (row) return deploymentOf(row);
+  throw new SlipwayError('endpoint_not_deployed', { endpoint });
+}
+
 /** Makes the next deployment of an endpoint and its event. Used by every write that changes traffic. */
 export async function addDeployment(trx: Trx, wanted: NewDeployment): Promise<Deployment> {
   const tables = trx.tables<ServingTables>();

@@ -21,6 +21,8 @@ export interface ServingQueries {
   findRunning(endpoint: string): Promise<Rollout | undefined>;
   /** Running rollouts whose deadline has passed. */
   overdue(now: number): Promise<Rollout[]>;
+  /** Running rollouts that wait for this request for approval. */
+  waitingFor(approval: string): Promise<Rollout[]>;
   readonly rollouts: (name: string, page: PageRequest) => Promise<Page<Rollout>>;
   readonly rollout: (id: string) => Promise<Rollout>;
   /** How the evidence of an ended rollout went; undefined where it was not kept. */
@@ -99,6 +101,11 @@ export function createQueries(db: Db): ServingQueries {
     overdue: async (now) => {
       const rows = await rolloutRows().where('state', '=', 'running').where('deadline_at', '<=', now).execute();
       return rows.map(rolloutOf);
+    },
+    // At most one per endpoint is running: few.
+    waitingFor: async (approval) => {
+      const rows = await rolloutRows().where('state', '=', 'running').execute();
+      return rows.map(rolloutOf).filter((rollout) => rollout.decisions.some((d) => d.approval === approval));
     },
     rollouts: async (name, { limit, pageToken }) => {
       await mustRow(name);

@@ -10,7 +10,7 @@ import type {
 import { SlipwayError } from '@slipway/contract';
 import type { Operation, Trx } from '../../platform/db/db.ts';
 import { operation } from '../../platform/db/db.ts';
-import { addDeployment, mustEndpoint } from './deployment-store.ts';
+import { addDeployment, currentDeployment, mustEndpoint } from './deployment-store.ts';
 import type { RolloutRow, ServingTables } from './rows.ts';
 import { endpointOf, rolloutOf } from './rows.ts';
 
@@ -170,8 +170,21 @@ export interface ServingStorePorts {
   readonly setAlias: (
     trx: Trx,
     input: { model: string; alias: string; version: number; actor: string; reason: string },
-  ) => Promise<unknown>;
+  ) => Promise<AliasSet>;
+  /** Takes back a request for approval; one that was decided stays as it is. */
+  readonly withdrawApproval: (
+    trx: Trx,
+    input: { readonly approval: string; readonly why: string; readonly actor: string },
+  ) => Promise<void>;
 }
+
+/** The alias names the version, or somebody has to approve that first. */
+export type AliasSet =
+  | { readonly state: 'moved' }
+  | { readonly state: 'waiting'; readonly approval: string; readonly lapsesAt: number };
+
+/** The sweep of approvals says first that one has lapsed, before the deadline of the rollout that waited for it. */
+const lapseGraceMs = 120_000;
 
 export interface ServingOperations {
   readonly endRollout: Operation<EndRollout, RolloutChange>;
@@ -182,6 +195,18 @@ export function createServingOperations(ports: ServingStorePorts): ServingOperat
     const row = await mustRunning(trx, input.id);
     const { plan, decisions } = rolloutOf(row);
     const isPromoted = input.state === 'promoted';
+    if (isPromoted) {
+      const endpoint = endpointOf(await mustEndpoint(trx, row.endpoint));
+      const reason = `rollout ${row.id} on endpoint ${row.endpoint}: ${input.decision.sentence}`;
+      const { model } = endpoint.spec;
+      const move = { model, alias: plan.alias, version: row.candidate, actor: input.actor, reason };
+      const set = await ports.setAlias(trx, move);
+      if (set.state === 'waiting') return waitForApproval(trx, row, { ...set, decision: input.decision });
+    } else {
+      const why = `Rollout ${row.id} ended: ${input.decision.sentence}`;
+      for (const approval of new Set(decisions.flatMap((d) => d.approval ?? [])))
+        await ports.withdrawApproval(trx, { approval, why, actor: input.actor });
+    }
     const end = {
       state: input.state,
       finished_at: trx.now,
@@ -202,17 +227,6 @@ export function createServingOperations(ports: ServingStorePorts): ServingOperat
       reason: input.decision.sentence,
       actor: input.actor,
     });
-    if (isPromoted) {
-      const endpoint = endpointOf(await mustEndpoint(trx, row.endpoint));
-      const reason = `rollout ${row.id} on endpoint ${row.endpoint}`;
-      await ports.setAlias(trx, {
-        model: endpoint.spec.model,
-        alias: plan.alias,
-        version: row.candidate,
-        actor: input.actor,
-        reason,
-      });
-    }
     await trx.emit({
       kind: `rollout.${input.state}`,
       actor: input.actor,
@@ -232,6 +246,37 @@ export function createServingOperations(ports: ServingStorePorts): ServingOperat
     return { rollout: rolloutOf({ ...row, ...end }), deployment };
   });
   return { endRollout };
+}
+
+/** Traffic stays as it is, and the stage as long as the request may wait: only an approved version takes all of it. */
+async function waitForApproval(
+  trx: Trx,
+  row: RolloutRow,
+  asked: { readonly approval: string; readonly lapsesAt: number; readonly decision: RolloutDecision },
+): Promise<RolloutChange> {
+  const { decisions, plan } = rolloutOf(row);
+  const isTold = decisions.some((d) => d.approval === asked.approval);
+  const decision: RolloutDecision = {
+    ...asked.decision,
+    verdict: 'held',
+    sentence: `${asked.decision.sentence} It waits until somebody approves ${plan.alias} (${asked.approval}).`,
+    approval: asked.approval,
+  };
+  const wait = {
+    deadline_at: Math.max(row.deadline_at, asked.lapsesAt + lapseGraceMs),
+    decisions: JSON.stringify([...decisions, decision].slice(-decisionsMax)),
+  };
+  await trx.tables<ServingTables>().updateTable('serving_rollout').set(wait).where('id', '=', row.id).execute();
+  if (!isTold) {
+    await trx.emit({
+      kind: 'rollout.held',
+      actor: 'system:rollout-judge',
+      subject: row.id,
+      body: { endpoint: row.endpoint, candidate: row.candidate, approval: asked.approval, sentence: decision.sentence },
+    });
+  }
+  const deployment = await currentDeployment(trx, row.endpoint);
+  return { rollout: rolloutOf({ ...row, ...wait }), deployment };
 }
 
 /** Keeps a decision that changed nothing, such as a judgement that found too few rows. */

@@ -7,7 +7,7 @@ import { createRandom } from '../../lib/random.ts';
 import { route } from './endpoint-runtime.ts';
 import type { Serving } from './index.ts';
 import type { ServingBench } from './testing.ts';
-import { logisticModel, openServingBench } from './testing.ts';
+import { lapsesAfterMs, logisticModel, openServingBench } from './testing.ts';
 
 const hourMs = 3_600_000;
 const everything = {
@@ -53,12 +53,15 @@ interface Stream {
   readonly requests: number;
   /** The process is killed after these requests, before anything that they led to is written. */
   readonly killAfter: readonly number[];
+  /** Promotions wait for approval until then: what happens to it, once the stream is over. */
+  readonly approve?: (bench: ServingBench, serving: Serving, rollout: string) => Promise<void>;
 }
 
 /** One seeded stream of requests with late labels, through a rollout and restarts. */
-async function runStream({ candidate, requests, killAfter }: Stream): Promise<Rollout> {
+async function runStream({ candidate, requests, killAfter, approve }: Stream): Promise<Rollout> {
   const opened = await openDeployed();
   await using bench = opened.bench;
+  bench.approval.isAsked = approve !== undefined;
   let { serving } = opened;
   const random = createRandom(7);
   const waiting: { predictionId: string; value: number; at: number }[] = [];
@@ -88,6 +91,7 @@ async function runStream({ candidate, requests, killAfter }: Stream): Promise<Ro
       await serving.decided('e');
     }
   }
+  await approve?.(bench, serving, id);
   return serving.rollout(id);
 }
 
@@ -121,6 +125,60 @@ for (const [name, candidate, state, requests] of [
     }
   });
 }
+
+const shares = async (serving: Serving): Promise<unknown> =>
+  (await serving.get('e')).deployment?.traffic.map(({ version, percent }) => [version, percent]);
+const settled = { approval: 'apr_1', sentence: 'Approved by token:ann: fine', actor: 'token:ann' };
+
+for (const killAfter of [[], [999]]) {
+  const after = killAfter.length === 0 ? '' : ', also after a restart';
+  test(`a promotion that needs approval waits at its last stage, and traffic moves with the approval${after}`, async () => {
+    const promoted = await runStream({
+      candidate: 3,
+      requests: 1000,
+      killAfter,
+      approve: async (bench, serving, id) => {
+        const { state, decisions, deadlineAt } = await serving.rollout(id);
+        assert.deepEqual([state, bench.promoted], ['running', []]);
+        assert.equal(decisions.at(-1)?.approval, 'apr_1');
+        assert.match(decisions.at(-1)?.sentence ?? '', /waits until somebody approves champion \(apr_1\)/);
+        assert(deadlineAt > bench.clock.now() + lapsesAfterMs - hourMs, 'it waits as long as the request');
+        assert.deepEqual(await shares(serving), [
+          [1, 50],
+          [3, 50],
+        ]);
+        await serving.settleApproval({ ...settled, approval: 'apr_2', isApproved: true });
+        assert.equal((await serving.rollout(id)).state, 'running', 'another request is none of its business');
+        bench.approval.isAsked = false;
+        await serving.settleApproval({ ...settled, isApproved: true });
+        await serving.settleApproval({ ...settled, isApproved: true });
+        assert.deepEqual(await shares(serving), [[3, 100]]);
+        assert.deepEqual([bench.promoted, bench.approval.withdrawn], [[3], []]);
+      },
+    });
+    assert.deepEqual(
+      [promoted.state, promoted.decisions.at(-1)?.sentence],
+      ['promoted', 'Approved by token:ann: fine'],
+    );
+  });
+}
+
+test('without the approval the incumbent goes on alone, and a rollout that ends takes its request back', async () => {
+  for (const end of ['refused', 'cancelled'] as const) {
+    const ended = await runStream({
+      candidate: 3,
+      requests: 1000,
+      killAfter: [],
+      approve: async (bench, serving, id) => {
+        if (end === 'refused') await serving.settleApproval({ ...settled, sentence: 'No.', isApproved: false });
+        else await serving.cancelRollout(id, 'owner');
+        assert.deepEqual(await shares(serving), [[1, 100]]);
+        assert.deepEqual([bench.promoted, bench.approval.withdrawn.length], [[], 1]);
+      },
+    });
+    assert.equal(ended.state, end === 'refused' ? 'rejected' : 'cancelled');
+  }
+});
 
 test('an order that comes twice gets the same rollout; another one is refused', async () => {
   const { bench, serving } = await openDeployed();

@@ -63,8 +63,19 @@ export interface Rollouts {
   label(endpoint: EndpointRuntime, labels: readonly NewLabel[]): void;
   /** Takes a running rollout up where the log and the labels say that it stood. */
   takeUp(endpoint: EndpointRuntime, rollout: Rollout): Promise<void>;
+  /** Ends the rollout that waits for this request: with the candidate where it was approved, without it otherwise. */
+  readonly settle: (approval: DecidedApproval) => Promise<void>;
   /** Ends rollouts whose stage missed its deadline. */
   sweep(): Promise<void>;
+}
+
+/** What became of a request for approval. */
+export interface DecidedApproval {
+  readonly approval: string;
+  readonly isApproved: boolean;
+  /** `Approved by token:alice: the gain is proven.` */
+  readonly sentence: string;
+  readonly actor: string;
 }
 
 export interface RolloutsDeps {
@@ -128,6 +139,15 @@ export function createRollouts(deps: RolloutsDeps): Rollouts {
       }
     },
     takeUp: (endpoint, rollout) => takeUp(deps, endpoint, rollout),
+    settle: async ({ approval, isApproved, sentence, actor }) => {
+      const verdict = isApproved ? 'promoted' : 'rejected';
+      for (const { id, endpoint } of await queries.waitingFor(approval)) {
+        await inOrder(endpoint, async () => {
+          const rollout = await queries.rollout(id);
+          if (rollout.state === 'running') await endFromOutside(deps, rollout, { verdict, sentence, actor });
+        });
+      }
+    },
     sweep: async () => {
       for (const name of unsure) await inOrder(name, () => Promise.resolve());
       for (const { id, endpoint } of await queries.overdue(clock.now())) {
@@ -344,6 +364,11 @@ async function end(deps: RolloutsDeps, id: string, { guard, ...how }: End): Prom
     deploymentId,
   });
   const endpoint = live.find(name);
+  if (rollout.state === 'running') {
+    endpoint?.rollout?.update(rollout);
+    log.info('rollout waits for approval', { endpoint: name, rollout: id });
+    return rollout;
+  }
   if (endpoint !== undefined) {
     endpoint.rollout = undefined;
     live.use(endpoint, deployment);
@@ -357,7 +382,7 @@ async function endFromOutside(
   deps: RolloutsDeps,
   rollout: Rollout,
   how: {
-    readonly verdict: 'cancelled' | 'rejected' | 'rolled-back';
+    readonly verdict: 'cancelled' | 'rejected' | 'rolled-back' | 'promoted';
     readonly sentence: string;
     readonly actor: string;
   },

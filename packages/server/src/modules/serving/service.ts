@@ -41,6 +41,7 @@ import { createQueries } from './queries.ts';
 import type { ServingOperations } from './rollout-store.ts';
 import type { RolloutRequest, Rollouts } from './rollouts.ts';
 import { createRollouts, sweepEveryMs } from './rollouts.ts';
+import type { DecidedApproval } from './rollouts.ts';
 import type { EndpointRow } from './rows.ts';
 import { endpointOf } from './rows.ts';
 import type { SeriesQuery } from './series.ts';
@@ -120,6 +121,8 @@ export interface Serving {
   readonly resumeRollout: Rollouts['resume'];
   readonly rollBack: Rollouts['rollBack'];
   rolloutProgress(id: string): Promise<RolloutProgress>;
+  /** A request for approval was decided: the rollout that waits for it ends. Told twice, it happens once. */
+  settleApproval(decided: DecidedApproval): Promise<void>;
 }
 
 export interface ScoredColumn {
@@ -237,6 +240,7 @@ export function createServing(deps: ServingDeps): Serving {
     resumeRollout: rollouts.resume,
     rollBack: rollouts.rollBack,
     rolloutProgress: rollouts.progress,
+    settleApproval: rollouts.settle,
   };
 }
 

@@ -76,6 +76,8 @@ export interface ServingBench extends AsyncDisposable {
   readonly promoted: readonly number[];
   /** Starts a server over the same database and folder. */
   start(): Promise<Serving>;
+  /** What happens to wishes for the alias: while `isAsked`, promotions wait for request `apr_1`. */
+  readonly approval: { isAsked: boolean; readonly withdrawn: string[] };
   /** Takes all versions out of the registry, or puts them back. */
   loseModels(isLost: boolean): void;
   /** As if the process of the last server were killed: nothing that it has not written yet is ever written. */
@@ -84,6 +86,8 @@ export interface ServingBench extends AsyncDisposable {
   retire(name: string): Promise<void>;
 }
 
+/** Of the request for approval. */
+export const lapsesAfterMs = 7 * 86_400_000;
 const startMs = Date.UTC(2026, 0, 5);
 const declareEndpoint = operation(
   'test.declare-endpoint',
@@ -109,7 +113,15 @@ export async function openServingBench(options: {
     for (let i = 0; i < bytes.length; i++) bytes[i] = Math.imul(drawn * 16 + i + 1, 0x9e3779b1) >>> 24;
   });
   const promoted: number[] = [];
-  const operations = createServingOperations({ setAlias: async (_trx, input) => promoted.push(input.version) });
+  const approval = { isAsked: false, withdrawn: new Array<string>() };
+  const operations = createServingOperations({
+    setAlias: async (trx, input) => {
+      if (approval.isAsked) return { state: 'waiting', approval: 'apr_1', lapsesAt: trx.now + lapsesAfterMs };
+      promoted.push(input.version);
+      return { state: 'moved' };
+    },
+    withdrawApproval: async (_trx, input) => void approval.withdrawn.push(input.why),
+  });
   const { db, close } = await (options.open ?? openTestDb)({
     modules: [servingStore(operations), ...(options.modules ?? [])],
     operations: [declareEndpoint, retireEndpoint],
@@ -124,6 +136,7 @@ export async function openServingBench(options: {
     clock,
     folder,
     promoted,
+    approval,
     declare: (name, spec) =>
       db.write(declareEndpoint, { name, spec: EndpointSpecSchema.parse({ model: 'm', ...spec }) }),
     retire: (name) => db.write(retireEndpoint, name),

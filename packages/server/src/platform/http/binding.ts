@@ -1,9 +1,11 @@
 /** How a module's routes meet the HTTP server: one handler per row of the contract's table, called after parse and authorise. */
-import type { Answer, Parsed, Route, RouteTable } from '@slipway/contract';
+import type { Answer, Parsed, Permission, Route, RouteTable } from '@slipway/contract';
 
 export interface Caller {
   /** `owner`, `token:<name>`, `step:<run>`: written to the ledger as actor. */
   readonly actor: string;
+  /** Beyond the one that the route asks for: for rules that name a role. */
+  readonly permissions: ReadonlySet<Permission>;
   readonly requestId: string;
   /** Aborted when the client goes away. */
   readonly signal: AbortSignal;

@@ -221,7 +221,8 @@ function callerOf(request: FastifyRequest, reply: FastifyReply, principal: Princ
   reply.raw.on('close', () => {
     if (!reply.raw.writableFinished) controller.abort(new Error('the client went away'));
   });
-  return { actor: principal.actor, requestId, signal: controller.signal, headers: request.raw.headers };
+  const { actor, permissions } = principal;
+  return { actor, permissions, requestId, signal: controller.signal, headers: request.raw.headers };
 }
 
 /** Answers that follow events end with the server; all others get its grace. */

@@ -22,6 +22,11 @@ const events: Readonly<Record<PolicySpec['when'], string>> = {
   'rollout.rejected': 'a rollout rejects its candidate',
   'rollout.rolled-back': 'a rollout is rolled back',
   'project.applied': 'a project is applied',
+  'approval.requested': 'an approval is asked for',
+  'approval.given': 'an approval is given',
+  'approval.refused': 'an approval is refused',
+  'approval.lapsed': 'nobody decides about an approval in time',
+  'approval.withdrawn': 'a request for approval is withdrawn',
 };
 
 export const eventPhrase = (when: PolicySpec['when']): string => events[when];

@@ -1,5 +1,5 @@
-import type { GateEvidence, GateSpec } from '@slipway/contract';
-import { SlipwayError } from '@slipway/contract';
+import type { GateSpec } from '@slipway/contract';
+import { GateEvidence, SlipwayError } from '@slipway/contract';
 import type { Trx } from '../../../platform/db/db.ts';
 import { operation } from '../../../platform/db/db.ts';
 import type { GateVerdict } from '../gate.ts';
@@ -72,12 +72,15 @@ export const recordGate = operation('registry.judge-gate', async (trx, input: Ne
   return verdict;
 });
 
-/** Refuses unless the version's gate passed, when the model declares a gate that protects this alias. */
+/**
+ * Refuses unless the version's gate passed, when the model declares a gate that protects this alias. Judged again, its
+ * evidence has to meet the bounds of now, against the champion of then: the move may be one back to an older version.
+ */
 export async function checkProtected(
   trx: Trx,
   model: ModelRow,
   alias: string,
-  version: { readonly number: number; readonly gate_uid: string | null },
+  version: { readonly number: number; readonly gate_uid: string | null; readonly isJudgedAgain?: boolean },
 ): Promise<void> {
   const spec = gateSpecOf(model);
   if (spec === undefined || !spec.protected.includes(alias)) return;
@@ -88,10 +91,16 @@ export async function checkProtected(
   const gate = await trx
     .tables<RegistryTables>()
     .selectFrom('registry_gate')
-    .select(['passed', 'checks'])
+    .select(['passed', 'checks', 'evidence', 'spec_digest'])
     .where('uid', '=', version.gate_uid)
     .executeTakeFirst();
-  if (gate?.passed === 1) return;
+  if (gate?.passed === 1) {
+    if (version.isJudgedAgain !== true || gate.spec_digest === model.gate_digest) return;
+    const evidence = GateEvidence.parse(JSON.parse(gate.evidence));
+    const failed = judgeGate(spec, evidence, evidence.paired?.champion).checks.find((check) => !check.passed);
+    if (failed === undefined) return;
+    return refuse(`the gate was declared anew since, and now ${failed.sentence}`);
+  }
   // Written by `recordGate`.
   const checks = JSON.parse(gate?.checks ?? '[]') as { readonly passed: boolean; readonly sentence: string }[];
   refuse(checks.find((check) => !check.passed)?.sentence ?? 'its gate is gone.');

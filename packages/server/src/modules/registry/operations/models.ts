@@ -1,10 +1,11 @@
-import type { GateSpec } from '@slipway/contract';
+import type { AliasRules, GateSpec } from '@slipway/contract';
 import { canonicalJson, SlipwayError } from '@slipway/contract';
 import { digestOfBytes } from '../../../lib/digest.ts';
 import { declaredId } from '../../../lib/declared-id.ts';
 import type { Trx } from '../../../platform/db/db.ts';
 import { operation } from '../../../platform/db/db.ts';
 import type { RegistryTables } from '../tables.ts';
+import { waitingAliases, withdrawApprovals } from './approval-rows.ts';
 
 export interface ModelRow {
   readonly id: number;
@@ -12,16 +13,17 @@ export interface ModelRow {
   readonly name: string;
   readonly gate: string | null;
   readonly gate_digest: string | null;
+  readonly alias_rules: string | null;
   readonly project: string | null;
   readonly last_number: number;
 }
 
-export async function findModelRow(trx: Trx, name: string): Promise<ModelRow | undefined> {
-  const query = trx
+export async function findModelRow(trx: Trx, of: string | { readonly id: number }): Promise<ModelRow | undefined> {
+  const rows = trx
     .tables<RegistryTables>()
     .selectFrom('registry_model')
-    .select(['id', 'uid', 'name', 'gate', 'gate_digest', 'project', 'last_number'])
-    .where('name', '=', name);
+    .select(['id', 'uid', 'name', 'gate', 'gate_digest', 'alias_rules', 'project', 'last_number']);
+  const query = typeof of === 'string' ? rows.where('name', '=', of) : rows.where('id', '=', of.id);
   // The row is the lock of everything about this model: numbers, aliases, gates.
   return (trx.dialect === 'postgres' ? query.forUpdate() : query).executeTakeFirst();
 }
@@ -50,6 +52,7 @@ export async function insertModel(trx: Trx, input: NewModel): Promise<ModelRow> 
       description: input.description ?? null,
       gate: null,
       gate_digest: null,
+      alias_rules: null,
       project: null,
       last_number: 0,
       created_at: trx.now,
@@ -154,6 +157,7 @@ export const deleteModel = operation('registry.delete-model', async (trx, input:
   await tables.deleteFrom('registry_alias').where('model_id', '=', model.id).execute();
   await tables.deleteFrom('registry_tag').where('model_id', '=', model.id).execute();
   await tables.deleteFrom('registry_gate').where('model_id', '=', model.id).execute();
+  await tables.deleteFrom('registry_approval').where('model_id', '=', model.id).execute();
   await tables.deleteFrom('registry_model').where('id', '=', model.id).execute();
   await trx.emit({
     kind: 'model.deleted',
@@ -163,18 +167,19 @@ export const deleteModel = operation('registry.delete-model', async (trx, input:
   });
 });
 
-/** The declaration in a project file: creates the model or changes its gate. */
+/** The declaration in a project file: creates the model, or changes its gate and what its aliases ask for. */
 export async function declareModel(
   trx: Trx,
   input: {
     readonly name: string;
     readonly description: string | undefined;
     readonly gate: GateSpec | undefined;
+    readonly aliases: AliasRules | undefined;
     readonly project: string;
     readonly actor: string;
   },
 ): Promise<void> {
-  const { name, description, gate } = input;
+  const { name, description, gate, aliases } = input;
   const found = await findModelRow(trx, name);
   const model =
     found ??
@@ -187,12 +192,14 @@ export async function declareModel(
     }));
   const text = gate === undefined ? null : canonicalJson(gate);
   const digest = text === null ? null : digestOfBytes(text);
+  const rules = aliases === undefined ? null : canonicalJson(aliases);
   await trx
     .tables<RegistryTables>()
     .updateTable('registry_model')
     .set({
       gate: text,
       gate_digest: digest,
+      alias_rules: rules,
       project: input.project,
       updated_at: trx.now,
       ...(description === undefined ? {} : { description }),
@@ -207,13 +214,42 @@ export async function declareModel(
       body: { project: input.project, from: model.gate_digest, to: digest },
     });
   }
+  if (rules !== model.alias_rules) await changeRules(trx, model, { ...input, aliases: aliases ?? {} });
 }
 
-export async function undeclareModel(trx: Trx, name: string): Promise<void> {
+/** Requests for aliases that ask for nothing any more are withdrawn: whoever wants the move makes it. */
+async function changeRules(
+  trx: Trx,
+  model: ModelRow,
+  {
+    aliases,
+    project,
+    actor,
+  }: { readonly aliases: AliasRules; readonly project: string | null; readonly actor: string },
+): Promise<void> {
+  await trx.emit({
+    kind: 'model.approvals-declared',
+    actor,
+    subject: `model:${model.name}`,
+    body: { project, aliases: Object.keys(aliases) },
+  });
+  const why = 'The project asks for no approval of this alias any more.';
+  for (const alias of await waitingAliases(trx, model.id))
+    if (aliases[alias] === undefined) await withdrawApprovals(trx, model, { alias, why, actor });
+}
+
+/** What came of it stays; nothing is asked of its aliases any more. */
+export async function undeclareModel(
+  trx: Trx,
+  input: { readonly name: string; readonly actor: string },
+): Promise<void> {
+  const model = await findModelRow(trx, input.name);
+  if (model === undefined) return;
   await trx
     .tables<RegistryTables>()
     .updateTable('registry_model')
-    .set({ project: null, gate: null, gate_digest: null, updated_at: trx.now })
-    .where('name', '=', name)
+    .set({ project: null, gate: null, gate_digest: null, alias_rules: null, updated_at: trx.now })
+    .where('id', '=', model.id)
     .execute();
+  if (model.alias_rules !== null) await changeRules(trx, model, { aliases: {}, project: null, actor: input.actor });
 }

@@ -1,14 +1,14 @@
-import type { Lineage, ModelFile, ModelSignature } from '@slipway/contract';
+import type { Lineage, ModelFile, modelStages, ModelSignature } from '@slipway/contract';
 import { SlipwayError } from '@slipway/contract';
 import type { Trx } from '../../../platform/db/db.ts';
 import { operation } from '../../../platform/db/db.ts';
 import type { RegistryTables } from '../tables.ts';
+import { aliasRulesOf, approvalRuleOf, askApproval, withdrawApprovals } from './approval-rows.ts';
 import { aliasNumber, checkProtected, gateSpecOf } from './gates.ts';
 import type { ModelRow } from './models.ts';
 import { findModelRow, insertModel, mustModelRow, writeTags } from './models.ts';
 
-export const stages = ['None', 'Staging', 'Production', 'Archived'] as const;
-export type Stage = (typeof stages)[number];
+export type Stage = (typeof modelStages)[number];
 
 export interface VersionRow {
   readonly id: number;
@@ -164,12 +164,42 @@ interface AliasTarget {
   readonly actor: string;
 }
 
-async function setAlias(trx: Trx, model: ModelRow, target: AliasTarget): Promise<number | undefined> {
+/** What came of a wish to move an alias: it names the version now, or somebody has to approve first. */
+export type AliasOutcome =
+  | { readonly state: 'moved'; readonly previous: number | undefined }
+  | {
+      readonly state: 'waiting';
+      readonly previous: number | undefined;
+      readonly approval: string;
+      readonly lapsesAt: number;
+    };
+
+async function setAlias(trx: Trx, model: ModelRow, target: AliasTarget): Promise<AliasOutcome> {
   const { alias, number } = target;
   const version = await mustVersionRow(trx, model, number);
   await checkProtected(trx, model, alias, version);
   const previous = await aliasNumber(trx, model.id, alias);
-  if (previous === number) return previous;
+  if (previous === number) return { state: 'moved', previous };
+  const rule = approvalRuleOf(model, alias);
+  if (rule !== undefined) {
+    const asked = await askApproval(trx, model, { ...target, versionId: version.uid, previous, rule });
+    return { state: 'waiting', previous, approval: asked.uid, lapsesAt: asked.lapses_at };
+  }
+  await placeAlias(trx, model, { ...target, version, previous });
+  return { state: 'moved', previous };
+}
+
+/** The move itself. The caller has asked the gate, and whoever has to approve. Other wishes for this alias end with it. */
+export async function placeAlias(
+  trx: Trx,
+  model: ModelRow,
+  move: AliasTarget & {
+    readonly version: VersionRow;
+    readonly previous: number | undefined;
+    readonly approval?: string;
+  },
+): Promise<void> {
+  const { alias, number } = move;
   await trx
     .tables<RegistryTables>()
     .insertInto('registry_alias')
@@ -178,19 +208,21 @@ async function setAlias(trx: Trx, model: ModelRow, target: AliasTarget): Promise
     .execute();
   await trx.emit({
     kind: 'alias.moved',
-    actor: target.actor,
+    actor: move.actor,
     subject: `model:${model.name}`,
     body: {
       model: model.name,
       alias,
       version: number,
       number,
-      versionId: version.uid,
-      previous: previous ?? null,
-      reason: target.reason ?? null,
+      versionId: move.version.uid,
+      previous: move.previous ?? null,
+      reason: move.reason ?? null,
+      ...(move.approval === undefined ? {} : { approval: move.approval }),
     },
   });
-  return previous;
+  const why = `The alias was moved to version ${number} meanwhile.`;
+  await withdrawApprovals(trx, model, { alias, why, actor: move.actor });
 }
 
 export interface AliasMove extends AliasTarget {
@@ -198,7 +230,7 @@ export interface AliasMove extends AliasTarget {
 }
 
 /** Points an alias at a version inside a caller's transaction (a rollout moves traffic and alias together). */
-export async function moveAliasIn(trx: Trx, input: AliasMove): Promise<number | undefined> {
+export async function moveAliasIn(trx: Trx, input: AliasMove): Promise<AliasOutcome> {
   return setAlias(trx, await mustModelRow(trx, input.model), input);
 }
 
@@ -208,6 +240,11 @@ export const deleteAlias = operation(
   'registry.delete-alias',
   async (trx, input: { model: string; alias: string; actor: string }): Promise<boolean> => {
     const model = await mustModelRow(trx, input.model);
+    if (approvalRuleOf(model, input.alias) !== undefined) {
+      const problem =
+        'it cannot be taken away either. Point it at another version, or take the rule out of slipway.yaml.';
+      throw new SlipwayError('approval_needed', { alias: input.alias, model: model.name, problem });
+    }
     const gone = await trx
       .tables<RegistryTables>()
       .deleteFrom('registry_alias')
@@ -241,9 +278,17 @@ export const changeVersion = operation('registry.change-version', async (trx, in
   const model = await mustModelRow(trx, input.model);
   const version = await mustVersionRow(trx, model, input.number);
   // Production is what a champion was called before aliases: one protection for both, or the gate could be walked around.
-  const [firstProtected] = gateSpecOf(model)?.protected ?? [];
-  if (input.stage === 'Production' && firstProtected !== undefined)
-    await checkProtected(trx, model, firstProtected, version);
+  const champion = gateSpecOf(model)?.protected[0] ?? 'champion';
+  if (input.stage === 'Production') {
+    await checkProtected(trx, model, champion, version);
+    if (
+      approvalRuleOf(model, champion) !== undefined &&
+      (await aliasNumber(trx, model.id, champion)) !== version.number
+    ) {
+      const problem = `the stage Production stands for it. Set the alias to version ${version.number} first, and have that approved.`;
+      throw new SlipwayError('approval_needed', { alias: champion, model: model.name, problem });
+    }
+  }
   const tables = trx.tables<RegistryTables>();
   if (input.stage !== undefined && input.archiveExisting === true) {
     await tables
@@ -282,7 +327,8 @@ export const deleteVersion = operation(
     const model = await mustModelRow(trx, input.model);
     const version = await mustVersionRow(trx, model, input.number);
     const tables = trx.tables<RegistryTables>();
-    for (const alias of gateSpecOf(model)?.protected ?? []) {
+    const guarded = new Set([...(gateSpecOf(model)?.protected ?? []), ...Object.keys(aliasRulesOf(model))]);
+    for (const alias of guarded) {
       if ((await aliasNumber(trx, model.id, alias)) === input.number)
         throw new SlipwayError('version_in_use', { version: input.number, model: model.name, use: `its ${alias}` });
     }
@@ -297,6 +343,8 @@ export const deleteVersion = operation(
       .where('number', '=', input.number)
       .execute();
     await tables.deleteFrom('registry_file').where('version_id', '=', version.id).execute();
+    const why = `Version ${input.number} was deleted.`;
+    await withdrawApprovals(trx, model, { number: input.number, why, actor: input.actor });
     await tables
       .updateTable('registry_version')
       .set({ deleted_at: trx.now, updated_at: trx.now })
