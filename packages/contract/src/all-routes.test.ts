@@ -21,7 +21,14 @@ import { trackingRoutes } from './tracking.ts';
 const rows = Object.entries(allRoutes) as [string, Route][];
 
 /** What may be asked for without credentials. A new one is a decision: write it down here. */
-const publicOperations = ['console.asset', 'server.metrics', 'server.openapi', 'server.ready', 'server.style'];
+const publicOperations = [
+  'console.asset',
+  'console.page',
+  'server.metrics',
+  'server.openapi',
+  'server.ready',
+  'server.style',
+];
 
 /** Reads whose question does not fit into a query string. */
 const askingPosts = ['projects.plan', 'featureSets.read', 'featureSets.parity'];

@@ -70,7 +70,7 @@ export const systemRoutes = routes({
   'console.page': {
     method: 'GET',
     path: '/w/{path+}',
-    permission: 'projects.read',
+    permission: 'public',
     summary: 'The web console; what it shows is in the address',
     params: z.object({ path: z.string().max(2000) }),
     response: 'text',

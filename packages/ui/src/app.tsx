@@ -7,9 +7,13 @@ import type { RouteObject } from 'react-router';
 import { createBrowserRouter, Navigate, RouterProvider, useRouteError } from 'react-router';
 import { EventStreamProvider } from './api/events.ts';
 import { createQueryClient, useAsk } from './api/queries.ts';
+import { PageHead } from './components/layout.tsx';
 import { EmptyState, ErrorNote, Skeleton } from './components/states.tsx';
 import { ApiError } from './api/client.ts';
+import { UndoProvider } from './components/undo.tsx';
+import { AskToken } from './frame/ask-token.tsx';
 import { Frame } from './frame/frame.tsx';
+import { OpenId } from './frame/open-id.tsx';
 import { base } from './frame/places.ts';
 import { ViewProvider } from './frame/view.tsx';
 import { resolveVariables, theme } from './theme/theme.ts';
@@ -23,7 +27,11 @@ const router = createBrowserRouter([
     path: base,
     element: <Frame />,
     errorElement: <Broken />,
-    children: [...Object.values(folders).flatMap(({ routes }) => routes), { path: '*', element: <NotFound /> }],
+    children: [
+      ...Object.values(folders).flatMap(({ routes }) => routes),
+      { path: 'x/*', element: <OpenId /> },
+      { path: '*', element: <NotFound /> },
+    ],
   },
   { path: '*', element: <Navigate to={base} replace /> },
 ]);
@@ -39,6 +47,7 @@ export function App({ nonce }: { nonce: string }): ReactElement {
     >
       <QueryClientProvider client={client}>
         <Connected />
+        <AskToken />
       </QueryClientProvider>
     </MantineProvider>
   );
@@ -58,14 +67,21 @@ function Connected(): ReactElement {
   return (
     <EventStreamProvider afterSeq={head.data.headSeq}>
       <ViewProvider>
-        <RouterProvider router={router} />
+        <UndoProvider>
+          <RouterProvider router={router} />
+        </UndoProvider>
       </ViewProvider>
     </EventStreamProvider>
   );
 }
 
 function NotFound(): ReactElement {
-  return <EmptyState title="There is no page at this address">Use the menu, or Ctrl K to search.</EmptyState>;
+  return (
+    <>
+      <PageHead title="There is no page at this address" />
+      <EmptyState title="The address may be cut, or of an older version">Use the menu, or Ctrl K to search.</EmptyState>
+    </>
+  );
 }
 
 function Broken(): ReactElement {

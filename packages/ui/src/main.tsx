@@ -19,13 +19,16 @@ import './components/event-list.css';
 import './frame/frame.css';
 import './frame/palette.css';
 import './components/states.css';
+import './theme/print.css';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { App } from './app.tsx';
+import { restorePreferences } from './frame/preferences.ts';
 
 const root = document.getElementById('root');
 if (root === null) throw new Error('index.html has no #root');
 const nonce = document.querySelector<HTMLMetaElement>('meta[name="csp-nonce"]')?.content ?? '';
+restorePreferences();
 createRoot(root).render(
   <StrictMode>
     <App nonce={nonce} />

@@ -3,6 +3,7 @@
  * that the page does not carry them; what is needed at run time (method and path) is made from the contract by `npm run gen`.
  */
 import type { AllRoutes, Answer, ErrorBody, Sent } from '@slipway/contract';
+import { authorization, tellRefused } from './credentials.ts';
 import { operations } from './operations.gen.ts';
 
 export type Operation = keyof AllRoutes;
@@ -82,23 +83,32 @@ async function errorOf(response: Response): Promise<ApiError> {
   }
 }
 
+export const unreachable = (): ApiError =>
+  new ApiError('The server does not answer. Is it running?', { code: 'unreachable', status: 0, isRetryable: true });
+
+/** A GET whose answer is read as it comes. */
+export async function openStream(path: string, signal: AbortSignal): Promise<Response> {
+  const response = await fetch(path, { headers: authorization(), signal });
+  if (response.status === 401) tellRefused();
+  if (!response.ok) throw await errorOf(response);
+  return response;
+}
+
 async function send(operation: Operation, ask: LooseAsk, signal: AbortSignal | undefined): Promise<Response> {
   const hasBody = ask.body !== undefined;
   let response: Response;
   try {
     response = await fetch(pathOf(operation, ask), {
       method: methodOf(operation),
-      ...(hasBody ? { body: JSON.stringify(ask.body), headers: { 'content-type': 'application/json' } } : {}),
+      headers: { ...authorization(), ...(hasBody ? { 'content-type': 'application/json' } : {}) },
+      ...(hasBody ? { body: JSON.stringify(ask.body) } : {}),
       ...(signal === undefined ? {} : { signal }),
     });
   } catch (error) {
     if (error instanceof DOMException && error.name === 'AbortError') throw error;
-    throw new ApiError('The server does not answer. Is it running?', {
-      code: 'unreachable',
-      status: 0,
-      isRetryable: true,
-    });
+    throw unreachable();
   }
+  if (response.status === 401) tellRefused();
   if (!response.ok) throw await errorOf(response);
   return response;
 }

@@ -1,10 +1,13 @@
 /**
  * One stream of ledger events for the whole console. An event makes the answers about its noun stale; those on the page are
- * asked for again, at most twice a second. The browser resumes the stream from the last event that it saw.
+ * asked for again, at most twice a second. A stream that was cut, by a restart or by a machine that slept, goes on from the
+ * last event that it saw; after a long absence everything is asked for again instead.
  */
 import type { LedgerRow } from '@slipway/contract';
 import type { QueryClient } from '@tanstack/react-query';
 import { useQueryClient } from '@tanstack/react-query';
+import { ask } from './client.ts';
+import { followEvents } from './server-events.ts';
 import { createContext, createElement, useContext, useEffect, useState, useSyncExternalStore } from 'react';
 import type { ReactNode } from 'react';
 
@@ -35,6 +38,11 @@ const touches: Readonly<Record<string, readonly string[]>> = {
 };
 const everything = ['project'];
 const flushEveryMs = 500;
+/** Pause before a cut stream is opened again: doubles from the first to the second. */
+const reopenMs = 500;
+const reopenMaxMs = 10_000;
+/** Missed events up to so many come one by one. */
+const caughtUpMax = 2000;
 /** Events kept for the pages that list them. */
 const recentMax = 200;
 
@@ -42,8 +50,9 @@ export class EventStream {
   readonly #client: QueryClient;
   readonly #listeners = new Set<() => void>();
   readonly #stale = new Set<string>();
-  #source: EventSource | undefined;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #stop = new AbortController();
+  #flushing: ReturnType<typeof setTimeout> | undefined;
+  #again: (() => void) | undefined;
   #state: StreamState = 'connecting';
   #headSeq = 0;
   recent: readonly LedgerRow[] = [];
@@ -64,39 +73,72 @@ export class EventStream {
   open(afterSeq: number): void {
     this.close();
     this.#headSeq = afterSeq;
-    const source = new EventSource(`/api/events?after=${afterSeq}`);
-    this.#source = source;
-    source.addEventListener('open', () => {
-      const wasLost = this.#state === 'lost';
-      this.#become('live');
-      // The stream itself misses nothing; answers that failed meanwhile are asked for again.
-      if (wasLost) void this.#client.invalidateQueries();
-    });
-    source.addEventListener('error', () => {
-      this.#become('lost');
-      if (source.readyState === EventSource.CLOSED) this.#timer ??= setTimeout(() => this.#reopen(), 5000);
-    });
-    source.addEventListener('message', (message: MessageEvent<string>) => {
-      // The server sends ledger rows and nothing else on this stream.
-      this.#take(JSON.parse(message.data) as LedgerRow);
-    });
+    this.#stop = new AbortController();
+    void this.#follow(this.#stop.signal);
   }
 
   close(): void {
-    this.#source?.close();
-    this.#source = undefined;
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#stop.abort();
+    clearTimeout(this.#flushing);
+    this.#flushing = undefined;
   }
+
+  /** Opens a cut stream now instead of after its pause: the machine woke, or the network is back. */
+  hurry = (): void => this.#again?.();
 
   subscribe = (listener: () => void): (() => void) => {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   };
 
-  #reopen(): void {
-    this.#timer = undefined;
-    this.open(this.#headSeq);
+  async #follow(signal: AbortSignal): Promise<void> {
+    let failures = 0;
+    while (!signal.aborted) {
+      try {
+        await followEvents({
+          path: `/api/events?after=${this.#headSeq}`,
+          signal,
+          opened: () => {
+            failures = 0;
+            const wasLost = this.#state === 'lost';
+            this.#become('live');
+            // The stream itself misses nothing; answers that failed meanwhile are asked for again.
+            if (wasLost) void this.#client.invalidateQueries();
+          },
+          // The server sends ledger rows and nothing else on this stream.
+          message: (data) => this.#take(JSON.parse(data) as LedgerRow),
+        });
+      } catch {
+        // Said by the state; a refused token asks for another one by itself.
+      }
+      if (signal.aborted) return;
+      this.#become('lost');
+      await this.#pause(Math.min(reopenMs * 2 ** failures, reopenMaxMs), signal);
+      failures++;
+      await this.#skipAbsence(signal);
+    }
+  }
+
+  #pause(delayMs: number, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, delayMs);
+      this.#again = resolve;
+      signal.addEventListener('abort', () => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+  }
+
+  /** A night's events would come one by one to no use: the pages ask anew when the stream is open. */
+  async #skipAbsence(signal: AbortSignal): Promise<void> {
+    try {
+      const { headSeq } = await ask('ledger.list', { query: { limit: 1 } }, signal);
+      // A head that is lower belongs to another ledger: a workspace was put back, or another one is served here.
+      if (headSeq - this.#headSeq > caughtUpMax || headSeq < this.#headSeq) this.#headSeq = headSeq;
+    } catch {
+      // The stream's own attempt says so.
+    }
   }
 
   #become(state: StreamState): void {
@@ -112,11 +154,11 @@ export class EventStream {
     if (everything.includes(noun)) this.#stale.add('*');
     for (const touched of touches[noun] ?? []) this.#stale.add(touched);
     this.#stale.add('ledger');
-    this.#timer ??= setTimeout(() => this.#flush(), flushEveryMs);
+    this.#flushing ??= setTimeout(() => this.#flush(), flushEveryMs);
   }
 
   #flush(): void {
-    this.#timer = undefined;
+    this.#flushing = undefined;
     const stale = new Set(this.#stale);
     this.#stale.clear();
     void this.#client.invalidateQueries({
@@ -137,7 +179,16 @@ export function EventStreamProvider({ children, afterSeq }: { children: ReactNod
   const [stream] = useState(() => new EventStream(client));
   useEffect(() => {
     stream.open(afterSeq);
-    return () => stream.close();
+    const wake = (): void => {
+      if (document.visibilityState === 'visible') stream.hurry();
+    };
+    document.addEventListener('visibilitychange', wake);
+    addEventListener('online', wake);
+    return () => {
+      document.removeEventListener('visibilitychange', wake);
+      removeEventListener('online', wake);
+      stream.close();
+    };
     // The stream remembers where it is; a newer head must not open it again.
   }, [stream]);
   return createElement(StreamContext.Provider, { value: stream }, children);

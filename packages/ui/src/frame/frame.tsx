@@ -8,12 +8,16 @@ import { useStream } from '../api/events.ts';
 import { useAsk } from '../api/queries.ts';
 import { Icon } from '../components/icon.tsx';
 import { Skeleton } from '../components/states.tsx';
-import { useScheme } from '../theme/scheme.ts';
-import { count } from '../words.ts';
+import { usePrinting, useScheme } from '../theme/scheme.ts';
+import { count, fullInstant, zoneWord } from '../words.ts';
+import type { Counter } from './counters.ts';
+import { useCounters } from './counters.ts';
+import { useAuthorisedDownloads } from './downloads.ts';
 import { keyHelp, useKeys } from './keys.ts';
 import { Palette } from './palette.tsx';
 import type { Place } from './places.ts';
 import { base, placeOfAddress, places, to } from './places.ts';
+import { setPreferences, usePreferences } from './preferences.ts';
 import { CommandBar, useCommand } from './view.tsx';
 
 const copiedForMs = 1500;
@@ -26,9 +30,11 @@ export function Frame(): ReactElement {
   const { scheme, toggle } = useScheme();
   const command = useCommand();
   const [isCopied, setCopied] = useState(false);
-  const location = useLocation();
+  const { pathname } = useLocation();
   const closeNav = nav.close;
-  useEffect(() => closeNav(), [location.pathname, closeNav]);
+  useEffect(() => closeNav(), [pathname, closeNav]);
+  useAuthorisedDownloads();
+  const { zone } = usePreferences();
 
   const { copy } = command;
   const actions = useMemo(
@@ -53,6 +59,9 @@ export function Frame(): ReactElement {
         Skip to the page
       </a>
       <Navigation />
+      {isNavOpen && (
+        <button type="button" className="nav-scrim" aria-label="Close the menu" data-key="Escape" onClick={nav.close} />
+      )}
       <header className="top">
         <button
           type="button"
@@ -64,9 +73,9 @@ export function Frame(): ReactElement {
           <Icon name="menu" />
         </button>
         <Breadcrumb />
-        <button type="button" className="find" onClick={palette.open}>
+        <button type="button" className="find" aria-label="Search" onClick={palette.open}>
           <Icon name="search" small />
-          <span className="sm">Search or run</span>
+          <span className="sm">Search</span>
           <kbd>Ctrl K</kbd>
         </button>
         <Live />
@@ -80,42 +89,69 @@ export function Frame(): ReactElement {
         </button>
       </header>
       <main className="main" id="main" tabIndex={-1}>
+        <PrintHead />
         <Suspense fallback={<Skeleton lines={8} />}>
-          <Outlet />
+          {/* Times are written while drawing: another zone draws the page anew. */}
+          <Outlet key={zone} />
         </Suspense>
       </main>
       <footer className="foot-bar">
         <CommandBar command={command} copied={isCopied} />
-        <LedgerHead />
+        <Tail />
       </footer>
       {isPaletteOpen && <Palette close={palette.close} />}
-      <Modal opened={isHelpOpen} onClose={help.close} title="Keys" centered>
-        <dl className="kv">
-          {keyHelp.map(([keys, what]) => (
-            <div key={keys} className="row between" style={{ gridColumn: '1 / -1' }}>
-              <dt>
-                {keys.split(' ').map((key) => (
-                  <kbd key={key}>{key}</kbd>
-                ))}
-              </dt>
-              <dd>{what}</dd>
-            </div>
-          ))}
-        </dl>
+      <Modal opened={isHelpOpen} onClose={help.close} title="Keys" centered size="lg">
+        <KeyHelp />
       </Modal>
     </div>
   );
 }
 
+function KeyHelp(): ReactElement {
+  return (
+    <div className="key-help">
+      {keyHelp.map(({ title, keys }) => (
+        <section key={title}>
+          <h3>{title}</h3>
+          <dl>
+            {keys.map(([key, what]) => (
+              <div key={key} className="row between">
+                <dt>
+                  {key.split(' ').map((one) => (
+                    <kbd key={one}>{one}</kbd>
+                  ))}
+                </dt>
+                <dd>{what}</dd>
+              </div>
+            ))}
+          </dl>
+        </section>
+      ))}
+    </div>
+  );
+}
+
+/** On paper: where and when the page was taken. */
+function PrintHead(): ReactElement | null {
+  const isPrinting = usePrinting();
+  const { headSeq } = useStream();
+  if (!isPrinting) return null;
+  return (
+    <p className="print-head">
+      Slipway, workspace default · {location.href} · {fullInstant(Date.now())} · times in {zoneWord()} · ledger #
+      {count(headSeq)}
+    </p>
+  );
+}
+
 function Navigation(): ReactElement {
-  const open = useAsk('alerts.list', { query: { state: 'open', limit: 100 } });
-  const counters: Readonly<Record<string, number>> = { [to.alerts]: open.data?.items.length ?? 0 };
+  const counters = useCounters();
   const server = useAsk('server.info', {});
   return (
     <nav className="nav" aria-label="Main">
       <Link className="ws" to={base}>
         <img className="mark" src="/console/mark.svg" alt="" />
-        <span className="col grow">
+        <span className="col grow word">
           <b className="el">Slipway</b>
           <span className="xs t3 el">workspace default</span>
         </span>
@@ -129,13 +165,13 @@ function Navigation(): ReactElement {
         />
       ))}
       <div className="foot">
-        <NavLink to={to.settings}>
+        <NavLink to={to.settings} title="Settings">
           <Icon name="cog" />
-          Settings
+          <span className="word">Settings</span>
         </NavLink>
-        <span className="who">
+        <span className="who" title={server.data?.actor}>
           <Icon name="user" />
-          {server.data?.actor ?? ''}
+          <span className="word el">{server.data?.actor ?? ''}</span>
         </span>
       </div>
     </nav>
@@ -145,7 +181,7 @@ function Navigation(): ReactElement {
 interface NavGroupProps {
   readonly title: string | undefined;
   readonly items: readonly Place[];
-  readonly counters: Readonly<Record<string, number>>;
+  readonly counters: ReturnType<typeof useCounters>;
 }
 
 function NavGroup({ title, items, counters }: NavGroupProps): ReactElement {
@@ -155,15 +191,33 @@ function NavGroup({ title, items, counters }: NavGroupProps): ReactElement {
     <>
       {title !== undefined && <h3>{title}</h3>}
       {items.map(({ path, word, icon }) => (
-        <Link key={path} to={path} aria-current={path === here ? 'page' : undefined}>
+        <Link key={path} to={path} title={word} aria-current={path === here ? 'page' : undefined}>
           <Icon name={icon} />
-          {word}
-          {(counters[path] ?? 0) > 0 && <span className="n hot">{counters[path]}</span>}
+          <span className="word">{word}</span>
+          <Count counter={counters[path]} />
         </Link>
       ))}
     </>
   );
 }
+
+function Count({ counter }: { counter: Counter | undefined }): ReactElement | null {
+  if (counter === undefined || counter.count === 0) return null;
+  return (
+    <span className={`n ${counter.tone}`} title={counter.what}>
+      {counter.isMore ? `${counter.count}+` : counter.count}
+    </span>
+  );
+}
+
+const decoded = (part: string): string => {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    // Typed by hand, and not an encoding of anything: shown as it is.
+    return part;
+  }
+};
 
 /** The address in words: each part leads there. */
 function Breadcrumb(): ReactElement {
@@ -186,7 +240,7 @@ function Breadcrumb(): ReactElement {
       {!isList && parts.length > 1 && (
         <>
           <span aria-hidden="true">/</span>
-          <b className="el">{parts.slice(1).map(decodeURIComponent).join(' / ')}</b>
+          <b className="el">{parts.slice(1).map(decoded).join(' / ')}</b>
         </>
       )}
     </nav>
@@ -204,11 +258,19 @@ function Live(): ReactElement {
   );
 }
 
-function LedgerHead(): ReactElement {
+function Tail(): ReactElement {
   const { headSeq } = useStream();
+  const { zone } = usePreferences();
   return (
     <span className="tail">
-      <span>Times in UTC</span>
+      <button
+        type="button"
+        className="link"
+        title="Shows times in the other zone"
+        onClick={() => setPreferences({ zone: zone === 'utc' ? 'local' : 'utc' })}
+      >
+        Times in {zoneWord()}
+      </button>
       <Link to={to.ledger}>ledger #{count(headSeq)}</Link>
     </span>
   );

@@ -73,6 +73,7 @@ export const to = {
   policy: (name: string) => at(`policies/${segment(name)}`),
   why: (kind: string, id: string) => at(`why/${segment(kind)}/${segment(id)}`),
   ledger: at('ledger'),
+  ledgerSearch: (text: string) => `${at('ledger')}?${new URLSearchParams({ q: text }).toString()}`,
   ledgerEvent: (seq: number) => at(`ledger?open=${seq}`),
   settings: at('settings'),
 };

@@ -1,4 +1,5 @@
 /** Sends one file to a dataset and says how far it is; the browser's fetch cannot tell that of what it sends. */
+import { authorization } from '../../api/credentials.ts';
 import type { ErrorBody, PutFileAnswer } from '@slipway/contract';
 import { ApiError, methodOf, pathOf } from '../../api/client.ts';
 
@@ -29,6 +30,7 @@ export function putFile({ dataset, file, tell, signal }: Sending): Promise<PutFi
     const request = new XMLHttpRequest();
     request.open(methodOf('datasets.putFile'), pathOf('datasets.putFile', { params: { dataset, file: file.name } }));
     request.setRequestHeader('content-type', 'application/octet-stream');
+    for (const [name, value] of Object.entries(authorization())) request.setRequestHeader(name, value);
     request.upload.addEventListener('progress', ({ loaded }) => tell(loaded));
     request.addEventListener('load', () => {
       if (request.status >= 200 && request.status < 300) resolve(JSON.parse(request.responseText) as PutFileAnswer);

@@ -3,6 +3,7 @@ import type { StepRun } from '@slipway/contract';
 import type { ReactElement, UIEvent } from 'react';
 import { useEffect, useRef, useState } from 'react';
 import { pathOf } from '../../api/client.ts';
+import { followEvents } from '../../api/server-events.ts';
 import { useAskText } from '../../api/queries.ts';
 import { Icon } from '../../components/icon.tsx';
 import { Panel } from '../../components/layout.tsx';
@@ -107,6 +108,9 @@ function Printed({ run, step, attempt, find }: PrintedProps): ReactElement {
   return <Lines text={text.data} find={find} />;
 }
 
+/** Pause before a cut stream is opened again. */
+const reopenMs = 2000;
+
 interface LogEvent {
   readonly attempt: number;
   readonly text?: string;
@@ -116,22 +120,39 @@ interface LogEvent {
 function Followed({ run, step, find }: { run: string; step: string; find: string }): ReactElement {
   const [log, setLog] = useState({ attempt: 0, text: '', state: 'open' as 'open' | 'lost' | 'ended' });
   useEffect(() => {
-    const source = new EventSource(pathOf('pipelineRuns.followLog', { params: { run, step } }));
-    source.addEventListener('message', (message: MessageEvent<string>) => {
+    const stop = new AbortController();
+    const take = (data: string): void => {
       // The server sends pieces of text and, last, the state that the step ended in.
-      const event = JSON.parse(message.data) as LogEvent;
+      const event = JSON.parse(data) as LogEvent;
       const { end, text = '' } = event;
-      if (end !== undefined) source.close();
+      if (end !== undefined) stop.abort();
       setLog((old) => ({
         attempt: event.attempt,
         text: old.attempt === event.attempt ? old.text + text : text,
         state: end === undefined ? 'open' : 'ended',
       }));
-    });
-    // A stream that is opened again starts from the first line.
-    source.addEventListener('open', () => setLog({ attempt: 0, text: '', state: 'open' }));
-    source.addEventListener('error', () => setLog((old) => (old.state === 'ended' ? old : { ...old, state: 'lost' })));
-    return () => source.close();
+    };
+    const follow = (): void => {
+      followEvents({
+        path: pathOf('pipelineRuns.followLog', { params: { run, step } }),
+        signal: stop.signal,
+        // A stream that is opened again starts from the first line.
+        opened: () => setLog({ attempt: 0, text: '', state: 'open' }),
+        message: take,
+      })
+        .catch(() => undefined)
+        .finally(() => {
+          if (stop.signal.aborted) return;
+          setLog((old) => ({ ...old, state: 'lost' }));
+          timer = setTimeout(follow, reopenMs);
+        });
+    };
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    follow();
+    return () => {
+      clearTimeout(timer);
+      stop.abort();
+    };
   }, [run, step]);
   return (
     <>

@@ -1,0 +1,25 @@
+/** Numbers beside the menu, only for what waits for a person. One entry per address of the menu. */
+import { useAsk } from '../api/queries.ts';
+import { to } from './places.ts';
+
+export interface Counter {
+  readonly count: number;
+  readonly isMore: boolean;
+  readonly what: string;
+  /** `hot` is wrong, `ask` waits for a decision. */
+  readonly tone: 'hot' | 'ask';
+}
+
+const countedMax = 100;
+
+export function useCounters(): Readonly<Record<string, Counter>> {
+  const alerts = useAsk('alerts.list', { query: { state: 'open', limit: countedMax } });
+  return {
+    [to.alerts]: {
+      count: alerts.data?.items.length ?? 0,
+      isMore: alerts.data?.nextPageToken !== undefined,
+      what: 'open alerts',
+      tone: 'hot',
+    },
+  };
+}
