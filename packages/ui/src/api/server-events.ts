@@ -2,8 +2,7 @@
  * Server-sent events over fetch: unlike EventSource it sends the token, says why a stream was refused, and can be opened
  * anew when the machine wakes. One call is one connection; whoever follows decides when to open the next one.
  */
-import type { ApiError } from './client.ts';
-import { unreachable, openStream } from './client.ts';
+import { ApiError, openStream, unreachable } from './client.ts';
 
 /** The server says that it is alive each 15 s; after twice that and a little the connection is dead. */
 const silenceMaxMs = 35_000;
@@ -42,11 +41,8 @@ export async function followEvents({ path, signal, opened, message }: Followed):
       }
     }
   } catch (error) {
-    throw asRefusal(error);
+    throw error instanceof ApiError ? error : unreachable();
   } finally {
     clearInterval(timer);
   }
 }
-
-const asRefusal = (error: unknown): ApiError =>
-  error instanceof Error && error.name === 'ApiError' ? (error as ApiError) : unreachable();

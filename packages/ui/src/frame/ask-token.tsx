@@ -41,7 +41,8 @@ export function AskToken(): ReactElement {
     <Modal opened={isAsked} onClose={() => setAsked(false)} title="This server asks for a token" centered>
       <form className="stack" onSubmit={onSubmit}>
         <p className="t2">
-          None was sent, or it has ended or was revoked. The page stays as it is; what failed is asked again.
+          None was sent, or it has ended or was revoked. The page stays with what you typed, and what failed is asked
+          again.
         </p>
         <label className="stack">
           <span className="sm t2">Token, kept for this tab only</span>
