@@ -1,6 +1,6 @@
 /** Pieces from which the writers build a model. */
 import { tensorTypes } from './model-file.ts';
-import type { OnnxAttribute, OnnxModel, OnnxNode, OnnxValue } from './model-file.ts';
+import type { OnnxAttribute, OnnxModel, OnnxNode, OnnxTensor, OnnxValue } from './model-file.ts';
 
 /** IR 9 and these opsets are read by every ONNX Runtime since 1.15 (2023). */
 const IR_VERSION = 9;
@@ -11,6 +11,9 @@ export const mlDomain = 'ai.onnx.ml';
 
 /** Metadata key under which the names of the columns of a single tensor input are kept, as a JSON array. */
 export const FEATURE_NAMES_KEY = 'feature_names';
+
+/** Metadata key of what a model over a table says of its columns: JSON, see `readTableInfo`. */
+export const TABLE_KEY = 'table';
 
 export type AttributeValue =
   | string
@@ -59,6 +62,9 @@ export interface ModelParts {
   readonly nodes: readonly OnnxNode[];
   readonly inputs: readonly OnnxValue[];
   readonly outputs: readonly OnnxValue[];
+  readonly initializers?: readonly OnnxTensor[];
+  /** Version of ai.onnx where the usual one lacks an operator. */
+  readonly coreOpset?: number;
   readonly metadata: Readonly<Record<string, string>>;
 }
 
@@ -68,13 +74,13 @@ export function makeModel(parts: ModelParts): OnnxModel {
     producerName: 'slipway',
     producerVersion: '',
     opsets: [
-      { domain: '', version: OPSET_CORE },
+      { domain: '', version: parts.coreOpset ?? OPSET_CORE },
       { domain: mlDomain, version: OPSET_ML },
     ],
     graph: {
       name: parts.name,
       nodes: parts.nodes,
-      initializers: [],
+      initializers: parts.initializers ?? [],
       inputs: parts.inputs,
       outputs: parts.outputs,
     },

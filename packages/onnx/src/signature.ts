@@ -4,7 +4,8 @@
  * behind it; other outputs that are not tensors are left out.
  */
 import { OnnxError } from './errors.ts';
-import { FEATURE_NAMES_KEY, mlDomain } from './graph-parts.ts';
+import type { ColumnKind } from './column-encodings.ts';
+import { FEATURE_NAMES_KEY, mlDomain, TABLE_KEY } from './graph-parts.ts';
 import { tensorTypes } from './model-file.ts';
 import type { OnnxDim, OnnxModel, OnnxValue } from './model-file.ts';
 
@@ -104,6 +105,48 @@ export function readFeatureNames(model: OnnxModel): readonly string[] | undefine
   try {
     const names: unknown = JSON.parse(text);
     return Array.isArray(names) && names.every((name) => typeof name === 'string') ? names : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+export interface TableColumnInfo {
+  readonly name: string;
+  readonly kind: ColumnKind;
+}
+
+/** What the file of a model over a table says of itself. */
+export interface TableInfo {
+  readonly columns: readonly TableColumnInfo[];
+  /** Levels of the output `quantiles`, in its order. */
+  readonly quantiles?: readonly number[];
+}
+
+const kinds: ReadonlySet<unknown> = new Set<ColumnKind>(['number', 'boolean', 'date', 'category', 'text']);
+
+function isColumnInfo(value: unknown): value is TableColumnInfo {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'name' in value &&
+    typeof value.name === 'string' &&
+    'kind' in value &&
+    kinds.has(value.kind)
+  );
+}
+
+/** Columns with their kinds, from the metadata of our own writer; undefined for other files. */
+export function readTableInfo(model: OnnxModel): TableInfo | undefined {
+  const text = Object.hasOwn(model.metadata, TABLE_KEY) ? model.metadata[TABLE_KEY] : undefined;
+  if (text === undefined) return undefined;
+  try {
+    const info: unknown = JSON.parse(text);
+    if (typeof info !== 'object' || info === null || !('columns' in info)) return undefined;
+    const { columns } = info;
+    if (!Array.isArray(columns) || !columns.every(isColumnInfo)) return undefined;
+    const quantiles: unknown = 'quantiles' in info ? info.quantiles : undefined;
+    const isLevels = Array.isArray(quantiles) && quantiles.every((level) => typeof level === 'number');
+    return isLevels ? { columns, quantiles } : { columns };
   } catch {
     return undefined;
   }

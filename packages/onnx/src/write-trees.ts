@@ -27,15 +27,16 @@ export interface WriteTreesOptions {
 export function writeTreeEnsemble(ensemble: TreeEnsemble, options: WriteTreesOptions = {}): Uint8Array {
   checkEnsemble(ensemble);
   const front = writeInputs(ensemble.featureNames, options.categories ?? {});
-  const back = ensemble.link === 'identity' ? regressor(ensemble) : classifier(ensemble);
+  const isNumber = ensemble.link === 'identity';
+  const outputs = isNumber ? ['prediction'] : ['label', 'probabilities'];
   const metadata: Record<string, string> = { ...options.metadata };
   metadata[FEATURE_NAMES_KEY] = JSON.stringify(ensemble.featureNames);
   return writeModel(
     makeModel({
       name: 'trees',
-      nodes: [...front.nodes, back.node],
+      nodes: [...front.nodes, ensembleNode(ensemble, { input: 'features', outputs })],
       inputs: front.inputs,
-      outputs: back.outputs,
+      outputs: isNumber ? [makeValue('prediction', 'FLOAT', 1)] : makeClassifierOutputs(ensemble, outputs),
       metadata,
     }),
   );
@@ -93,66 +94,83 @@ export function writeInputs(
   return { inputs, nodes };
 }
 
-interface Part {
-  readonly node: OnnxNode;
-  readonly outputs: readonly OnnxValue[];
+export interface EnsemblePlace {
+  /** Tensor [N, features]. */
+  readonly input: string;
+  /** Label and probabilities, or the prediction. */
+  readonly outputs: readonly string[];
+  /** Leaf values are the second class's probabilities, all 0 or more: no base and no transform. */
+  readonly areProbabilities?: boolean;
 }
 
-function classifier(ensemble: TreeEnsemble): Part {
-  const trees =
-    ensemble.link === 'logistic' && allWeightsPositive(ensemble.trees)
-      ? [...ensemble.trees, signTree()]
-      : ensemble.trees;
-  const nodes = flatten(trees, ensemble.classCount);
+/** The node of an ensemble that was checked. */
+export function ensembleNode(ensemble: TreeEnsemble, place: EnsemblePlace): OnnxNode {
+  return ensemble.link === 'identity' ? regressorNode([ensemble], place) : classifier(ensemble, place);
+}
+
+export function makeClassifierOutputs(ensemble: TreeEnsemble, names: readonly string[]): readonly OnnxValue[] {
+  const [label = 'label', probabilities = 'probabilities'] = names;
+  const { dataType } = labelParts(ensemble.classLabels, 'classlabels_int64s');
+  return [makeValue(label, dataType), makeValue(probabilities, 'FLOAT', ensemble.classLabels.length)];
+}
+
+function classifier(ensemble: TreeEnsemble, { input, outputs, areProbabilities = false }: EnsemblePlace): OnnxNode {
+  const needsSign = ensemble.link === 'logistic' && !areProbabilities && allWeightsPositive(ensemble.trees);
+  const trees = needsSign ? [...ensemble.trees, signTree()] : ensemble.trees;
+  const nodes = flatten(trees.map((tree, index) => ({ tree, target: index % ensemble.classCount })));
   const labels = labelParts(ensemble.classLabels, 'classlabels_int64s');
-  const node = makeNode({
+  const transform = ensemble.link === 'softmax' ? 'SOFTMAX' : 'LOGISTIC';
+  return makeNode({
     opType: 'TreeEnsembleClassifier',
-    inputs: ['features'],
-    outputs: ['label', 'probabilities'],
+    inputs: [input],
+    outputs,
     attributes: {
       ...nodes.common,
       class_treeids: nodes.leafTrees,
       class_nodeids: nodes.leafNodes,
-      class_ids: nodes.leafClasses,
+      class_ids: nodes.leafTargets,
       class_weights: nodes.leafValues,
-      base_values: new Float32Array(ensemble.classCount).fill(ensemble.baseScore),
-      post_transform: ensemble.link === 'softmax' ? 'SOFTMAX' : 'LOGISTIC',
+      ...(areProbabilities ? {} : { base_values: new Float32Array(ensemble.classCount).fill(ensemble.baseScore) }),
+      post_transform: areProbabilities ? 'NONE' : transform,
       ...labels.attributes,
     },
   });
-  const outputs = [
-    makeValue('label', labels.dataType),
-    makeValue('probabilities', 'FLOAT', ensemble.classLabels.length),
-  ];
-  return { node, outputs };
 }
 
-function regressor(ensemble: TreeEnsemble): Part {
-  const trees = ensemble.trees.length === 0 ? [signTree()] : ensemble.trees;
-  const nodes = flatten(trees, 1);
-  const node = makeNode({
+/** One target per ensemble, over the same features. */
+export function regressorNode(ensembles: readonly TreeEnsemble[], { input, outputs }: EnsemblePlace): OnnxNode {
+  const trees = ensembles.flatMap((ensemble, target) =>
+    (ensemble.trees.length === 0 ? [signTree()] : ensemble.trees).map((tree) => ({ tree, target })),
+  );
+  const nodes = flatten(trees);
+  return makeNode({
     opType: 'TreeEnsembleRegressor',
     domain: mlDomain,
-    inputs: ['features'],
-    outputs: ['prediction'],
+    inputs: [input],
+    outputs,
     attributes: {
       ...nodes.common,
       target_treeids: nodes.leafTrees,
       target_nodeids: nodes.leafNodes,
-      target_ids: nodes.leafClasses,
+      target_ids: nodes.leafTargets,
       target_weights: nodes.leafValues,
-      base_values: Float32Array.of(ensemble.baseScore),
-      n_targets: { int: 1 },
+      base_values: Float32Array.from(ensembles, (ensemble) => ensemble.baseScore),
+      n_targets: { int: ensembles.length },
       aggregate_function: 'SUM',
       post_transform: 'NONE',
     },
   });
-  return { node, outputs: [makeValue('prediction', 'FLOAT', 1)] };
+}
+
+interface PlacedTree {
+  readonly tree: Tree;
+  /** Class or target of its leaves. */
+  readonly target: number;
 }
 
 /** The trees one after the other, as the operators want them: parallel arrays over all nodes and over all leaves. */
-function flatten(trees: readonly Tree[], classCount: number) {
-  const total = trees.reduce((sum, tree) => sum + tree.left.length, 0);
+function flatten(trees: readonly PlacedTree[]) {
+  const total = trees.reduce((sum, { tree }) => sum + tree.left.length, 0);
   const modes: string[] = [];
   const treeIds = new BigInt64Array(total);
   const nodeIds = new BigInt64Array(total);
@@ -162,9 +180,9 @@ function flatten(trees: readonly Tree[], classCount: number) {
   const missing = new BigInt64Array(total);
   const thresholds = new Float32Array(total);
   const counts = new Float32Array(total);
-  const leaves: { tree: number; node: number; value: number }[] = [];
+  const leaves: { tree: number; node: number; target: number; value: number }[] = [];
   let at = 0;
-  for (const [treeId, tree] of trees.entries()) {
+  for (const [treeId, { tree, target }] of trees.entries()) {
     for (let node = 0; node < tree.left.length; node++, at++) {
       const left = tree.left[node] ?? -1;
       treeIds[at] = BigInt(treeId);
@@ -172,7 +190,7 @@ function flatten(trees: readonly Tree[], classCount: number) {
       counts[at] = tree.count[node] ?? 0;
       modes.push(left < 0 ? 'LEAF' : 'BRANCH_LEQ');
       if (left < 0) {
-        leaves.push({ tree: treeId, node, value: tree.value[node] ?? 0 });
+        leaves.push({ tree: treeId, node, target, value: tree.value[node] ?? 0 });
         continue;
       }
       features[at] = BigInt(tree.feature[node] ?? 0);
@@ -196,7 +214,7 @@ function flatten(trees: readonly Tree[], classCount: number) {
     },
     leafTrees: BigInt64Array.from(leaves, (leaf) => BigInt(leaf.tree)),
     leafNodes: BigInt64Array.from(leaves, (leaf) => BigInt(leaf.node)),
-    leafClasses: BigInt64Array.from(leaves, (leaf) => BigInt(leaf.tree % classCount)),
+    leafTargets: BigInt64Array.from(leaves, (leaf) => BigInt(leaf.target)),
     leafValues: Float32Array.from(leaves, (leaf) => leaf.value),
   };
 }
@@ -219,7 +237,8 @@ function signTree(): Tree {
   };
 }
 
-function checkEnsemble(ensemble: TreeEnsemble): void {
+/** Throws OnnxError 'model' for an ensemble that breaks the contract of trees.ts. */
+export function checkEnsemble(ensemble: TreeEnsemble): void {
   const { link, classCount, classLabels, trees, featureNames } = ensemble;
   const wanted = link === 'identity' ? 0 : link === 'logistic' ? 2 : classCount;
   const refuse = (problem: string): never => {

@@ -8,3 +8,17 @@ export { areaUnderRoc, binaryLogLoss, logLoss, pinballLoss, rootMeanSquare } fro
 export type { LinearIteration, LinearSettings, LinearTraining } from './train-linear.ts';
 export { predictLinear, trainLinear } from './train-linear.ts';
 export type { ClassWeights } from './row-weights.ts';
+export type { ClassLabel, NumberTableColumn, TableColumn, TextTableColumn, TrainingTable } from './table.ts';
+export type { Calibration, TableSettings } from './table-settings.ts';
+export type { TableTask } from './table-target.ts';
+export type { DroppedColumn } from './fit-encodings.ts';
+export type { FittedTable, TableHooks, TableProgress } from './fit-table.ts';
+export { fitTable } from './fit-table.ts';
+export type { TablePredictions, TablePredictor } from './predict-table.ts';
+export { createTablePredictor } from './predict-table.ts';
+export type { TableMetrics } from './table-metrics.ts';
+export { measureTable } from './table-metrics.ts';
+export type { Fold, FoldOptions } from './folds.ts';
+export { groupFolds, kFolds, timeFolds } from './folds.ts';
+export type { ValidatedFold } from './cross-validate.ts';
+export { crossValidate } from './cross-validate.ts';

@@ -10,8 +10,9 @@ import {
   textsAttribute,
 } from './operation.ts';
 import type { Compiled, Operation, Unsupported } from './operation.ts';
-import { constantNumbers, makeNumbers, makeTexts, storageOf } from './values.ts';
-import type { NumberDatatype, NumberValue, TextValue, Value } from './values.ts';
+import { encodeLists } from './text-operations.ts';
+import { constantNumbers, isRowValue, makeNumbers, makeTexts, storageOf } from './values.ts';
+import type { NumberDatatype, NumberValue, TextValue } from './values.ts';
 
 /** Hands its input on under another name: Identity, and ZipMap, whose maps become the tensor they were made from. */
 export const passOn: Operation = ({ inputs }) => ({ outputs: [inputs[0]], exact: true });
@@ -170,8 +171,7 @@ export const concat: Operation = ({ node, inputs, capacityRows }) => {
 export const reshape: Operation = ({ inputs }) => {
   const input = inputs[0];
   const shape = constantNumbers(inputs[1]);
-  if (input === undefined || input.type === 'constant' || shape === undefined)
-    return { unsupported: 'Reshape to a shape computed later' };
+  if (!isRowValue(input) || shape === undefined) return { unsupported: 'Reshape to a shape computed later' };
   const [rows, width, ...rest] = shape;
   const fits = rows === -1 && rest.length === 0 && (width ?? 1) === input.width;
   return fits ? { outputs: [input], exact: true } : { unsupported: `Reshape to [${[...shape].join(', ')}]` };
@@ -187,9 +187,10 @@ interface Encoding {
 }
 
 export const labelEncoder: Operation = ({ node, inputs, capacityRows }) => {
+  const input = inputs[0];
+  if (input?.type === 'textLists' || input?.type === 'integerLists') return encodeLists(node, input, capacityRows);
   const encoding = readEncoding(node);
   if ('unsupported' in encoding) return encoding;
-  const input = inputs[0];
   const isTextKey = typeof encoding.from[0] === 'string';
   if (input === undefined || input.type === 'constant' || isTextKey !== (input.type === 'texts')) {
     return { unsupported: 'LabelEncoder over an input of another type than its keys' };
@@ -238,32 +239,3 @@ function readEncoding(node: OnnxNode): Encoding | Unsupported {
 function list(values: Float32Array | undefined): readonly number[] | undefined {
   return values === undefined ? undefined : [...values];
 }
-
-/** Picks class labels by index: ArrayFeatureExtractor(labels, indices). */
-export const arrayFeatureExtractor: Operation = ({ inputs, capacityRows }) => {
-  const [labels, indices] = inputs;
-  if (labels?.type !== 'constant' || indices?.type !== 'numbers' || indices.width !== 1) {
-    return { unsupported: 'ArrayFeatureExtractor over other than constant labels' };
-  }
-  const data = labels.tensor.data;
-  const numbers = constantNumbers(labels);
-  if (data.location !== 'string' && numbers === undefined) return { unsupported: 'ArrayFeatureExtractor of this type' };
-  const output: Value =
-    data.location === 'string'
-      ? makeTexts(1, capacityRows)
-      : makeNumbers(data.location === 'float' ? 'FP32' : data.location === 'double' ? 'FP64' : 'INT64', 1);
-  const source: ArrayLike<Key> = data.location === 'string' ? data.values : (numbers ?? []);
-  return {
-    outputs: [output],
-    exact: true,
-    link: () => {
-      const at = storageOf(indices, capacityRows);
-      const target = (
-        output.type === 'texts' ? output.storage : storageOf(output as NumberValue, capacityRows)
-      ) as Key[]; // of one type with the labels
-      return (rowCount) => {
-        for (let row = 0; row < rowCount; row++) target[row] = source[at[row] as number] as Key; // an index of the labels
-      };
-    },
-  };
-};

@@ -186,7 +186,7 @@ export function arithmetic(apply: (a: number, b: number) => number): Operation {
     const output = makeNumbers(batch.datatype, width);
     return {
       outputs: [output],
-      exact: batch.datatype === 'FP32',
+      exact: batch.datatype === 'FP32' || batch.datatype === 'FP64',
       link: () => {
         const target = storageOf(output, capacityRows);
         const [readA, readB] = [termReader(a, capacityRows), termReader(b, capacityRows)];

@@ -10,17 +10,7 @@ import { mlDomain } from '../graph-parts.ts';
 import type { OnnxModel } from '../model-file.ts';
 import { readSignature } from '../signature.ts';
 import type { TensorSignature } from '../signature.ts';
-import {
-  arrayFeatureExtractor,
-  cast,
-  concat,
-  imputer,
-  labelEncoder,
-  normalizer,
-  passOn,
-  reshape,
-  scaler,
-} from './column-operations.ts';
+import { cast, concat, imputer, labelEncoder, normalizer, passOn, reshape, scaler } from './column-operations.ts';
 import {
   activation,
   argMax,
@@ -33,8 +23,10 @@ import {
 } from './dense-operations.ts';
 import { nodeLabel } from './operation.ts';
 import type { Operation, Unsupported } from './operation.ts';
+import { arrayFeatureExtractor, topK } from './selection-operations.ts';
+import { stringSplit, tfIdfVectorizer } from './text-operations.ts';
 import { treeEnsembleClassifier, treeEnsembleRegressor } from './tree-operations.ts';
-import { makeNumbers, makeTexts, storageOf } from './values.ts';
+import { isRowValue, makeNumbers, makeTexts, storageOf } from './values.ts';
 import type { NumberDatatype, NumberValue, Step, TextValue, Value } from './values.ts';
 
 /** Rows of one run when the caller does not say. */
@@ -84,6 +76,10 @@ const operations = new Map<string, Operation>([
   ['Tanh', activation(Math.tanh, false)],
   ['Softmax', softmax],
   ['ArgMax', argMax],
+  ['Floor', activation(Math.floor, true)],
+  ['TopK', topK],
+  ['StringSplit', stringSplit],
+  ['TfIdfVectorizer', tfIdfVectorizer],
   [`${mlDomain}.ZipMap`, passOn],
   [`${mlDomain}.LabelEncoder`, labelEncoder],
   [`${mlDomain}.Imputer`, imputer],
@@ -168,8 +164,7 @@ function collect(
   const columns: PlanColumn[] = [];
   for (const { name } of tensors) {
     const value = values.get(name);
-    if (value === undefined || value.type === 'constant')
-      return { unsupported: `output "${name}", which no row decides` };
+    if (!isRowValue(value)) return { unsupported: `output "${name}", which no row decides` };
     columns.push(describeColumn(name, value, capacityRows));
   }
   return { columns };

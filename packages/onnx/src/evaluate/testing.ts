@@ -109,7 +109,7 @@ export function adversarialRows(trees: readonly Tree[], shape: { rows: number; w
   });
 }
 
-export type RuntimeColumns = Readonly<Record<string, { data: Float32Array | string[]; width: number }>>;
+export type RuntimeColumns = Readonly<Record<string, { data: Float32Array | Float64Array | string[]; width: number }>>;
 
 /** Outputs of ONNX Runtime, one thread, in batches of the size that a caller would send. */
 export async function runOnnxRuntime(file: Uint8Array, columns: RuntimeColumns, rowCount: number) {
@@ -121,7 +121,9 @@ export async function runOnnxRuntime(file: Uint8Array, columns: RuntimeColumns, 
   const feeds: Record<string, ort.Tensor> = {};
   for (const [name, { data, width }] of Object.entries(columns)) {
     const dims = [rowCount, width];
-    feeds[name] = Array.isArray(data) ? new ort.Tensor('string', data, dims) : new ort.Tensor('float32', data, dims);
+    if (Array.isArray(data)) feeds[name] = new ort.Tensor('string', data, dims);
+    else if (data instanceof Float64Array) feeds[name] = new ort.Tensor('float64', data, dims);
+    else feeds[name] = new ort.Tensor('float32', data, dims);
   }
   const result = await session.run(feeds);
   await session.release();

@@ -27,7 +27,17 @@ export interface ConstantValue {
   readonly tensor: OnnxTensor;
 }
 
-export type Value = NumberValue | TextValue | ConstantValue;
+/** One list per row: pieces of a text, or integers that stand for them. */
+export type ListValue =
+  | { readonly type: 'textLists'; readonly rows: (readonly string[])[] }
+  | { readonly type: 'integerLists'; readonly rows: (readonly number[])[] };
+
+export type Value = NumberValue | TextValue | ConstantValue | ListValue;
+
+/** True for what has a row of fixed width for every row of the batch. */
+export function isRowValue(value: Value | undefined): value is NumberValue | TextValue {
+  return value?.type === 'numbers' || value?.type === 'texts';
+}
 
 /** Computes one operation for the first `rowCount` rows. */
 export type Step = (rowCount: number) => void;
