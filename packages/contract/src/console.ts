@@ -1,6 +1,6 @@
 /** Questions that span the whole workspace, each answered at once: the loop, and the finder behind the palette. */
 import { z } from 'zod';
-import { PolicyFiring } from './automation.ts';
+import { Approval, PolicyFiring } from './automation.ts';
 import { Dataset } from './data.ts';
 import { FeatureSet } from './features.ts';
 import { Alert, MonitorWindow } from './monitoring.ts';
@@ -29,7 +29,7 @@ export const Loop = z.object({
   attention: z.object({
     alerts: z.array(Alert),
     refused: z.array(ValidationSummary),
-    firings: z.array(PolicyFiring),
+    approvals: z.array(Approval),
   }),
 });
 export type Loop = z.infer<typeof Loop>;

@@ -11,7 +11,7 @@ const attentionMax = 20;
 const validationsLookedAt = 10;
 const refusedMax = 2;
 const windowsShown = 26;
-/** Policies whose last firings are looked at for one that waits. */
+/** Policies whose last firings are compared. */
 const policiesLookedAt = 20;
 const one = { limit: 1 } as const;
 
@@ -38,20 +38,33 @@ export function createLoop(ledger: Ledger, modules: Modules): () => Promise<Loop
   const endpointOf = async (): Promise<Loop['serve']> =>
     (await ofLast('deployment.created', 'endpoint', (name) => serving.get(name))) ?? firstOf(serving.list(one));
   return async () => {
-    const [dataset, validations, featureSet, run, gateModel, version, rollout, endpoint, monitor, policy, alerts] =
-      await Promise.all([
-        ofLast('dataset.version-created', 'dataset', (name) => data.get(name)),
-        quality.listValidations({ limit: validationsLookedAt }),
-        ofLast('feature-set.applied', 'set', (name) => features.get(name)),
-        firstOf(pipelines.listRuns(one)),
-        ofLast('gate.evaluated', 'model', async (name) => name),
-        lastVersion(last, modules),
-        lastRollout(last, modules),
-        endpointOf(),
-        windowsOf(),
-        policyFacts(automation),
-        monitoring.alerts({ limit: attentionMax, state: 'open' }),
-      ]);
+    const [
+      dataset,
+      validations,
+      featureSet,
+      run,
+      gateModel,
+      version,
+      rollout,
+      endpoint,
+      monitor,
+      policy,
+      alerts,
+      approvals,
+    ] = await Promise.all([
+      ofLast('dataset.version-created', 'dataset', (name) => data.get(name)),
+      quality.listValidations({ limit: validationsLookedAt }),
+      ofLast('feature-set.applied', 'set', (name) => features.get(name)),
+      firstOf(pipelines.listRuns(one)),
+      ofLast('gate.evaluated', 'model', async (name) => name),
+      lastVersion(last, modules),
+      lastRollout(last, modules),
+      endpointOf(),
+      windowsOf(),
+      lastPolicy(automation),
+      monitoring.alerts({ limit: attentionMax, state: 'open' }),
+      modules.approvals.list({ limit: attentionMax, state: 'waiting' }),
+    ]);
     const gate = gateModel === undefined ? undefined : await firstOf(registry.listGates({ model: gateModel, ...one }));
     const validate = validations.items[0];
     return {
@@ -64,30 +77,25 @@ export function createLoop(ledger: Ledger, modules: Modules): () => Promise<Loop
       ...(rollout && { rollout }),
       ...(endpoint && { serve: endpoint }),
       ...(monitor && { monitor }),
-      ...(policy.policy && { policy: policy.policy }),
+      ...(policy && { policy }),
       attention: {
         alerts: alerts.items,
         refused: validations.items.filter((v) => !v.success).slice(0, refusedMax),
-        firings: policy.waiting,
+        approvals: approvals.items,
       },
     };
   };
 }
 
-/** The policy that fired last, and what waits for a decision. */
-async function policyFacts(
-  automation: Modules['automation'],
-): Promise<Pick<Loop, 'policy'> & { readonly waiting: Loop['attention']['firings'] }> {
+/** The policy that fired last, else the first one. */
+async function lastPolicy(automation: Modules['automation']): Promise<Loop['policy']> {
   const { items } = await automation.list({ limit: policiesLookedAt });
   const firings = await Promise.all(
-    items.map(async ({ name }) => (await existing(automation.firings(name, { limit: 5 })))?.items ?? []),
+    items.map(async ({ name }) => (await existing(automation.firings(name, one)))?.items ?? []),
   );
-  const newest = firings.flat().toSorted((a, b) => b.createdAt - a.createdAt);
-  const name = newest[0]?.policy ?? items[0]?.name;
-  return {
-    ...(name === undefined ? {} : { policy: { policy: name, ...(newest[0] && { firing: newest[0] }) } }),
-    waiting: newest.filter((f) => f.state === 'waiting').slice(0, attentionMax),
-  };
+  const [firing] = firings.flat().toSorted((a, b) => b.createdAt - a.createdAt);
+  const policy = firing?.policy ?? items[0]?.name;
+  return policy === undefined ? undefined : { policy, ...(firing && { firing }) };
 }
 
 type Last = (kind: string) => Promise<LedgerEvent | undefined>;

@@ -22,7 +22,7 @@ test('things are found by name, part, id and digest; an empty loop has no stage'
   const find = async (q: string): Promise<string[]> =>
     (await client.palette.search({ query: { q } })).items.map((f) => `${f.kind} ${f.name}`);
 
-  assert.deepEqual(await client.loop.get({}), { attention: { alerts: [], refused: [], firings: [] } });
+  assert.deepEqual(await client.loop.get({}), { attention: { alerts: [], refused: [], approvals: [] } });
   assert.deepEqual(await find('anything'), []);
 
   for (let i = 0; i < models; i++) await client.models.create({ body: { name: `m-${String(i).padStart(3, '0')}` } });

@@ -34,6 +34,7 @@ const touches: Readonly<Record<string, readonly string[]>> = {
   monitor: ['monitors', 'alerts'],
   alert: ['alerts', 'monitors'],
   policy: ['policies'],
+  approval: ['approvals', 'models', 'policies'],
   token: ['tokens'],
 };
 const everything = ['project'];
@@ -153,7 +154,7 @@ export class EventStream {
     const noun = row.kind.split('.', 1)[0] ?? '';
     if (everything.includes(noun)) this.#stale.add('*');
     for (const touched of touches[noun] ?? []) this.#stale.add(touched);
-    this.#stale.add('ledger');
+    this.#stale.add('ledger').add('loop').add('palette');
     this.#flushing ??= setTimeout(() => this.#flush(), flushEveryMs);
   }
 

@@ -53,6 +53,7 @@ export const to = {
   dataset: (name: string, version: number | string = 'latest') =>
     at(`data/${segment(name)}/versions/${segment(String(version))}`),
   validation: (id: string) => at(`data/validations/${segment(id)}`),
+  features: at('features'),
   featureSet: (name: string) => at(`features/${segment(name)}`),
   pipelines: at('pipelines'),
   pipeline: (name: string) => at(`pipelines/${segment(name)}`),

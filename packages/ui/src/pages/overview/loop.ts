@@ -1,6 +1,5 @@
 /** The ten stages of the loop with what each last said, read from what the server knows. Nothing here is made up. */
-import type { Endpoint, MonitorWindow, Rollout } from '@slipway/contract';
-import { useAsk } from '../../api/queries.ts';
+import type { Loop } from '@slipway/contract';
 import type { IconName } from '../../components/icon.tsx';
 import type { Status } from '../../components/status.tsx';
 import { statusOf } from '../../components/status.tsx';
@@ -21,247 +20,221 @@ export interface Stage {
   readonly command: string;
 }
 
-const one = { limit: 1 };
-const some = { limit: 50 };
+type Head = Pick<Stage, 'word' | 'icon' | 'path' | 'hint' | 'command'>;
 
-export interface Loop {
-  readonly stages: readonly Stage[];
-  readonly isLoading: boolean;
-  readonly endpoint: Endpoint | undefined;
-  readonly rollout: Rollout | undefined;
-  readonly windows: readonly MonitorWindow[];
+const stage = (key: string, head: Head, fact: Stage['fact']): Stage => ({ key, ...head, fact });
+
+/** In the order in which the map draws them: the upper row to the right, the lower one as it stands. */
+export function stagesOf(loop: Loop): readonly Stage[] {
+  return [
+    dataStage(loop),
+    validateStage(loop),
+    featuresStage(loop),
+    trainStage(loop),
+    gateStage(loop),
+    policyStage(loop),
+    monitorStage(loop),
+    serveStage(loop),
+    rolloutStage(loop),
+    registerStage(loop),
+  ];
 }
 
-export function useLoop(): Loop {
-  const datasets = useAsk('datasets.list', { query: some });
-  const validations = useAsk('validations.list', { query: one });
-  const sets = useAsk('featureSets.list', { query: one });
-  const setName = sets.data?.items[0]?.name ?? '';
-  const set = useAsk('featureSets.get', { params: { set: setName } }, { enabled: setName !== '' });
-  const runs = useAsk('pipelineRuns.list', { query: one });
-  const models = useAsk('models.list', { query: one });
-  const modelName = models.data?.items[0]?.name ?? '';
-  const gates = useAsk('models.gates', { params: { model: modelName }, query: one }, { enabled: modelName !== '' });
-  const versions = useAsk(
-    'models.versions',
-    { params: { model: modelName }, query: one },
-    { enabled: modelName !== '' },
+function dataStage({ data: dataset }: Loop): Stage {
+  return stage(
+    'data',
+    {
+      word: 'Data',
+      icon: 'data',
+      path: dataset === undefined ? to.data : to.dataset(dataset.name),
+      hint: 'Add a dataset',
+      command: 'slipway data add',
+    },
+    dataset?.latest && {
+      status: { tone: 'ok', word: 'Stored' },
+      lead: `${dataset.name}@${dataset.latest.number}`,
+      rest: `, ${count(dataset.latest.rowCount)} rows`,
+      below: `${instant(dataset.latest.createdAt)}, ${plural(dataset.latest.fileCount, 'file')}`,
+    },
   );
-  const endpoints = useAsk('endpoints.list', { query: some });
-  const endpoint = endpoints.data?.items.find((e) => e.deployment !== undefined);
-  const endpointName = endpoint?.name ?? '';
-  const rollouts = useAsk(
-    'rollouts.list',
-    { params: { endpoint: endpointName }, query: one },
-    { enabled: endpointName !== '' },
-  );
-  const monitors = useAsk('monitors.list', { query: one });
-  const monitorName = monitors.data?.items[0]?.name ?? '';
-  const windows = useAsk(
-    'monitors.windows',
-    { params: { monitor: monitorName }, query: { limit: 26 } },
-    { enabled: monitorName !== '' },
-  );
-  const policies = useAsk('policies.list', { query: some });
-  const policyName = policies.data?.items.find((p) => 'run' in p.spec.do)?.name ?? policies.data?.items[0]?.name ?? '';
-  const firings = useAsk(
-    'policies.firings',
-    { params: { policy: policyName }, query: one },
-    { enabled: policyName !== '' },
-  );
+}
 
-  const dataset = datasets.data?.items.toSorted((a, b) => (b.latest?.createdAt ?? 0) - (a.latest?.createdAt ?? 0))[0];
-  const validation = validations.data?.items[0];
-  const run = runs.data?.items[0];
-  const gate = gates.data?.items[0];
-  const version = versions.data?.items[0];
-  const rollout = rollouts.data?.items[0];
-  const window = windows.data?.items[0];
-  const firing = firings.data?.items[0];
-  const stage = (
-    key: string,
-    head: Pick<Stage, 'word' | 'icon' | 'path' | 'hint' | 'command'>,
-    fact: Stage['fact'],
-  ): Stage => ({
-    key,
-    ...head,
-    fact,
-  });
+function validateStage({ validate: validation }: Loop): Stage {
+  return stage(
+    'validate',
+    {
+      word: 'Validate',
+      icon: 'eval',
+      path: validation === undefined ? to.data : to.validation(validation.id),
+      hint: 'Declare a suite',
+      command: 'slipway data validate',
+    },
+    validation && {
+      status: statusOf(validation.success ? 'passed' : 'failed'),
+      lead: `${validation.evaluated - validation.failed} of ${validation.evaluated}`,
+      rest: ' expectations',
+      below: `${validation.suite}, ${instant(validation.createdAt)}`,
+    },
+  );
+}
 
-  const stages = [
-    stage(
-      'data',
-      {
-        word: 'Data',
-        icon: 'data',
-        path: dataset === undefined ? to.data : to.dataset(dataset.name),
-        hint: 'Add a dataset',
-        command: 'slipway data add',
-      },
-      dataset?.latest && {
-        status: { tone: 'ok', word: 'Stored' },
-        lead: `${dataset.name}@${dataset.latest.number}`,
-        rest: `, ${count(dataset.latest.rowCount)} rows`,
-        below: `${instant(dataset.latest.createdAt)}, ${plural(dataset.latest.fileCount, 'file')}`,
-      },
-    ),
-    stage(
-      'validate',
-      {
-        word: 'Validate',
-        icon: 'eval',
-        path: validation === undefined ? to.data : to.validation(validation.id),
-        hint: 'Declare a suite',
-        command: 'slipway data validate',
-      },
-      validation && {
-        status: statusOf(validation.success ? 'passed' : 'failed'),
-        lead: `${validation.evaluated - validation.failed} of ${validation.evaluated}`,
-        rest: ' expectations',
-        below: `${validation.suite}, ${instant(validation.createdAt)}`,
-      },
-    ),
-    stage(
-      'features',
-      {
-        word: 'Features',
-        icon: 'features',
-        path: setName === '' ? to.data : to.featureSet(setName),
-        hint: 'Define them in features.yaml',
-        command: 'slipway apply',
-      },
-      set.data && {
-        status: set.data.state.status === 'ready' ? { tone: 'ok', word: 'Joined' } : statusOf(set.data.state.status),
-        lead: `${set.data.services[0]?.features.length ?? 0} features`,
-        rest: `, ${set.data.services[0]?.name ?? set.data.name}`,
-        below: `${count(Object.values(set.data.state.sources).reduce((n, s) => n + s.rows, 0))} events online`,
-      },
-    ),
-    stage(
-      'train',
-      {
-        word: 'Train',
-        icon: 'pipeline',
-        path: run === undefined ? to.pipelines : to.pipelineRun(run.id),
-        hint: 'Run a pipeline or a script',
-        command: 'slipway pipeline run',
-      },
-      run && {
-        status: statusOf(run.state),
-        lead: run.pipeline,
-        rest: run.finishedAt === undefined ? ', running' : `, ${duration(run.finishedAt - run.startedAt)}`,
-        below: `${instant(run.startedAt)}, by ${run.startedBy}`,
-      },
-    ),
-    stage(
-      'gate',
-      {
-        word: 'Gate',
-        icon: 'shield',
-        path: gate?.version === undefined ? to.models : to.version(modelName, gate.version),
-        hint: 'Bounds in slipway.yaml',
-        command: 'slipway model gates',
-      },
-      gate && {
-        status: statusOf(gate.passed ? 'passed' : 'failed'),
-        lead: `${gate.checks.filter((c) => c.passed).length} of ${gate.checks.length}`,
-        rest: gateFigure(gate.evidence.metrics['auc']),
-        below: gateGain(gate.evidence.paired?.differences),
-      },
-    ),
-    stage(
-      'policy',
-      {
-        word: 'Policy',
-        icon: 'policy',
-        path: policyName === '' ? to.policies : to.policy(policyName),
-        hint: 'When this happens, do that',
-        command: 'slipway policy list',
-      },
-      policyName === ''
-        ? undefined
-        : {
-            status: firing === undefined ? { tone: 'idle', word: 'Waiting' } : statusOf(firing.state),
-            lead: policyName,
-            rest: firing === undefined ? '' : ` fired ${instant(firing.at)}`,
-            below: firing?.reason ?? 'has not fired yet',
-          },
-    ),
-    stage(
-      'monitor',
-      {
-        word: 'Monitor',
-        icon: 'monitor',
-        path: monitorName === '' ? to.monitors : to.monitor(monitorName),
-        hint: 'Declare one for an endpoint',
-        command: 'slipway monitor list',
-      },
-      window && {
-        status: statusOf(window.verdict),
-        lead: `gap ${signed(window.calibration?.gap)}`,
-        rest: `, AUC ${decimals(window.auc?.value)}`,
-        below: `labels ${percent(window.coverage)}, ${plural(window.drift.filter((d) => d.status === 'drift').length, 'column')} drifted`,
-      },
-    ),
-    stage(
-      'serve',
-      {
-        word: 'Serve',
-        icon: 'endpoint',
-        path: endpoint === undefined ? to.endpoints : to.endpoint(endpoint.name),
-        hint: 'Deploy a version',
-        command: 'slipway endpoint deploy',
-      },
-      endpoint?.deployment && {
-        status: { tone: 'ok', word: 'Deployed' },
-        lead: endpoint.deployment.traffic.map((t) => `v${t.version} ${t.percent} %`).join(', '),
-        rest: '',
-        below: `${plural(endpoint.labelCount, 'label')}, deployment ${endpoint.deployment.number}`,
-      },
-    ),
-    stage(
-      'rollout',
-      {
-        word: 'Roll out',
-        icon: 'branch',
-        path: rollout === undefined ? to.endpoints : to.rollout(rollout.id),
-        hint: 'From the second version on',
-        command: 'slipway endpoint rollout',
-      },
-      rollout && {
-        status:
-          rollout.state === 'running'
-            ? { tone: 'run', word: `Step ${rollout.stage + 1} of ${rollout.plan.stages.length}` }
-            : statusOf(rollout.state),
-        lead: `v${rollout.incumbent} to v${rollout.candidate}`,
-        rest: rollout.guard === undefined ? '' : `, guard ${rollout.guard}`,
-        below: rollout.decisions.at(-1)?.sentence ?? '',
-      },
-    ),
-    stage(
-      'register',
-      {
-        word: 'Register',
-        icon: 'model',
-        path: modelName === '' ? to.models : to.model(modelName),
-        hint: 'A run that passes its gate',
-        command: 'slipway model list',
-      },
-      version && {
-        status: { tone: 'ok', word: 'Registered' },
-        lead: `${version.model} v${version.number}`,
-        rest: version.aliases.length === 0 ? '' : ` ${version.aliases.join(', ')}`,
-        below: instant(version.createdAt),
-      },
-    ),
-  ];
-  return {
-    stages,
-    isLoading: [datasets, runs, models, endpoints].some((q) => q.isPending),
-    endpoint,
-    rollout,
-    windows: windows.data?.items ?? [],
-  };
+function featuresStage({ features: set }: Loop): Stage {
+  return stage(
+    'features',
+    {
+      word: 'Features',
+      icon: 'features',
+      path: set === undefined ? to.features : to.featureSet(set.name),
+      hint: 'Define them in features.yaml',
+      command: 'slipway apply',
+    },
+    set && {
+      status: set.state.status === 'ready' ? { tone: 'ok', word: 'Joined' } : statusOf(set.state.status),
+      lead: `${set.services[0]?.features.length ?? 0} features`,
+      rest: `, ${set.services[0]?.name ?? set.name}`,
+      below: `${count(Object.values(set.state.sources).reduce((n, s) => n + s.rows, 0))} events online`,
+    },
+  );
+}
+
+function trainStage({ train: run }: Loop): Stage {
+  return stage(
+    'train',
+    {
+      word: 'Train',
+      icon: 'pipeline',
+      path: run === undefined ? to.pipelines : to.pipelineRun(run.id),
+      hint: 'Run a pipeline or a script',
+      command: 'slipway pipeline run',
+    },
+    run && {
+      status: statusOf(run.state),
+      lead: run.pipeline,
+      rest: run.finishedAt === undefined ? ', running' : `, ${duration(run.finishedAt - run.startedAt)}`,
+      below: `${instant(run.startedAt)}, by ${run.startedBy}`,
+    },
+  );
+}
+
+function gateStage({ gate }: Loop): Stage {
+  return stage(
+    'gate',
+    {
+      word: 'Gate',
+      icon: 'shield',
+      path: gate?.version === undefined ? to.models : to.version(gate.model, gate.version),
+      hint: 'Bounds in slipway.yaml',
+      command: 'slipway model gates',
+    },
+    gate && {
+      status: statusOf(gate.passed ? 'passed' : 'failed'),
+      lead: `${gate.checks.filter((c) => c.passed).length} of ${gate.checks.length}`,
+      rest: gateFigure(gate.evidence.metrics['auc']),
+      below: gateGain(gate.evidence.paired?.differences),
+    },
+  );
+}
+
+function policyStage({ policy }: Loop): Stage {
+  const firing = policy?.firing;
+  return stage(
+    'policy',
+    {
+      word: 'Policy',
+      icon: 'policy',
+      path: policy === undefined ? to.policies : to.policy(policy.policy),
+      hint: 'When this happens, do that',
+      command: 'slipway policy list',
+    },
+    policy === undefined
+      ? undefined
+      : {
+          status: firing === undefined ? { tone: 'idle', word: 'Waiting' } : statusOf(firing.state),
+          lead: policy.policy,
+          rest: firing === undefined ? '' : ` fired ${instant(firing.at)}`,
+          below: firing?.reason ?? 'has not fired yet',
+        },
+  );
+}
+
+function monitorStage({ monitor }: Loop): Stage {
+  const window = monitor?.windows[0];
+  return stage(
+    'monitor',
+    {
+      word: 'Monitor',
+      icon: 'monitor',
+      path: monitor === undefined ? to.monitors : to.monitor(monitor.monitor),
+      hint: 'Declare one for an endpoint',
+      command: 'slipway monitor list',
+    },
+    window && {
+      status: statusOf(window.verdict),
+      lead: `gap ${signed(window.calibration?.gap)}`,
+      rest: `, AUC ${decimals(window.auc?.value)}`,
+      below: `labels ${percent(window.coverage)}, ${plural(window.drift.filter((d) => d.status === 'drift').length, 'column')} drifted`,
+    },
+  );
+}
+
+function serveStage({ serve: endpoint }: Loop): Stage {
+  return stage(
+    'serve',
+    {
+      word: 'Serve',
+      icon: 'endpoint',
+      path: endpoint === undefined ? to.endpoints : to.endpoint(endpoint.name),
+      hint: 'Deploy a version',
+      command: 'slipway endpoint deploy',
+    },
+    endpoint?.deployment && {
+      status: { tone: 'ok', word: 'Deployed' },
+      lead: endpoint.deployment.traffic.map((t) => `v${t.version} ${t.percent} %`).join(', '),
+      rest: '',
+      below: `${plural(endpoint.labelCount, 'label')}, deployment ${endpoint.deployment.number}`,
+    },
+  );
+}
+
+function rolloutStage({ rollout }: Loop): Stage {
+  return stage(
+    'rollout',
+    {
+      word: 'Roll out',
+      icon: 'branch',
+      path: rollout === undefined ? to.endpoints : to.rollout(rollout.id),
+      hint: 'From the second version on',
+      command: 'slipway endpoint rollout',
+    },
+    rollout && {
+      status:
+        rollout.state === 'running'
+          ? { tone: 'run', word: `Step ${rollout.stage + 1} of ${rollout.plan.stages.length}` }
+          : statusOf(rollout.state),
+      lead: `v${rollout.incumbent} to v${rollout.candidate}`,
+      rest: rollout.guard === undefined ? '' : `, guard ${rollout.guard}`,
+      below: rollout.decisions.at(-1)?.sentence ?? '',
+    },
+  );
+}
+
+function registerStage({ register: version }: Loop): Stage {
+  return stage(
+    'register',
+    {
+      word: 'Register',
+      icon: 'model',
+      path: version === undefined ? to.models : to.version(version.model, version.number),
+      hint: 'A run that passes its gate',
+      command: 'slipway model list',
+    },
+    version && {
+      status: { tone: 'ok', word: 'Registered' },
+      lead: `${version.model} v${version.number}`,
+      rest: version.aliases.length === 0 ? '' : ` ${version.aliases.join(', ')}`,
+      below: instant(version.createdAt),
+    },
+  );
 }
 
 const gateFigure = (auc: { readonly value: number } | undefined): string =>

@@ -1,57 +1,71 @@
 /** The first page: the loop, what needs somebody, who answers, how good the answers are, what happened last. */
-import type { Alert, Endpoint, MonitorWindow, Rollout } from '@slipway/contract';
+import type { Alert, Approval, Endpoint, Loop, MonitorWindow, Rollout } from '@slipway/contract';
 import type { ReactElement, ReactNode } from 'react';
+import { useMemo } from 'react';
 import { Link } from 'react-router';
 import { useAsk } from '../../api/queries.ts';
 import { DataTable } from '../../components/data-table.tsx';
 import { EventList } from '../../components/event-list.tsx';
+import type { IconName } from '../../components/icon.tsx';
 import { Icon } from '../../components/icon.tsx';
 import { Grid, PageHead, Panel } from '../../components/layout.tsx';
 import { LineChart } from '../../components/line-chart.tsx';
-import { EmptyState, Loaded, Skeleton } from '../../components/states.tsx';
+import { EmptyState, Loaded } from '../../components/states.tsx';
 import { StatusBadge, statusOf } from '../../components/status.tsx';
 import { Traffic } from '../../components/traffic.tsx';
 import { to } from '../../frame/places.ts';
 import { useView } from '../../frame/view.tsx';
-import { instant, plural } from '../../words.ts';
-import type { Loop } from './loop.ts';
-import { useLoop } from './loop.ts';
+import { count, fullInstant, instant, plural } from '../../words.ts';
+import type { Stage } from './loop.ts';
+import { stagesOf } from './loop.ts';
 import { LoopMap } from './loop-map.tsx';
 
 const eventsShown = 12;
 
 export function Page(): ReactElement {
-  const loop = useLoop();
-  useView('slipway ledger list --limit 12', 'ledger.list', { query: { limit: eventsShown } });
-  if (loop.isLoading) return <Skeleton lines={12} />;
-  const done = loop.stages.filter((s) => s.fact !== undefined).length;
-  if (done === 0) return <FirstRun loop={loop} />;
+  const loop = useAsk('loop.get', {}, { keep: true });
+  useView('slipway ledger list --limit 12', 'loop.get', {});
+  return (
+    <Loaded query={loop} lines={12}>
+      {(data) => <Opened loop={data} />}
+    </Loaded>
+  );
+}
+
+function Opened({ loop }: { loop: Loop }): ReactElement {
+  const stages = useMemo(() => stagesOf(loop), [loop]);
+  const done = stages.filter((s) => s.fact !== undefined).length;
+  if (done === 0) return <FirstRun stages={stages} />;
   return (
     <>
-      <PageHead title="Overview" sentence={sentenceOf(loop)} />
+      <PageHead title="Overview" sentence={sentenceOf(loop, stages)} />
       <section className="panel" style={{ marginBottom: 'var(--gap)' }}>
         <header>
           <h2>The loop</h2>
           <span className="cap">{done === 10 ? 'every stage has run' : `${done} of 10 stages have run`}</span>
         </header>
-        <LoopMap stages={loop.stages} middle={middleOf(loop.endpoint, loop.rollout)} />
+        <LoopMap stages={stages} middle={middleOf(loop.serve, loop.rollout)} />
       </section>
       <Grid>
-        <Attention />
-        <Endpoints windows={loop.windows} />
+        <Attention {...loop.attention} />
+        <Endpoints windows={loop.monitor?.windows ?? []} monitor={loop.monitor?.monitor} />
         <Recent />
       </Grid>
     </>
   );
 }
 
-function sentenceOf({ endpoint, windows, stages }: Loop): ReactNode {
-  const traffic = endpoint?.deployment?.traffic.length ?? 0;
-  const last = windows[0];
+function sentenceOf({ serve, monitor, attention }: Loop, stages: readonly Stage[]): ReactNode {
+  const traffic = serve?.deployment?.traffic.length ?? 0;
+  const last = monitor?.windows[0];
   const empty = stages.find((s) => s.fact === undefined);
+  const waiting = attention.alerts.length + attention.approvals.length;
   const parts = [
-    endpoint === undefined ? 'Nothing is deployed yet' : `${endpoint.name} answers with ${plural(traffic, 'version')}`,
+    serve?.deployment === undefined
+      ? 'Nothing is deployed yet'
+      : `${serve.name} answers with ${plural(traffic, 'version')}`,
     ...(last === undefined ? [] : [`the last judged window is ${statusOf(last.verdict).word.toLowerCase()}`]),
+    ...(waiting === 0 ? [] : [`${plural(waiting, 'thing')} ${waiting === 1 ? 'waits' : 'wait'} for somebody`]),
     ...(empty === undefined ? [] : [`next: ${empty.hint.toLowerCase()}`]),
   ];
   return `${parts.join('; ')}.`;
@@ -77,70 +91,101 @@ function middleOf(endpoint: Endpoint | undefined, rollout: Rollout | undefined):
   );
 }
 
-function Attention(): ReactElement {
-  const alerts = useAsk('alerts.list', { query: { state: 'open', limit: 20 } });
-  const failed = useAsk('validations.list', { query: { limit: 10 } });
-  const refused = failed.data?.items.filter((v) => !v.success).slice(0, 2) ?? [];
+function Attention({ alerts, refused, approvals }: Loop['attention']): ReactElement {
   return (
     <Panel title="Needs attention" span={5} flush actions={<Link to={to.alerts}>All alerts</Link>}>
-      <Loaded query={alerts}>
-        {({ items }) =>
-          items.length + refused.length === 0 ? (
-            <EmptyState title="Nothing waits for you">Alerts and refused data appear here.</EmptyState>
-          ) : (
-            <ul>
-              {items.map((alert) => (
-                <AlertRow key={alert.id} alert={alert} />
-              ))}
-              {refused.map((v) => (
-                <li className="todo" key={v.id}>
-                  <span className="bad">
-                    <Icon name="bad" />
-                  </span>
-                  <div>
-                    <p className="m">
-                      {v.datasetVersions.map((d) => `${d.dataset}@${d.version}`).join(', ')} refused{' '}
-                      <span className="t3 sm">{instant(v.createdAt)}</span>
-                    </p>
-                    <p>
-                      {v.failed} of {v.evaluated} expectations failed.
-                    </p>
-                  </div>
-                  <Link className="btn sm" to={to.validation(v.id)}>
-                    See rows
-                  </Link>
-                </li>
-              ))}
-            </ul>
-          )
-        }
-      </Loaded>
+      {alerts.length + refused.length + approvals.length === 0 ? (
+        <EmptyState title="Nothing waits for you">Approvals, alerts and refused data appear here.</EmptyState>
+      ) : (
+        <ul>
+          {approvals.map((approval) => (
+            <ApprovalRow key={approval.id} approval={approval} />
+          ))}
+          {alerts.map((alert) => (
+            <AlertRow key={alert.id} alert={alert} />
+          ))}
+          {refused.map((v) => (
+            <Todo
+              key={v.id}
+              icon="bad"
+              tone="bad"
+              title={`${v.datasetVersions.map((d) => `${d.dataset}@${d.version}`).join(', ')} refused`}
+              at={v.createdAt}
+              action={<Link to={to.validation(v.id)}>See rows</Link>}
+            >
+              {v.failed} of {v.evaluated} expectations failed.
+            </Todo>
+          ))}
+        </ul>
+      )}
     </Panel>
   );
 }
 
-function AlertRow({ alert }: { alert: Alert }): ReactElement {
-  const tone = alert.severity === 'alert' ? 'bad' : 'warn';
+interface TodoProps {
+  readonly icon: IconName;
+  readonly tone: 'bad' | 'warn' | 'wait';
+  readonly title: string;
+  readonly at: number;
+  readonly action: ReactElement;
+  readonly children: ReactNode;
+}
+
+function Todo({ icon, tone, title, at, action, children }: TodoProps): ReactElement {
   return (
     <li className="todo">
       <span className={tone}>
-        <Icon name="warn" />
+        <Icon name={icon} />
       </span>
       <div>
         <p className="m">
-          {alert.severity === 'alert' ? 'Alert' : 'Warning'} of {alert.monitor}{' '}
-          <span className="t3 sm">{instant(alert.at)}</span>
+          {title}{' '}
+          <time className="t3 sm" title={fullInstant(at)}>
+            {instant(at)}
+          </time>
         </p>
-        <p>{alert.sentence}</p>
+        <p>{children}</p>
       </div>
-      <Link className="btn sm" to={to.monitor(alert.monitor)}>
-        Open
-      </Link>
+      {action}
     </li>
   );
 }
 
-function Endpoints({ windows }: { windows: readonly MonitorWindow[] }): ReactElement {
+function ApprovalRow({ approval }: { approval: Approval }): ReactElement {
+  const isAlias = approval.kind === 'alias';
+  return (
+    <Todo
+      icon="hold"
+      tone="wait"
+      title={isAlias ? `${approval.model}@${approval.alias} to v${approval.version}` : `Policy ${approval.policy}`}
+      at={approval.askedAt}
+      action={<Link to={isAlias ? to.model(approval.model) : to.policy(approval.policy)}>Decide</Link>}
+    >
+      Asked by {approval.askedBy}; a {approval.role} decides before {instant(approval.lapsesAt)}.
+    </Todo>
+  );
+}
+
+function AlertRow({ alert }: { alert: Alert }): ReactElement {
+  return (
+    <Todo
+      icon="warn"
+      tone={alert.severity === 'alert' ? 'bad' : 'warn'}
+      title={`${alert.severity === 'alert' ? 'Alert' : 'Warning'} of ${alert.monitor}`}
+      at={alert.at}
+      action={<Link to={to.monitor(alert.monitor)}>Open</Link>}
+    >
+      {alert.sentence}
+    </Todo>
+  );
+}
+
+interface EndpointsProps {
+  readonly windows: readonly MonitorWindow[];
+  readonly monitor: string | undefined;
+}
+
+function Endpoints({ windows, monitor }: EndpointsProps): ReactElement {
   const endpoints = useAsk('endpoints.list', { query: { limit: 20 } });
   const ordered = windows.toReversed().filter((w) => w.auc !== undefined);
   return (
@@ -171,7 +216,13 @@ function Endpoints({ windows }: { windows: readonly MonitorWindow[] }): ReactEle
                 ),
               },
               { key: 'traffic', head: 'Traffic', cell: (e) => <Traffic endpoint={e} /> },
-              { key: 'labels', head: 'Labels', isNumber: true, cell: (e) => e.labelCount },
+              {
+                key: 'labels',
+                head: 'Labels',
+                isNumber: true,
+                cell: (e) => count(e.labelCount),
+                value: (e) => e.labelCount,
+              },
             ]}
           />
         )}
@@ -179,7 +230,7 @@ function Endpoints({ windows }: { windows: readonly MonitorWindow[] }): ReactEle
       {ordered.length > 1 && (
         <div className="padded">
           <LineChart
-            label="AUC of the serving version by window, with 95 % intervals"
+            label={`AUC by window of ${monitor ?? 'the monitor'}, with 95 % intervals`}
             x={ordered.map((w) => w.from)}
             height={150}
             series={[
@@ -213,7 +264,7 @@ function Recent(): ReactElement {
 }
 
 /** Nothing has run: three ways to a first success, and the loop that will fill in. */
-function FirstRun({ loop }: { loop: Loop }): ReactElement {
+function FirstRun({ stages }: { stages: readonly Stage[] }): ReactElement {
   return (
     <>
       <PageHead
@@ -240,7 +291,7 @@ function FirstRun({ loop }: { loop: Loop }): ReactElement {
           <h2>The loop</h2>
           <span className="cap">each stage says what would make it start</span>
         </header>
-        <LoopMap stages={loop.stages} middle="0 of 10 stages have run" />
+        <LoopMap stages={stages} middle="0 of 10 stages have run" />
       </section>
     </>
   );
