@@ -155,7 +155,11 @@ export const Prediction = z.object({
   id: z.string(),
   score: z.number(),
   version: z.int(),
+  /** Of three classes or more: the most probable one, whose probability is the score, and the probability of each. */
   label: z.union([z.string(), z.number()]).optional(),
+  probabilities: z.record(z.string(), z.number()).optional(),
+  /** Of a model of quantiles, by level; the score is the one nearest to a half. */
+  quantiles: z.record(z.string(), z.number()).optional(),
 });
 export type Prediction = z.infer<typeof Prediction>;
 

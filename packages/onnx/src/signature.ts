@@ -110,6 +110,18 @@ export function readFeatureNames(model: OnnxModel): readonly string[] | undefine
   }
 }
 
+/** Class labels of the file's first classifier, in the order of its probabilities. */
+export function readClassLabels(model: OnnxModel): readonly (string | number)[] | undefined {
+  for (const { attributes } of model.graph.nodes) {
+    for (const key of ['classlabels_strings', 'classlabels_int64s', 'classlabels_ints']) {
+      const labels = attributes.get(key);
+      if (labels?.type === 'strings' && labels.values.length > 0) return labels.values;
+      if (labels?.type === 'ints' && labels.values.length > 0) return Array.from(labels.values, Number);
+    }
+  }
+  return undefined;
+}
+
 export interface TableColumnInfo {
   readonly name: string;
   readonly kind: ColumnKind;

@@ -222,9 +222,9 @@ function namedInstances(names: readonly string[], rows: readonly Row[], schema: 
   });
 }
 
-/** `{"predictions": ...}` in the form of the model's declared output. */
+/** `{"predictions": ...}` in the form of the model's declared output: of several classes the label, as scikit-learn's models answer. */
 export function answerInvocation(predictions: readonly Prediction[], { output }: Schema): string {
-  const scores = predictions.map(({ score }) => score);
+  const scores = predictions.map(({ score, label }) => label ?? score);
   switch (output.form) {
     case 'list':
       return JSON.stringify({ predictions: scores });

@@ -1,7 +1,5 @@
 /** Inference requests before the framework: the route's own parsing and answers, behind a loop for the usual body. */
-import type { HotPathDeps, HotProtocol, ScoringPort } from '../../modules/serving/index.ts';
-import { createHotPaths as createServingPaths } from '../../modules/serving/index.ts';
-import type { HotPaths } from '../../platform/http/foreign.ts';
+import type { HotProtocol, ScoringPort } from '../../modules/serving/index.ts';
 import { inferError } from './errors.ts';
 import type { InferRequest } from './infer.ts';
 import { answerInfer, parseInfer } from './infer.ts';
@@ -20,9 +18,4 @@ export function createInferPath(scoring: ScoringPort): HotProtocol<number | unde
     answer: answerInfer,
     error: inferError,
   };
-}
-
-/** Paths of this protocol alone. */
-export function createHotPaths(deps: HotPathDeps & { readonly scoring: ScoringPort }): HotPaths {
-  return createServingPaths(deps, [createInferPath(deps.scoring)]);
 }

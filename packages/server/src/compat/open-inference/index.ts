@@ -1,2 +1,2 @@
-export { createHotPaths, createInferPath } from './hot-path.ts';
+export { createInferPath } from './hot-path.ts';
 export { openInferenceProtocol } from './routes.ts';

@@ -3,7 +3,8 @@
  *
  * Inputs: one tensor per column, [rows] or [rows, 1]; or, for a model of numbers without a feature service, one tensor
  * [rows, columns] under any name, columns in the model's order. `parameters.at` is the event time in milliseconds.
- * Outputs: `score`, `prediction_id`, `model_version`, each [rows].
+ * Outputs: `score`, `prediction_id`, `model_version`, each [rows]; of several classes also `label` [rows] (text) and
+ * `probabilities` [rows, classes], of quantiles `quantiles` [rows, levels].
  */
 import type { Prediction } from '@slipway/contract';
 import { instancesPerRequestMax, SlipwayError } from '@slipway/contract';
@@ -27,15 +28,30 @@ export const inferOutputs = [
   { name: 'model_version', datatype: 'INT64', shape: [-1] },
 ] as const;
 
-type OutputName = (typeof inferOutputs)[number]['name'];
+const detailOutputs = [
+  { name: 'label', datatype: 'BYTES', shape: [-1] },
+  { name: 'probabilities', datatype: 'FP32', shape: [-1, -1] },
+  { name: 'quantiles', datatype: 'FP32', shape: [-1, -1] },
+] as const;
+
+type InferOutput = (typeof inferOutputs | typeof detailOutputs)[number];
+type OutputName = InferOutput['name'];
+
+/** The outputs of an endpoint: those of every endpoint, and the details that its model has. */
+export function outputsOf({ detailNames }: Pick<EndpointInputs, 'detailNames'>): readonly InferOutput[] {
+  if (detailNames === undefined) return inferOutputs;
+  const names = detailNames.kind === 'classes' ? ['label', 'probabilities'] : ['quantiles'];
+  return [...inferOutputs, ...detailOutputs.filter(({ name }) => names.includes(name))];
+}
 
 const allJson = inferOutputs.map(({ name }) => ({ name, isBinary: false }));
-const allBinary = inferOutputs.map(({ name }) => ({ name, isBinary: true }));
 
 export interface InferRequest {
   readonly id: string | undefined;
   readonly rows: readonly PredictionRow[];
   readonly outputs: readonly { readonly name: OutputName; readonly isBinary: boolean }[];
+  /** Columns of `probabilities` or `quantiles`. */
+  readonly detailNames: readonly string[];
 }
 
 export interface InferBody {
@@ -58,7 +74,8 @@ export function parseInfer(body: InferBody, inputs: EndpointInputs): InferReques
  * The usual request to a model of numbers, one tensor of all columns and nothing optional but an id, read by one loop into
  * rows; undefined for everything else, right or wrong.
  */
-function readUsual(json: unknown, { numberNames: names }: EndpointInputs): InferRequest | undefined {
+function readUsual(json: unknown, known: EndpointInputs): InferRequest | undefined {
+  const { numberNames: names } = known;
   if (names === undefined || names.length < 2 || !isObject(json)) return undefined;
   for (const key in json) if (key !== 'id' && key !== 'inputs') return undefined;
   const { id, inputs } = json;
@@ -81,7 +98,8 @@ function readUsual(json: unknown, { numberNames: names }: EndpointInputs): Infer
   for (let row = 0; row < rowCount; row++) {
     rows.push({ id: routingId, at: undefined, names, numbers: data, start: row * width });
   }
-  return { id, rows, outputs: allJson };
+  const outputs = parseOutputs(undefined, outputsOf(known), false);
+  return { id, rows, outputs, detailNames: known.detailNames?.names ?? [] };
 }
 
 function isNumbers(data: readonly unknown[]): data is readonly (number | null)[] {
@@ -113,7 +131,8 @@ function parseAny(json: unknown, { bytes, jsonLength }: InferBody, inputs: Endpo
   return {
     id,
     rows: rows.map((row) => ({ id: routingId, at, inputs: row })),
-    outputs: parseOutputs(json['outputs'], parameters?.['binary_data_output'] === true),
+    outputs: parseOutputs(json['outputs'], outputsOf(inputs), parameters?.['binary_data_output'] === true),
+    detailNames: inputs.detailNames?.names ?? [],
   };
 }
 
@@ -196,15 +215,22 @@ function namedRows(tensors: readonly Tensor[], inputs: EndpointInputs): Row[] {
   });
 }
 
-function parseOutputs(list: unknown, isBinaryByDefault: boolean): InferRequest['outputs'] {
-  if (list === undefined) return isBinaryByDefault ? allBinary : allJson;
+function parseOutputs(
+  list: unknown,
+  outputs: readonly InferOutput[],
+  isBinaryByDefault: boolean,
+): InferRequest['outputs'] {
+  if (list === undefined) {
+    const isUsual = outputs === inferOutputs && !isBinaryByDefault;
+    return isUsual ? allJson : outputs.map(({ name }) => ({ name, isBinary: isBinaryByDefault }));
+  }
   if (!Array.isArray(list) || list.length > TENSORS_MAX)
     throw refuse(operation, `outputs is ${show(list)}; it must be a list`);
   return list.map((wanted: unknown, i) => {
     const name = isObject(wanted) ? wanted['name'] : undefined;
-    const output = inferOutputs.find((known) => known.name === name);
+    const output = outputs.find((known) => known.name === name);
     if (!isObject(wanted) || output === undefined) {
-      const known = inferOutputs.map((o) => o.name).join(', ');
+      const known = outputs.map((o) => o.name).join(', ');
       throw refuse(operation, `outputs[${i}].name is ${show(name)}; the outputs are ${known}`);
     }
     const parameters = wanted['parameters'];
@@ -227,9 +253,12 @@ export function answerInfer(
   const isOneVersion = predictions.every((prediction) => prediction.version === version);
   const tails: Uint8Array[] = [];
   const outputs = request.outputs.map(({ name, isBinary }) => {
-    const datatype = inferOutputs.find((output) => output.name === name)?.datatype ?? 'FP32';
-    const data = predictions.map((prediction) => outputValue(name, prediction));
-    const head = { name, datatype, shape: [predictions.length] };
+    const output = [...inferOutputs, ...detailOutputs].find((known) => known.name === name);
+    const datatype = output?.datatype ?? 'FP32';
+    const data = predictions.flatMap((prediction) => outputValues(name, prediction, request.detailNames));
+    const rows = predictions.length;
+    const shape = output?.shape.length === 2 ? [rows, request.detailNames.length] : [rows];
+    const head = { name, datatype, shape };
     if (!isBinary) return { ...head, data };
     const bytes = encode(datatype, data);
     tails.push(bytes);
@@ -277,13 +306,25 @@ function usualAnswer(endpoint: string, id: string | undefined, predictions: read
 
 const quoted = (text: string): string => (/^[\w-]*$/.test(text) ? `"${text}"` : JSON.stringify(text));
 
-function outputValue(name: OutputName, prediction: Prediction): number | string {
+/** `names` are the classes or levels in their order; what a version does not say is NaN. */
+function outputValues(
+  name: OutputName,
+  prediction: Prediction,
+  names: readonly string[],
+): readonly (number | string)[] {
   switch (name) {
     case 'score':
-      return prediction.score;
+      return [prediction.score];
     case 'prediction_id':
-      return prediction.id;
+      return [prediction.id];
     case 'model_version':
-      return prediction.version;
+      return [prediction.version];
+    case 'label':
+      return [String(prediction.label ?? '')];
+    case 'probabilities':
+    case 'quantiles': {
+      const values = prediction[name];
+      return names.map((wanted) => values?.[wanted] ?? Number.NaN);
+    }
   }
 }

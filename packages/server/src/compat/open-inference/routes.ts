@@ -2,8 +2,8 @@
 import { SlipwayError } from '@slipway/contract';
 import type { ForeignAnswer, ForeignProtocol, ForeignRequest, ForeignRoute } from '../../platform/http/foreign.ts';
 import { inferError, inferNotFound } from './errors.ts';
-import { answerInfer, inferOutputs, parseInfer } from './infer.ts';
-import type { EndpointInputs, ScoringPort } from '../../modules/serving/index.ts';
+import { answerInfer, outputsOf, parseInfer } from './infer.ts';
+import type { EndpointInputs, InputColumn, ScoringPort } from '../../modules/serving/index.ts';
 
 export const scoringBodyLimitBytes = 8 * 1024 * 1024;
 
@@ -55,7 +55,7 @@ function inferenceRoutes({ scoring, version }: OpenInferenceDeps): ForeignRoute[
         versions: inputs.versions.map(String),
         platform: 'slipway_onnx',
         inputs: describeInputs(inputs),
-        outputs: inferOutputs,
+        outputs: outputsOf(inputs),
       });
     }),
     get('/v2/models/{endpoint}/ready', 'serving.read', async (request) => {
@@ -83,13 +83,25 @@ function inferenceRoutes({ scoring, version }: OpenInferenceDeps): ForeignRoute[
   ];
 }
 
+const isDate = (column: InputColumn): boolean => column.isDate === true;
+
 /** A model of numbers alone takes one tensor of all its columns; any other one tensor per column. */
 function describeInputs({ columns, usesFeatures }: EndpointInputs) {
   if (!usesFeatures && columns.length > 1 && columns.every((column) => column.type === 'number')) {
     const names = JSON.stringify(columns.map((column) => column.name));
-    return [{ name: 'features', datatype: 'FP32', shape: [-1, columns.length], parameters: { columns: names } }];
+    return [
+      {
+        name: 'features',
+        datatype: columns.some(isDate) ? 'FP64' : 'FP32',
+        shape: [-1, columns.length],
+        parameters: { columns: names },
+      },
+    ];
   }
-  return columns.map(({ name, type }) => ({ name, datatype: type === 'text' ? 'BYTES' : 'FP32', shape: [-1] }));
+  return columns.map((column) => {
+    const datatype = column.type === 'text' ? 'BYTES' : isDate(column) ? 'FP64' : 'FP32';
+    return { name: column.name, datatype, shape: [-1] };
+  });
 }
 
 const jsonType = /^application\/(?:[\w.+-]+\+)?json\b/i;

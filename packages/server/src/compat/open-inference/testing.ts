@@ -6,7 +6,7 @@ import type { Deployment, ModelSignature } from '@slipway/contract';
 import { EndpointSpec, SlipwayError } from '@slipway/contract';
 import type { EndpointRuntime } from '../../modules/serving/endpoint-runtime.ts';
 import { createArm, predict } from '../../modules/serving/endpoint-runtime.ts';
-import { createScoringPort } from '../../modules/serving/index.ts';
+import { createHotPaths, createPredictPath, createScoringPort } from '../../modules/serving/index.ts';
 import type { FeatureReader } from '../../modules/serving/ports.ts';
 import { openPredictionLog } from '../../modules/serving/prediction-log.ts';
 import { createScorer } from '../../modules/serving/scorer.ts';
@@ -20,7 +20,7 @@ import { createIds } from '../../platform/ids.ts';
 import { createMetrics } from '../../platform/telemetry/metrics.ts';
 import { createTraces } from '../../platform/telemetry/traces.ts';
 import { mlflowScoringProtocol } from '../mlflow-scoring/index.ts';
-import { createHotPaths, openInferenceProtocol } from './index.ts';
+import { createInferPath, openInferenceProtocol } from './index.ts';
 
 export interface TestModel {
   readonly endpoint: string;
@@ -68,12 +68,13 @@ export async function startScoringServer(options: ScoringServerOptions): Promise
   const metrics = createMetrics();
   const seconds = metrics.histogram('prediction_seconds', 'Time to answer a prediction.', [0.001, 0.01]);
   const traces = createTraces({ endpoint: undefined, clock, log });
-  const hot = createHotPaths({
+  const hotDeps = {
     scoring,
     now: () => clock.monotonic(),
-    series: (endpoint, status) => seconds.series({ endpoint, status: String(status) }),
-    report: (error) => log.error('prediction failed', { error }),
-  });
+    series: (endpoint: string, status: number) => seconds.series({ endpoint, status: String(status) }),
+    report: (error: unknown) => log.error('prediction failed', { error }),
+  };
+  const hot = createHotPaths(hotDeps, [createPredictPath(scoring), createInferPath(scoring)]);
   const http = await createHttpServer({
     bindings: [],
     protocols: [openInferenceProtocol({ scoring, version: '0.0.0' }), mlflowScoringProtocol({ scoring, signature })],

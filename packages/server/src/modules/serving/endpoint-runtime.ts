@@ -7,13 +7,14 @@
  */
 import type { Deployment, EndpointSpec, Instance, Prediction, TrafficShare } from '@slipway/contract';
 import { SlipwayError } from '@slipway/contract';
+import { parseInstant } from '@slipway/onnx';
 import type { Clock } from '../../platform/clock.ts';
 import type { Ids } from '../../platform/ids.ts';
 import type { LogFault, LogRecord, NewRecord } from './log-record.ts';
 import type { FeatureReader } from './ports.ts';
 import type { PredictionLog } from './prediction-log.ts';
 import type { NextMove, RolloutRuntime, ScoredRequest } from './rollout-runtime.ts';
-import type { Scorer } from './scorer.ts';
+import type { ScoreDetail, Scorer } from './scorer.ts';
 
 /** A row of a request whose model takes numbers alone: one for each name, from `start` on; null is a missing one. */
 export interface NumberRow {
@@ -118,12 +119,20 @@ export function predict(
   if (deployment === undefined) throw new SlipwayError('endpoint_not_deployed', { endpoint: endpoint.name });
   const startedAt = deps.clock.monotonic();
   const context: Context = { now: deps.clock.now(), deployment: deployment.number, ids: deps.ids };
-  const records = rows.map((row, index) => serveOne(endpoint, { row, index }, context));
+  const details: (ScoreDetail | undefined)[] = [];
+  const records = rows.map((row, index) => {
+    const record = serveOne(endpoint, { row, index }, context);
+    details.push(armOf(endpoint, record.version).scorer.detail());
+    return record;
+  });
   const latencyUs = Math.round((deps.clock.monotonic() - startedAt) * 1000);
   for (const record of records) record.latencyUs = latencyUs;
   endpoint.log.append(records);
   if (endpoint.rollout !== undefined) for (const record of records) judge(endpoint, endpoint.rollout, record);
-  return records.map(({ id, score, version }) => ({ id, score, version }));
+  return records.map(({ id, score, version }, index) => {
+    const detail = details[index];
+    return detail === undefined ? { id, score, version } : { id, score, version, ...detail };
+  });
 }
 
 interface Asked {
@@ -253,9 +262,16 @@ export function scoreArm(endpoint: EndpointRuntime, arm: Arm, { at, row, index }
       scorer.setText(i, value ?? '');
       continue;
     }
-    if (value === undefined) throw refuse(`"${column.name}" is missing; it must be a number or null`);
+    const wanted = column.isDate ? 'an ISO 8601 date, milliseconds since 1970 or null' : 'a number or null';
+    if (value === undefined) throw refuse(`"${column.name}" is missing; it must be ${wanted}`);
+    const instant = column.isDate && typeof value === 'string' ? parseInstant(value) : Number.NaN;
+    if (!Number.isNaN(instant)) {
+      scorer.setNumber(i, instant);
+      if (arm.features === undefined) vector[i] = instant;
+      continue;
+    }
     if (value !== null && typeof value !== 'number' && typeof value !== 'boolean')
-      throw refuse(`"${column.name}" is ${JSON.stringify(value)}; it must be a number or null`);
+      throw refuse(`"${column.name}" is ${JSON.stringify(value)}; it must be ${wanted}`);
     const number = value === null ? Number.NaN : Number(value);
     scorer.setNumber(i, number);
     if (arm.features === undefined) vector[i] = number;

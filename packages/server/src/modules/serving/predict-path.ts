@@ -119,9 +119,15 @@ function rowOf(instance: Instance, names: readonly string[]): PredictionRow {
 /** Ids are base 32, so the text needs no escapes; a score that is not finite is null in JSON. */
 function answerText(predictions: readonly Prediction[]): string {
   let text = '';
-  for (const { id, score, version } of predictions) {
+  for (const prediction of predictions) {
+    const { id, score, version } = prediction;
     if (text !== '') text += ',';
-    text += `{"id":"${id}","score":${Number.isFinite(score) ? score : 'null'},"version":${version}}`;
+    text += `{"id":"${id}","score":${Number.isFinite(score) ? score : 'null'},"version":${version}${detailText(prediction)}}`;
   }
   return `{"predictions":[${text}]}`;
+}
+
+function detailText({ label, probabilities, quantiles }: Prediction): string {
+  if (probabilities === undefined && quantiles === undefined) return '';
+  return `,${JSON.stringify({ label, probabilities, quantiles }).slice(1, -1)}`;
 }

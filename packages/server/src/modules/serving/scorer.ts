@@ -2,17 +2,29 @@
  * A model version ready to score one row at a time: its ONNX file compiled to a plan, and its inputs matched by name with
  * what the endpoint has (feature vector, request inputs).
  *
- * The score is the probability of the positive class for classifiers (the second of two classes), the value for
- * regressors. A model with one wide tensor takes its columns in the order of its registered signature, or of the feature
+ * The score is the probability of the positive class (the second of two classes), or of the most probable of several;
+ * the value for regressors; of quantiles the one nearest to a half. What else there is to say is the detail. A model with one wide tensor takes its columns in the order of its registered signature, or of the feature
  * names that its file carries, or of the feature service.
  */
-import type { Plan, PlanColumn } from '@slipway/onnx';
-import { planModel, readFeatureNames, readModel } from '@slipway/onnx';
+import type { OnnxModel, Plan, PlanColumn } from '@slipway/onnx';
+import { planModel, readClassLabels, readFeatureNames, readModel, readTableInfo } from '@slipway/onnx';
 import { SlipwayError } from '@slipway/contract';
+import type { Prediction } from '@slipway/contract';
 
 export interface ModelColumn {
   readonly name: string;
   readonly type: 'number' | 'text';
+  /** A number of milliseconds since 1970 UTC, for which an ISO 8601 text may come. */
+  readonly isDate: boolean;
+}
+
+/** What an answer says beside its score. */
+export type ScoreDetail = Pick<Prediction, 'label' | 'probabilities' | 'quantiles'>;
+
+/** Names of the classes, or levels, that the detail of every answer has. */
+export interface DetailNames {
+  readonly kind: 'classes' | 'quantiles';
+  readonly names: readonly string[];
 }
 
 export interface Scorer {
@@ -25,6 +37,10 @@ export interface Scorer {
   setText(column: number, value: string): void;
   /** Scores the row that was written. */
   score(): number;
+  /** Undefined for two classes and for plain numbers. */
+  readonly detailNames: DetailNames | undefined;
+  /** Of the row that was scored last; undefined where there are no names. */
+  detail(): ScoreDetail | undefined;
 }
 
 export interface ScorerSource {
@@ -44,6 +60,7 @@ export function createScorer(source: ScorerSource): Scorer {
   const plan = planModel(model, { capacityRows: 1 });
   if ('unsupported' in plan) throw refuse(`its ONNX file uses ${plan.unsupported}.`);
   const carried = readFeatureNames(model);
+  const dates = new Set(readTableInfo(model)?.columns.flatMap(({ name, kind }) => (kind === 'date' ? [name] : [])));
   const columns: ModelColumn[] = [];
   const setters: ((value: number) => void)[] = [];
   const texts: ((value: string) => void)[] = [];
@@ -58,7 +75,7 @@ export function createScorer(source: ScorerSource): Scorer {
         `input "${input.name}" is a tensor of ${input.width} columns and nothing names them; register the model with a signature.`,
       );
     names.forEach((name, i) => {
-      columns.push({ name, type: input.datatype === 'BYTES' ? 'text' : 'number' });
+      columns.push({ name, type: input.datatype === 'BYTES' ? 'text' : 'number', isDate: dates.has(name) });
       setters.push((value) => {
         if (input.datatype !== 'BYTES') input.values[i] = value;
       });
@@ -67,7 +84,8 @@ export function createScorer(source: ScorerSource): Scorer {
       });
     });
   }
-  const read = scoreOf(plan);
+  const detail = detailOf(plan, model);
+  const read = scoreOf(plan, detail);
   if (read === undefined)
     throw refuse(`it has no numeric output; its outputs are ${plan.outputs.map((o) => o.name).join(', ')}.`);
   return {
@@ -86,6 +104,8 @@ export function createScorer(source: ScorerSource): Scorer {
       plan.run(1);
       return read();
     },
+    detailNames: detail?.names,
+    detail: () => detail?.read(),
   };
 }
 
@@ -96,10 +116,50 @@ function namesFor(
   return candidates.find((names) => names?.length === input.width);
 }
 
+interface Detail {
+  readonly names: DetailNames;
+  /** The numbers that have these names, in their order. */
+  readonly values: Float32Array;
+  readonly read: () => ScoreDetail;
+}
+
+function detailOf(plan: Plan, model: OnnxModel): Detail | undefined {
+  const levels = readTableInfo(model)?.quantiles;
+  const labels = readClassLabels(model);
+  const output = plan.outputs.findLast(({ width }) => width === (levels ?? labels)?.length);
+  if (output?.datatype !== 'FP32') return undefined;
+  const { values } = output;
+  const byName = (names: readonly string[]): Record<string, number> =>
+    Object.fromEntries(names.map((name, i) => [name, values[i] ?? Number.NaN]));
+  if (levels !== undefined) {
+    const names = levels.map(String);
+    return { names: { kind: 'quantiles', names }, values, read: () => ({ quantiles: byName(names) }) };
+  }
+  if (labels === undefined || labels.length < 3) return undefined;
+  const names = labels.map(String);
+  const read = (): ScoreDetail => {
+    const label = labels[bestOf(values, names.length)];
+    return { ...(label === undefined ? {} : { label }), probabilities: byName(names) };
+  };
+  return { names: { kind: 'classes', names }, values, read };
+}
+
+/** The first of the highest. */
+function bestOf(values: Float32Array, count: number): number {
+  let best = 0;
+  for (let i = 1; i < count; i++) if ((values[i] ?? 0) > (values[best] ?? 0)) best = i;
+  return best;
+}
+
 /** The output that is the score: probabilities before values, and never the label. */
-function scoreOf(plan: Plan): (() => number) | undefined {
+function scoreOf(plan: Plan, detail: Detail | undefined): (() => number) | undefined {
   const numeric = plan.outputs.filter((o) => o.datatype === 'FP32' || o.datatype === 'FP64');
-  const output = numeric.find((o) => o.width === 2) ?? numeric.find((o) => o.width === 1) ?? numeric[0];
+  if (detail?.names.kind === 'classes') {
+    const { values, names } = detail;
+    return () => values[bestOf(values, names.names.length)] ?? Number.NaN;
+  }
+  const pair = detail === undefined ? numeric.find((o) => o.width === 2) : undefined;
+  const output = pair ?? numeric.find((o) => o.width === 1) ?? numeric[0];
   if (output === undefined || output.datatype === 'BYTES') return undefined;
   const column = output.width === 2 ? 1 : 0;
   const { values } = output;

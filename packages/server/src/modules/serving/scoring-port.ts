@@ -1,11 +1,14 @@
 /** What scoring protocols need of an endpoint, whichever protocol it is: the columns that a request brings, and the scores. */
 import type { Prediction, TrafficShare } from '@slipway/contract';
 import type { Arm, PredictionRow } from './endpoint-runtime.ts';
+import type { DetailNames } from './scorer.ts';
 import type { Serving } from './service.ts';
 
 export interface InputColumn {
   readonly name: string;
   readonly type: 'number' | 'text';
+  /** Milliseconds since 1970 UTC: more than a float32 holds. */
+  readonly isDate?: boolean;
 }
 
 export interface EndpointInputs {
@@ -19,6 +22,8 @@ export interface EndpointInputs {
   readonly versions: readonly number[];
   /** Names of the columns where all of them are numbers that the request brings: its rows may be `NumberRow`s. */
   readonly numberNames: readonly string[] | undefined;
+  /** What its answers say beside the score. */
+  readonly detailNames: DetailNames | undefined;
 }
 
 export interface ScoringPort {
@@ -56,12 +61,14 @@ export function createScoringPort(serving: Pick<Serving, 'runtime' | 'predict' |
 }
 
 function inputsOf(model: string, arm: Arm | undefined, traffic: readonly TrafficShare[]): EndpointInputs {
-  if (arm === undefined) return { model, columns: [], usesFeatures: false, versions: [], numberNames: undefined };
+  if (arm === undefined)
+    return { model, columns: [], usesFeatures: false, versions: [], numberNames: undefined, detailNames: undefined };
   return {
     model,
     columns: arm.scorer.columns.filter((_, i) => (arm.sources[i] ?? -1) < 0),
     usesFeatures: arm.features !== undefined,
     versions: traffic.map((share) => share.version),
     numberNames: arm.isNumeric ? arm.names : undefined,
+    detailNames: arm.scorer.detailNames,
   };
 }
