@@ -5,6 +5,10 @@ export interface BenchContext {
   readonly rounds: number;
   /** Keeps what is slow to make (Python environments, prepared rows) between runs. Git ignores it. */
   readonly cacheFolder: string;
+  /** How large generated data is: a share of its full size. */
+  readonly scale: number;
+  /** A workspace that the demo left, instead of one made for this run. */
+  readonly demoFolder: string | undefined;
   /** One line of progress. */
   readonly say: (line: string) => void;
 }
@@ -21,13 +25,17 @@ export interface BenchTable {
   readonly unit: string;
   /** Slipway is the first. */
   readonly subjects: readonly Subject[];
-  /** What is asked of Slipway: its median, or its ratio to a peer's, at most or at least. */
+  /** What is asked of Slipway: its figure, or its ratio to a peer's, at most or at least. */
   readonly goals: readonly Goal[];
 }
 
 export interface Goal {
-  /** Absent: the median itself is bounded. */
+  /** Absent: the figure itself is bounded. */
   readonly against?: string;
+  /** The figure; the median unless said. */
+  readonly of?: 'median' | 'p95';
+  /** Every subject has to meet it, where all of them are Slipway's. */
+  readonly isEach?: boolean;
   readonly atMost?: number;
   readonly atLeast?: number;
 }

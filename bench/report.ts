@@ -20,16 +20,32 @@ export interface JudgedGoal {
   readonly isMet: boolean;
 }
 
+/** The value below which that share of the samples lies. */
+export function quantile(samples: readonly number[], share: number): number {
+  const sorted = samples.toSorted((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.ceil(sorted.length * share) - 1)] ?? Number.NaN;
+}
+
 export function judgeGoal(table: BenchTable, goal: Goal): JudgedGoal | undefined {
   const [ours, ...peers] = table.subjects;
   const peer = peers.find((subject) => subject.name === goal.against);
   if (ours === undefined || (goal.against !== undefined && peer === undefined)) return undefined;
-  const value = median(ours.samples) / (peer === undefined ? 1 : median(peer.samples));
+  const figure = (subject: Subject): number =>
+    goal.of === 'p95' ? quantile(subject.samples, 0.95) : median(subject.samples);
   const bound = goal.atMost ?? goal.atLeast ?? Number.NaN;
-  const isMet = goal.atMost === undefined ? value >= bound : value <= bound;
-  const what = peer === undefined ? 'median' : `ratio to ${peer.name}`;
-  const word = goal.atMost === undefined ? 'at least' : 'at most';
-  return { text: `${what} ${formatNumber(value)}, asked ${word} ${formatNumber(bound)}`, isMet };
+  const fits = (value: number): boolean => (goal.atMost === undefined ? value >= bound : value <= bound);
+  const word = `asked ${goal.atMost === undefined ? 'at least' : 'at most'} ${formatNumber(bound)}`;
+  const noun = goal.of === 'p95' ? '95th percentile' : 'median';
+  if (goal.isEach === true) {
+    const values = table.subjects.map(figure);
+    const missed = values.filter((value) => !fits(value)).length;
+    const worst = goal.atMost === undefined ? Math.min(...values) : Math.max(...values);
+    const text = `${noun} of each, the worst ${formatNumber(worst)}, ${missed === 0 ? '' : `${missed} beyond it, `}${word}`;
+    return { text, isMet: missed === 0 };
+  }
+  const value = figure(ours) / (peer === undefined ? 1 : figure(peer));
+  const what = peer === undefined ? noun : `ratio to ${peer.name}`;
+  return { text: `${what} ${formatNumber(value)}, ${word}`, isMet: fits(value) };
 }
 
 function subjectRow(subject: Subject, ours: Subject | undefined): string {

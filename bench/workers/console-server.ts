@@ -1,0 +1,31 @@
+/**
+ * A server over a folder, in a process of its own that watches its event loop. Answers each message with what its main thread
+ * did since the last one.
+ */
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { readConfig, startServer } from '@slipway/server';
+
+/** The histogram's timer: a delay shorter than it is not seen. */
+const resolutionMs = 1;
+
+const before = performance.now();
+const server = await startServer(readConfig({ dir: process.argv[2], port: 0, logLevel: 'error' }, {}));
+const startMs = performance.now() - before;
+const delay = monitorEventLoopDelay({ resolution: resolutionMs });
+delay.enable();
+let cpu = process.threadCpuUsage();
+
+process.on('message', () => {
+  const used = process.threadCpuUsage(cpu);
+  const memory = process.memoryUsage();
+  process.send?.({
+    mainCpuMs: (used.user + used.system) / 1000,
+    delayMaxMs: delay.count === 0 ? 0 : Math.max(0, delay.max / 1e6 - resolutionMs),
+    rssMb: memory.rss / 2 ** 20,
+    heapMb: memory.heapUsed / 2 ** 20,
+  });
+  delay.reset();
+  cpu = process.threadCpuUsage();
+});
+process.on('SIGTERM', () => void server.stop(1000).then(() => process.exit(0)));
+process.send?.({ url: server.url, startMs });
