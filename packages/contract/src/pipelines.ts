@@ -235,7 +235,7 @@ export const pipelinesRoutes = routes({
     path: '/api/pipeline-runs',
     permission: 'pipelines.read',
     summary: 'Pipeline runs, newest first',
-    query: PageQuery.extend({ pipeline: Name.optional() }),
+    query: PageQuery.extend({ pipeline: Name.optional(), state: PipelineRunState.optional() }),
     response: z.object({ items: z.array(PipelineRun), nextPageToken: z.string().optional() }),
   },
   'pipelineRuns.get': {

@@ -1,8 +1,9 @@
-import type { PipelineRunDetail } from '@slipway/contract';
+import type { PipelineRunDetail, PipelineRunState } from '@slipway/contract';
+import { pipelineRunStates } from '@slipway/contract';
 import type { Command } from 'commander';
 import { idOf, nameOf, valuesOf, wholeNumber } from '../arguments.ts';
 import type { Session } from '../command.ts';
-import { action, CommandFailure } from '../command.ts';
+import { action, CommandFailure, oneOf } from '../command.ts';
 import { drawRun, followRun, logEvents, paintState } from '../follow-run.ts';
 import type { PageFlags } from '../listing.ts';
 import { paged, pageQuery, showPage } from '../listing.ts';
@@ -42,11 +43,17 @@ function lists(pipeline: Command): void {
     );
   paged(pipeline.command('runs').description('Runs, newest first'), 30)
     .option('--pipeline <name>', 'only of this pipeline', pipelineName)
-    .addHelpText('after', '\nExample:\n  slipway pipeline runs --pipeline train --limit 5\n')
+    .option('--state <state>', `only in this state: ${pipelineRunStates.join(', ')}`, (word: string) =>
+      oneOf('state', pipelineRunStates, word),
+    )
+    .addHelpText(
+      'after',
+      '\nExamples:\n  slipway pipeline runs --pipeline train --limit 5\n  slipway pipeline runs --state failed\n',
+    )
     .action(
-      action(async (session, flags: PageFlags & { pipeline?: string }) => {
-        const { pipeline: name } = flags;
-        const query = { ...pageQuery(flags), ...(name === undefined ? {} : { pipeline: name }) };
+      action(async (session, flags: PageFlags & { pipeline?: string; state?: PipelineRunState }) => {
+        const { pipeline: name, state } = flags;
+        const query = { ...pageQuery(flags), pipeline: name, state };
         showPage(session, await session.client.pipelineRuns.list({ query }), {
           head: ['RUN', 'PIPELINE', 'STATE', 'STARTED', 'TOOK', 'BY', 'REASON'],
           empty: `No runs${name === undefined ? '' : ` of ${name}`} yet. \`slipway pipeline run PIPELINE\` starts one.`,

@@ -1,5 +1,12 @@
 /** Pipelines: starting, watching, cancelling and repeating runs. The work itself is in step-job.ts. */
-import type { Pipeline, PipelineRun, PipelineRunDetail, PinnedDataset, StepOutput } from '@slipway/contract';
+import type {
+  Pipeline,
+  PipelineRun,
+  PipelineRunDetail,
+  PipelineRunState,
+  PinnedDataset,
+  StepOutput,
+} from '@slipway/contract';
 import { PipelineGraph, SlipwayError, StepOutput as OutputSchema } from '@slipway/contract';
 import { z } from 'zod';
 import { pageOf } from '../../lib/page.ts';
@@ -37,6 +44,7 @@ export interface PipelineService {
     readonly limit: number;
     readonly pageToken?: string | undefined;
     readonly pipeline?: string | undefined;
+    readonly state?: PipelineRunState | undefined;
   }): Promise<Page<PipelineRun>>;
   getRun(run: string): Promise<PipelineRunDetail>;
   /** Runs that pinned a dataset version, newest first, and the runs of experiments that their steps made. */
@@ -140,7 +148,7 @@ export function createPipelineService(deps: PipelineServiceDeps): PipelineServic
       });
       return runOf(row);
     },
-    listRuns: async ({ limit, pageToken, pipeline }) => {
+    listRuns: async ({ limit, pageToken, pipeline, state }) => {
       let query = tables
         .selectFrom('pipelines_run')
         .selectAll()
@@ -148,6 +156,7 @@ export function createPipelineService(deps: PipelineServiceDeps): PipelineServic
         .limit(limit + 1);
       if (pageToken !== undefined) query = query.where('id', '<', pageToken);
       if (pipeline !== undefined) query = query.where('pipeline', '=', pipeline);
+      if (state !== undefined) query = query.where('state', '=', state);
       const rows = await deps.db.scan(query);
       return pageOf(rows, limit, (row) => row.id, runOf);
     },

@@ -37,7 +37,7 @@ export function RerunFromHere({ run, step }: { run: PipelineRunDetail; step: str
   if (!isRunOver(run)) return <></>;
   return (
     <>
-      <button type="button" className="btn sm" onClick={() => setAsked(true)}>
+      <button type="button" className="btn sm" data-key="r" onClick={() => setAsked(true)}>
         <Icon name="undo" small />
         Rerun from here
       </button>

@@ -12,6 +12,7 @@ import type { Tone } from '../../components/status.tsx';
 import { StatusBadge } from '../../components/status.tsx';
 import { duration } from '../../words.ts';
 import { needsOf, stepStatus } from './facts.ts';
+import { layeredLayout } from './layered-layout.ts';
 import './graph.css';
 
 interface GraphProps {
@@ -31,6 +32,10 @@ const narrowPx = 620;
 const zoomMin = 0.8;
 const pad = 14;
 const heightMax = 440;
+/** Above, the fine layout takes seconds. */
+const finelyLaidMax = 150;
+/** Above, only what is in view is drawn. */
+const drawnMax = 200;
 
 interface StepData extends Record<string, unknown> {
   readonly id: string;
@@ -60,10 +65,15 @@ export function Graph(props: GraphProps): ReactElement {
     observer.observe(element);
     return () => observer.disconnect();
   }, []);
-  const isDown = width < narrowPx;
-  const { graph } = props;
+  // Ranks of a large graph run to the right at any width: it is moved by hand.
+  const isDown = width < narrowPx && props.graph.nodes.length <= finelyLaidMax;
+  const { graph, steps, selected, linkTo } = props;
   const plan = useMemo(() => planOf(graph, isDown), [graph, isDown]);
-  const drawing = draw(plan, props, isDown);
+  const drawing = useMemo(
+    () => draw(plan, { graph, steps, selected, linkTo }, isDown),
+    // Links differ by the step alone while the address stays, which a new selection changes.
+    [plan, graph, steps, selected, isDown],
+  );
   const view = viewOf(drawing, width, props.selected ?? props.focus);
   const { x, y, zoom, height, wide, scroll } = view;
   useEffect(() => {
@@ -89,7 +99,7 @@ export function Graph(props: GraphProps): ReactElement {
             nodesFocusable={false}
             edgesFocusable={false}
             elementsSelectable={false}
-            onlyRenderVisibleElements={drawing.nodes.length > 200}
+            onlyRenderVisibleElements={drawing.nodes.length > drawnMax}
             zoomOnScroll={false}
             zoomOnDoubleClick={false}
             preventScrolling={false}
@@ -153,11 +163,16 @@ interface Plan {
 
 /** Where each step stands. Made again only when the graph is another one, not with each state of its steps. */
 function planOf(graph: PipelineGraph, isDown: boolean): Plan {
+  const links = graph.nodes.flatMap((node) => needsOf(node).map((need) => [need, node.id] as const));
+  if (graph.nodes.length > finelyLaidMax) {
+    const size = { width: nodeWidth, height: nodeHeight, rankGap: 40, gap: 16 };
+    const ids = graph.nodes.map((node) => node.id);
+    return { places: layeredLayout(ids, links, size), links };
+  }
   const plan = new graphlib.Graph();
   plan.setGraph({ rankdir: isDown ? 'TB' : 'LR', nodesep: 16, ranksep: isDown ? 22 : 24, marginx: 0, marginy: 0 });
   plan.setDefaultEdgeLabel(() => ({}));
   for (const node of graph.nodes) plan.setNode(node.id, { width: nodeWidth, height: nodeHeight });
-  const links = graph.nodes.flatMap((node) => needsOf(node).map((need) => [need, node.id] as const));
   for (const [from, to] of links) plan.setEdge(from, to);
   layout(plan);
   const places = new Map(
@@ -187,8 +202,8 @@ function draw({ places, links }: Plan, { graph, steps, selected, linkTo }: Graph
     },
   }));
   const edges = links.map(([from, to]) => edgeOf(from, to, stateOf.get(to)));
-  const right = Math.max(...nodes.map((n) => n.position.x + nodeWidth));
-  const bottom = Math.max(...nodes.map((n) => n.position.y + nodeHeight));
+  const right = nodes.reduce((far, n) => Math.max(far, n.position.x + nodeWidth), 0);
+  const bottom = nodes.reduce((far, n) => Math.max(far, n.position.y + nodeHeight), 0);
   return { nodes, edges, width: right, height: bottom };
 }
 
@@ -234,7 +249,7 @@ function viewOf(drawing: Drawing, width: number, focus: string | undefined): Vie
   const center = node === undefined ? 0 : (node.position.x + nodeWidth / 2) * zoom;
   const hidden = Math.min(Math.max(0, center - room / 2), Math.max(0, drawn - room));
   const x = drawn <= room ? pad + (room - drawn) / 2 : pad;
-  if (width < narrowPx) {
+  if (width < narrowPx && drawing.nodes.length <= finelyLaidMax) {
     const wide = Math.max(width, drawn + 2 * pad);
     return { x, y: pad, zoom, height: tall + 2 * pad, wide, scroll: hidden };
   }

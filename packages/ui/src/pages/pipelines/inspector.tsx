@@ -1,7 +1,6 @@
 /** One step opened: why it ran, was reused or waits, its attempts, what went in and came out, its limits. */
 import type { GraphNode, PipelineRunDetail, StepRun } from '@slipway/contract';
 import type { ReactElement, ReactNode } from 'react';
-import { useEffect } from 'react';
 import { Link } from 'react-router';
 import { Icon } from '../../components/icon.tsx';
 import type { Pair } from '../../components/layout.tsx';
@@ -24,21 +23,19 @@ interface InspectorProps {
 }
 
 export function Inspector({ node, step, run, now, linkTo, close, actions }: InspectorProps): ReactElement {
-  useEffect(() => {
-    const onKey = (event: KeyboardEvent): void => {
-      // A dialog above takes Escape first.
-      if (event.key === 'Escape' && document.querySelector('[role="dialog"]') === null) close();
-    };
-    addEventListener('keydown', onKey);
-    return () => removeEventListener('keydown', onKey);
-  }, [close]);
   return (
     <aside className="panel pl-side" aria-label={`Step ${node.id}`}>
       <section>
         <div className="row">
           <h2 className="el">{node.id}</h2>
           <span className="grow" />
-          <button type="button" className="btn sm ghost icon" aria-label="Close the step" onClick={close}>
+          <button
+            type="button"
+            className="btn sm ghost icon"
+            aria-label="Close the step"
+            data-key="Escape"
+            onClick={close}
+          >
             <Icon name="x" small />
           </button>
         </div>

@@ -26,10 +26,7 @@ export function Page(): ReactElement {
   const pipeline = useAsk('pipelines.get', { params: { pipeline: name } });
   const runs = useAskPages('pipelineRuns.list', { query: { pipeline: name, limit: runsPage } });
   const shown = runs.data?.pages.flatMap((p) => p.items) ?? [];
-  const now = useNow(
-    shown.some((r) => !isRunOver(r)),
-    'pipelineRuns.list',
-  );
+  const now = useNow(shown.some((r) => !isRunOver(r)));
   useView(`slipway pipeline graph ${name}`, 'pipelines.get', { params: { pipeline: name } });
   return (
     <Loaded query={pipeline} lines={10}>

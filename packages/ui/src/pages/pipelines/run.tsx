@@ -18,7 +18,7 @@ import { Inspector } from './inspector.tsx';
 import { LazyGraph } from './lazy-graph.tsx';
 import { LogPanel } from './log.tsx';
 import './pipelines.css';
-import { useNow } from './use-now.ts';
+import { useNow, useProgress } from './use-now.ts';
 import { useViewState } from '../../components/use-view-state.ts';
 import type { ViewState } from '../../components/use-view-state.ts';
 import { Output, Value } from './values.tsx';
@@ -28,7 +28,8 @@ const comparedRuns = 20;
 export function Page(): ReactElement {
   const { run: id = '' } = useParams();
   const run = useAsk('pipelineRuns.get', { params: { run: id } });
-  const now = useNow(run.data !== undefined && !isRunOver(run.data), 'pipelineRuns.get');
+  const now = useNow(run.data !== undefined && !isRunOver(run.data));
+  useProgress(id, run.data?.steps.some((s) => s.state === 'running') ?? false);
   useView(`slipway pipeline show ${id}`, 'pipelineRuns.get', { params: { run: id } });
   return (
     <Loaded query={run} lines={10}>

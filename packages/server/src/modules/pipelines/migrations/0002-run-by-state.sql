@@ -1,0 +1,1 @@
+create index pipelines_run_by_state on pipelines_run(state, id);
