@@ -6,6 +6,7 @@ import type { IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import { after, before, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { gunzipSync } from 'node:zlib';
 import { routes, SlipwayError } from '@slipway/contract';
 import { z } from 'zod';
 import { createAuth } from '../auth/auth.ts';
@@ -58,6 +59,14 @@ const table = routes({
     query: z.object({ how: z.string() }),
     response: z.object({}),
   },
+  'things.many': {
+    method: 'GET',
+    path: '/many',
+    permission: 'data.read',
+    summary: 'Many',
+    query: z.object({ count: z.coerce.number().int() }),
+    response: z.object({ items: z.array(z.string()) }),
+  },
   'things.follow': { method: 'GET', path: '/follow', permission: 'data.read', summary: 'Follow', response: 'events' },
   'things.bytes': { method: 'GET', path: '/bytes', permission: 'data.read', summary: 'Bytes', response: 'bytes' },
   'things.wait': { method: 'GET', path: '/wait', permission: 'data.read', summary: 'Wait', response: z.object({}) },
@@ -88,6 +97,7 @@ const binding = bind(table, {
     if (query.how === 'later') throw new SlipwayError('shutting_down');
     throw new Error('a secret of the inside');
   },
+  'things.many': async ({ query }) => ({ items: Array.from({ length: query.count }, (_, i) => `grüße ${i}`) }),
   'things.bytes': async () => {
     async function* bytes(): AsyncGenerator<Uint8Array> {
       bytesRead++;
@@ -312,6 +322,31 @@ test('a port that is taken is said in a sentence', async () => {
   const other = await start();
   await assert.rejects(other.listen('127.0.0.1', port), { code: 'port_in_use' });
   await other.close(0);
+});
+
+test('a large answer is compressed for those who ask for it, and says the same', async () => {
+  const ask = async (
+    count: number,
+    acceptEncoding: string,
+  ): Promise<{ encoding: string | undefined; bytes: Buffer }> => {
+    const sent = httpRequest(url(`/many?count=${count}`), { headers: { 'accept-encoding': acceptEncoding } }).end();
+    const [response] = (await once(sent, 'response')) as [IncomingMessage];
+    const bytes = Buffer.concat(await response.toArray());
+    assert.equal(response.headers['content-length'], String(bytes.length));
+    assert.equal(response.headers.vary, 'accept-encoding');
+    return { encoding: response.headers['content-encoding'], bytes };
+  };
+  const plain = await ask(2000, 'identity');
+  assert.equal(plain.encoding, undefined);
+  for (const accepted of ['gzip', 'br;q=1.0, GZIP;q=0.5', 'deflate, gzip']) {
+    const packed = await ask(2000, accepted);
+    assert.equal(packed.encoding, 'gzip', accepted);
+    assert(packed.bytes.length < plain.bytes.length / 3);
+    assert.deepEqual(gunzipSync(packed.bytes), plain.bytes);
+  }
+  for (const refused of ['br', 'gzip;q=0', 'gzip; q=0.0', 'xgzip', ''])
+    assert.equal((await ask(2000, refused)).encoding, undefined, refused);
+  assert.equal((await ask(2, 'gzip')).encoding, undefined, 'a small answer');
 });
 
 test('HEAD answers what GET would, without its body, and streams of events have none', async () => {

@@ -22,6 +22,7 @@ import type { Binding, Caller } from './binding.ts';
 import { Stream } from './binding.ts';
 import { defaultBodyLimitBytes, limited, readJson } from './body.ts';
 import { checkPart } from './check-part.ts';
+import { compressed } from './compress.ts';
 import { errorAnswer, knownError, newRequestId, requestIdOf, traceIdOf } from './error-answer.ts';
 import type { ForeignAnswer, ForeignProtocol, ForeignRoute, HotAnswered, HotPath, HotPaths } from './foreign.ts';
 
@@ -317,10 +318,13 @@ function pathParams(path: string, params: unknown): Record<string, string> {
 async function send(reply: FastifyReply, route: Route, answer: unknown): Promise<FastifyReply> {
   reply.headers(securityHeaders);
   if (answer instanceof Stream) return sendStream(reply, answer);
+  const { bytes, encoding } = await compressed(JSON.stringify(answer ?? {}), reply.request.headers['accept-encoding']);
+  if (encoding !== undefined) reply.header('content-encoding', encoding);
   return reply
     .code(route.status ?? 200)
     .header('content-type', jsonType)
-    .send(JSON.stringify(answer ?? {}));
+    .header('vary', 'accept-encoding')
+    .send(bytes);
 }
 
 function sendStream(reply: FastifyReply, stream: Stream): FastifyReply {
