@@ -98,8 +98,10 @@ export const GuardState = z.object({
   /** `log-evidence`: natural logarithm of an e-value. `z`: standard errors. `distance`: Kolmogorov-Smirnov, of the last look. */
   scale: z.enum(['log-evidence', 'z', 'distance']),
   value: z.number().nullable(),
-  /** It fires above this (scores and labels: at a look, and where the effect is large enough, too). */
+  /** It fires above this; scores and labels at a look only, and only where the effect is above its own bar. */
   bar: z.number(),
+  /** Shift of the scores in logits; rise of the mean log loss. */
+  effect: z.object({ value: z.number().nullable(), bar: z.number() }).optional(),
   /** What it has counted: errors, requests, scores of the candidate, labelled pairs. */
   count: z.int(),
   /** The count at which it looks next; without one it looks always, or no more. */

@@ -29,8 +29,9 @@ import {
   evidenceBar,
   lookZBound,
   scoreDistanceMin,
+  scoreShiftMin,
 } from './sequential.ts';
-import type { SampleRatioGuard, ScoreGuard } from './sequential.ts';
+import type { SampleRatioGuard, ScoreGuard, ScoreLook } from './sequential.ts';
 
 export type GuardName = 'scores' | 'errors' | 'sample-ratio' | 'labels';
 
@@ -71,6 +72,8 @@ export interface GuardStanding {
   readonly scale: 'log-evidence' | 'z' | 'distance';
   readonly value: number;
   readonly bar: number;
+  /** How large the harm is, where it has to be large too: shift of the scores in logits, rise of the mean log loss. */
+  readonly effect: { readonly value: number; readonly bar: number } | undefined;
   readonly count: number;
   readonly nextLookAt: number | undefined;
 }
@@ -98,7 +101,14 @@ export interface CanaryJudge {
   /** Calls of `conclude` so far, with those of an earlier judge. */
   looks(): number;
   /** What the labelled pairs show, and whether the rule lets the candidate take over. Undefined without pairs. Each call is a look. */
-  conclude(): { readonly compared: PairedComparison; readonly decision: PairedDecision } | undefined;
+  conclude():
+    | {
+        readonly compared: PairedComparison;
+        readonly decision: PairedDecision;
+        /** The z of the AUC difference that this look asked for. */
+        readonly aucZAsked: number;
+      }
+    | undefined;
 }
 
 /** z of the difference in AUC that decides when there is one look only. */
@@ -130,7 +140,7 @@ export function createCanaryJudge(options: CanaryJudgeOptions = {}): CanaryJudge
   let harm = 0;
   let harmSquares = 0;
   let harmCount = 0;
-  let scoreDistance = Number.NaN;
+  let lastScores: ScoreLook | undefined;
   let looks = options.looksBefore ?? 0;
   let fired: GuardFiring | undefined;
 
@@ -143,14 +153,14 @@ export function createCanaryJudge(options: CanaryJudgeOptions = {}): CanaryJudge
     // Each stage is looked at anew: a fault may begin with the traffic, and a shadow uses up its looks.
     if (scoresShare !== request.share) {
       scores = newScoreGuard();
-      scoreDistance = Number.NaN;
+      lastScores = undefined;
     }
     scoresShare = request.share;
     const own = stands ? request.candidateScore : request.incumbentScore;
     const other = stands ? request.incumbentScore : request.candidateScore;
     if (own === undefined) return;
     const look = scores.add(stands, own, other);
-    if (look !== undefined) scoreDistance = look.statistic;
+    lastScores = look ?? lastScores;
     if (look?.fired !== true) return;
     const shift =
       look.shift === undefined ? '' : `, the odds moved by a factor ${Math.exp(Math.abs(look.shift)).toFixed(1)}`;
@@ -234,13 +244,14 @@ export function createCanaryJudge(options: CanaryJudgeOptions = {}): CanaryJudge
     looks: () => looks,
     standings: () => {
       const { canary, stable } = errors.errors();
-      const always = { scale: 'log-evidence', nextLookAt: undefined } as const;
+      const always = { scale: 'log-evidence', nextLookAt: undefined, effect: undefined } as const;
       return [
         {
           guard: 'scores',
           scale: 'distance',
-          value: scoreDistance,
+          value: lastScores?.statistic ?? Number.NaN,
           bar: scoreDistanceMin,
+          effect: { value: Math.abs(lastScores?.shift ?? Number.NaN), bar: scoreShiftMin },
           count: scores.canaryCount(),
           nextLookAt: scores.nextLookAt(),
         },
@@ -257,6 +268,7 @@ export function createCanaryJudge(options: CanaryJudgeOptions = {}): CanaryJudge
           scale: 'z',
           value: labels.z(),
           bar: lookZBound,
+          effect: { value: labels.mean(), bar: harmMin },
           count: labels.count(),
           nextLookAt: labels.nextLookAt(),
         },
@@ -278,7 +290,7 @@ export function createCanaryJudge(options: CanaryJudgeOptions = {}): CanaryJudge
       );
       const decision = decidePaired(compared, rule);
       const sentence = `${decision.sentence} Look ${looks}, which asks for z above ${aucZ.toFixed(2)}.`;
-      return { compared, decision: { ...decision, sentence } };
+      return { compared, decision: { ...decision, sentence }, aucZAsked: aucZ };
     },
   };
 }

@@ -252,7 +252,7 @@ export interface ScoreGuardOptions {
   readonly distanceMin?: number;
   /** 1e-4 unless said. */
   readonly pMax?: number;
-  /** Smallest |shift| that matters, in logits; 0.8 unless said: the odds more than doubled, or halved. */
+  /** Smallest |shift| that matters, in logits; `scoreShiftMin` unless said: the odds more than doubled, or halved. */
   readonly shiftMin?: number;
   /** Seeds the sample of control scores. */
   readonly seed?: number;
@@ -267,11 +267,13 @@ const logitFloor = 1e-6;
 
 /** Kolmogorov-Smirnov distance. */
 export const scoreDistanceMin = 0.35;
+/** Logits: the odds more than doubled, or halved. */
+export const scoreShiftMin = 0.8;
 export const defaultLooks: readonly number[] = [30, 50, 75, 100, 150];
 
 export function createScoreGuard(options: ScoreGuardOptions = {}): ScoreGuard {
   const looks = options.looks ?? defaultLooks;
-  const { distanceMin = scoreDistanceMin, pMax = 1e-4, shiftMin = 0.8 } = options;
+  const { distanceMin = scoreDistanceMin, pMax = 1e-4, shiftMin = scoreShiftMin } = options;
   const control = createReservoir<number>(controlKept, options.seed ?? 1);
   const canary: number[] = [];
   const last = looks.at(-1) ?? 0;

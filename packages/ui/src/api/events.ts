@@ -30,7 +30,7 @@ const touches: Readonly<Record<string, readonly string[]>> = {
   endpoint: ['endpoints', 'rollouts'],
   deployment: ['endpoints', 'rollouts'],
   rollout: ['rollouts', 'endpoints'],
-  labels: ['endpoints', 'monitors'],
+  labels: ['endpoints', 'monitors', 'rollouts'],
   monitor: ['monitors', 'alerts'],
   alert: ['alerts', 'monitors'],
   policy: ['policies'],

@@ -30,6 +30,8 @@ interface Options {
   readonly enabled?: boolean;
   /** Keeps the last answer on the page while the next one (another filter, another page) is on its way. */
   readonly keep?: boolean;
+  /** Asked again at this pace while the page is in view: for figures that no event announces. */
+  readonly everyMs?: number | undefined;
 }
 
 /**
@@ -46,6 +48,7 @@ export function useAsk<K extends Operation>(
     queryFn: ({ signal }) => ask(operation, request, signal),
     enabled: options.enabled ?? true,
     ...(options.keep === true ? { placeholderData: keepPreviousData } : {}),
+    ...(options.everyMs === undefined ? {} : { refetchInterval: options.everyMs }),
   });
 }
 

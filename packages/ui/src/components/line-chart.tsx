@@ -31,6 +31,10 @@ interface LineChartProps {
   readonly series: readonly Series[];
   /** Decision lines with their names. */
   readonly lines?: readonly { readonly value: number; readonly name: string; readonly color: string }[];
+  /** What happened at some x: a vertical line with a word. */
+  readonly marks?: readonly { readonly x: number; readonly name: string }[];
+  /** How a value of the axis is written, where it is not the plain number. */
+  readonly yWords?: (value: number) => string;
   readonly height?: number;
   readonly digits?: number;
   /** Of its values, for the picture. */
@@ -69,6 +73,7 @@ export function LineChart(props: LineChartProps): ReactElement {
     digits = 3,
     xName = isTime ? 'time' : 'step',
   } = props;
+  const lineWords = (value: number): string => props.yWords?.(value) ?? decimals(value, 2);
   const box = useRef<HTMLDivElement>(null);
   const { scheme } = useScheme();
   const [isTable, setTable] = useState(false);
@@ -87,7 +92,7 @@ export function LineChart(props: LineChartProps): ReactElement {
       plot.destroy();
     };
     // Colours are read when the plot is made: a change of scheme makes it anew.
-  }, [JSON.stringify([x, series, lines]), scheme, isTable, height]);
+  }, [JSON.stringify([x, series, lines, props.marks]), scheme, isTable, height]);
 
   return (
     <figure aria-label={label}>
@@ -102,7 +107,7 @@ export function LineChart(props: LineChartProps): ReactElement {
           {lines.map((line) => (
             <span key={line.name}>
               <i className="ln d" style={{ color: `var(${line.color})` }} />
-              {line.name} {decimals(line.value, 2)}
+              {line.name} {lineWords(line.value)}
             </span>
           ))}
         </div>
@@ -116,7 +121,7 @@ export function LineChart(props: LineChartProps): ReactElement {
             isTime={isTime}
             legend={[
               ...series,
-              ...lines.map((l) => ({ name: `${l.name} ${decimals(l.value, 2)}`, color: l.color, isDashed: true })),
+              ...lines.map((l) => ({ name: `${l.name} ${lineWords(l.value)}`, color: l.color, isDashed: true })),
             ]}
             sheet={() => sheetOf(props)}
             draw={isTable ? undefined : () => drawn.current?.ctx.canvas}
@@ -223,6 +228,28 @@ function optionsOf(props: LineChartProps, width: number, height: number): uPlot.
       plot.ctx.restore();
     }
   };
+  const drawMarks = (plot: uPlot): void => {
+    const { ctx, bbox } = plot;
+    ctx.save();
+    ctx.strokeStyle = token('--zero');
+    ctx.fillStyle = token('--text-2');
+    ctx.font = `${11 * devicePixelRatio}px ${token('--font-sans')}`;
+    ctx.setLineDash([4 * devicePixelRatio, 3 * devicePixelRatio]);
+    ctx.lineWidth = devicePixelRatio;
+    for (const mark of props.marks ?? []) {
+      const x = plot.valToPos(isTime ? mark.x / 1000 : mark.x, 'x', true);
+      if (!(x >= bbox.left && x <= bbox.left + bbox.width)) continue;
+      ctx.beginPath();
+      ctx.moveTo(x, bbox.top);
+      ctx.lineTo(x, bbox.top + bbox.height);
+      ctx.stroke();
+      const isLate = x > bbox.left + bbox.width * 0.8;
+      ctx.textAlign = isLate ? 'right' : 'left';
+      ctx.fillText(mark.name, x + (isLate ? -4 : 4) * devicePixelRatio, bbox.top + 10 * devicePixelRatio);
+    }
+    ctx.restore();
+  };
+  const { yWords } = props;
   return {
     width,
     height,
@@ -249,9 +276,14 @@ function optionsOf(props: LineChartProps, width: number, height: number): uPlot.
         size: 26,
         ...(isTime ? { values: (_, splits) => splits.map((s) => tickWords(s, stepOf(splits))) } : {}),
       },
-      { ...axis, size: 46, space: 34 },
+      {
+        ...axis,
+        size: 46,
+        space: 34,
+        ...(yWords === undefined ? {} : { values: (_, splits) => splits.map(yWords) }),
+      },
     ],
-    hooks: { draw: [drawLines] },
+    hooks: { draw: [drawMarks, drawLines] },
   };
 }
 

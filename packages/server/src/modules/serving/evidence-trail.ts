@@ -1,7 +1,7 @@
 /**
  * How the evidence of a rollout went, for a chart: one point for every so many judgements. When there are too many points
- * every second one is dropped and the distance between them doubles, so that any rollout fits into the same memory, and the
- * points of a replay are those of a process that never stopped.
+ * every second one is dropped and the distance between them doubles, so that any rollout fits into the same memory. A replay
+ * has all requests before all labels: each series is the same over its own count, not over the other's.
  */
 import type { RolloutProgress } from '@slipway/contract';
 

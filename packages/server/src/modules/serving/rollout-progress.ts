@@ -49,9 +49,10 @@ export function progressOf({ rollout, judge, stageRequests, judgedAtPairs, trail
     nextLookAtPairs,
     harm: judge.harm(),
     harmUpper: orNull(judge.harmUpper()),
-    guards: judge.standings().map(({ nextLookAt, value, ...standing }) => ({
+    guards: judge.standings().map(({ nextLookAt, value, effect, ...standing }) => ({
       ...standing,
       value: orNull(value),
+      ...(effect === undefined ? {} : { effect: { value: orNull(effect.value), bar: effect.bar } }),
       ...(nextLookAt === undefined ? {} : { nextLookAt }),
     })),
     requestsPerMinute: pace.requests * minuteMs,

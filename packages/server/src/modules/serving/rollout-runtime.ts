@@ -119,10 +119,11 @@ export function createRolloutRuntime(start: Rollout, now: () => number): Rollout
     const concluded = judge.conclude();
     if (concluded === undefined) return undefined;
     judgedAtPairs = labelledPairs;
-    const { compared, decision } = concluded;
+    const { compared, decision, aucZAsked } = concluded;
     const evidence = {
       dAuc: compared.dAuc.estimate,
       dAucZ: compared.dAuc.z,
+      aucZAsked,
       dLogLoss: compared.dLogLoss.estimate,
       dLogLossZ: compared.dLogLoss.z,
       championEce: compared.champion.ece,

@@ -1,5 +1,5 @@
-/** The version that answers and the one in its shadow, on the labelled predictions of the range that both of them scored. */
-import type { PredictionRecord, VersionComparison } from '@slipway/contract';
+/** The version that answers and the one in its shadow, on the labelled predictions that both of them scored, in the days before outcomes stop being known. */
+import type { Endpoint, VersionComparison } from '@slipway/contract';
 import type { ReactElement } from 'react';
 import { useAsk } from '../../api/queries.ts';
 import { Icon } from '../../components/icon.tsx';
@@ -7,36 +7,24 @@ import { Panel } from '../../components/layout.tsx';
 import { Loaded } from '../../components/states.tsx';
 import { ArmMark } from '../../components/status.tsx';
 import { count, decimals, plural, signed } from '../../words.ts';
-import type { PredictionRange } from './prediction-range.ts';
 
-/** Fewer labelled pairs say nothing. */
-const pairsMin = 50;
+const comparedMs = 7 * 86_400_000;
 
 interface Pair {
   readonly answers: number;
   readonly shadow: number;
 }
 
-/** The pair of versions that most of the labelled predictions have in common. */
-function pairOf(items: readonly PredictionRecord[]): Pair | undefined {
-  const counts = new Map<string, { readonly pair: Pair; rows: number }>();
-  for (const { version, shadow, label } of items) {
-    if (shadow === undefined || label === undefined || shadow.version === version) continue;
-    const key = `${version}/${shadow.version}`;
-    const known = counts.get(key);
-    if (known === undefined) counts.set(key, { pair: { answers: version, shadow: shadow.version }, rows: 1 });
-    else known.rows++;
-  }
-  const best = [...counts.values()].toSorted((a, b) => b.rows - a.rows)[0];
-  return best === undefined || best.rows < pairsMin ? undefined : best.pair;
-}
-
-export function Compared({ endpoint, range }: { endpoint: string; range: PredictionRange }): ReactElement | null {
-  const items = range.answer.data?.items ?? [];
-  const pair = pairOf(items);
-  const last = items.at(-1);
-  if (pair === undefined || last === undefined) return null;
-  return <Comparison endpoint={endpoint} pair={pair} from={range.from} to={last.at + 1} />;
+/** On the day before outcomes stop being known; without a shadow or outcomes there is nothing to compare. */
+export function Compared({ endpoint }: { endpoint: Endpoint }): ReactElement | null {
+  const { deployment, labelWatermarkAt, runningRollout } = endpoint;
+  const answers = deployment?.traffic[0]?.version;
+  const shadow = deployment?.shadow ?? deployment?.traffic[1]?.version;
+  if (answers === undefined || shadow === undefined || labelWatermarkAt === undefined) return null;
+  // The page of a running rollout has the judge's own comparison.
+  if (runningRollout !== undefined) return null;
+  const from = Math.max(0, labelWatermarkAt - comparedMs);
+  return <Comparison endpoint={endpoint.name} pair={{ answers, shadow }} from={from} to={labelWatermarkAt + 1} />;
 }
 
 interface ComparisonProps {
@@ -53,7 +41,7 @@ function Comparison({ endpoint, pair, from, to }: ComparisonProps): ReactElement
     { keep: true },
   );
   return (
-    <Panel title={`v${pair.answers} and v${pair.shadow} compared`} caption="on what both scored in the range">
+    <Panel title={`v${pair.answers} and v${pair.shadow} compared`} caption="on the last 7 days with outcomes">
       <Loaded query={comparison}>{(data) => <Figures comparison={data} />}</Loaded>
     </Panel>
   );

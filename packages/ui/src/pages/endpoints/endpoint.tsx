@@ -11,19 +11,22 @@ import { Traffic } from '../../components/traffic.tsx';
 import { to } from '../../frame/places.ts';
 import { useView } from '../../frame/view.tsx';
 import { count, instant } from '../../words.ts';
-import { CancelRollout } from '../rollouts/cancel.tsx';
+import { HoldNote, RolloutControls } from '../rollouts/controls.tsx';
 import { Decisions, Stages } from '../rollouts/decisions.tsx';
+import { EvidenceCharts, EvidenceSentence, useProgress } from '../rollouts/evidence.tsx';
 import { verdictOf } from '../rollouts/judge-words.ts';
+import { ArmSeries } from './arm-series.tsx';
 import { Compared } from './compared.tsx';
 import { Deploy } from './deploy.tsx';
 import { Deployments } from './deployments.tsx';
 import { eventTime } from './event-time.ts';
 import { Inspector } from './inspector.tsx';
 import { endpointState } from './list.tsx';
-import { Charts } from './prediction-charts.tsx';
+import { flagsOf, isFiltered, predictionQuery } from './prediction-filter.tsx';
 import { Predictions } from './predictions.tsx';
-import { usePredictionRange } from './prediction-range.ts';
+import { Snippets } from './snippets.tsx';
 import { TryIt } from './try-it.tsx';
+import type { ViewState } from '../../components/use-view-state.ts';
 import { useViewState } from '../../components/use-view-state.ts';
 import './endpoint.css';
 
@@ -31,9 +34,7 @@ const rolloutsShown = 20;
 
 export function Page(): ReactElement {
   const { endpoint: name = '' } = useParams();
-  const params = { endpoint: name };
-  const endpoint = useAsk('endpoints.get', { params });
-  useView(`slipway endpoint show ${name}`, 'endpoints.get', { params });
+  const endpoint = useAsk('endpoints.get', { params: { endpoint: name } });
   return (
     <Loaded query={endpoint} lines={12}>
       {(data) => <Shown endpoint={data} />}
@@ -42,47 +43,77 @@ export function Page(): ReactElement {
 }
 
 function Shown({ endpoint }: { endpoint: Endpoint }): ReactElement {
-  const rollouts = useAsk('rollouts.list', { params: { endpoint: endpoint.name }, query: { limit: rolloutsShown } });
+  const { name } = endpoint;
+  const rollouts = useAsk('rollouts.list', { params: { endpoint: name }, query: { limit: rolloutsShown } });
   const view = useViewState();
-  const range = usePredictionRange(endpoint, view);
   const last = rollouts.data?.items[0];
   const running = last?.state === 'running' ? last : undefined;
-  const open = view.get('open');
-  const items = range.answer.data?.items ?? [];
   return (
     <>
       <PageHead
-        title={endpoint.name}
-        badges={<StatusBadge state={endpointState(endpoint)} />}
+        title={name}
+        badges={<StatusBadge state={running?.hold === undefined ? endpointState(endpoint) : 'on-hold'} />}
         sentence={<Sentence endpoint={endpoint} rollout={last} />}
         actions={
           <>
-            {running !== undefined && <CancelRollout rollout={running} />}
-            <Deploy endpoint={endpoint} />
+            {running !== undefined && <RolloutControls rollout={running} />}
+            {running === undefined && <Deploy endpoint={endpoint} />}
           </>
         }
       />
+      {isFiltered(view) ? <FilteredCommand name={name} view={view} /> : <PlainCommand name={name} />}
       <Grid>
+        {last !== undefined && <HoldNote rollout={last} />}
         {last !== undefined && <Standing endpoint={endpoint} rollout={last} />}
-        <Charts range={range} />
+        <ArmSeries endpoint={endpoint} view={view} rollouts={rollouts.data?.items ?? []} />
         <div className="col wide">
-          <Judge rollouts={rollouts} endpoint={endpoint.name} />
-          <Predictions endpoint={endpoint} range={range} view={view} />
-          <Deployments endpoint={endpoint.name} />
+          <Judge rollouts={rollouts} endpoint={name} />
+          <Predictions endpoint={endpoint} view={view} versions={versionsOf(endpoint, rollouts.data?.items ?? [])} />
+          <Deployments endpoint={name} />
         </div>
-        <div className="col side">
-          {open !== undefined && <Inspector id={open} view={view} />}
-          <TryIt
-            key={endpoint.name}
-            endpoint={endpoint}
-            view={view}
-            sample={items.find((p) => p.id === open) ?? items.at(-1)}
-          />
-          <Compared endpoint={endpoint.name} range={range} />
-        </div>
+        <Side endpoint={endpoint} view={view} />
       </Grid>
     </>
   );
+}
+
+function PlainCommand({ name }: { name: string }): null {
+  useView(`slipway endpoint show ${name}`, 'endpoints.get', { params: { endpoint: name } });
+  return null;
+}
+
+function FilteredCommand({ name, view }: { name: string; view: ViewState }): null {
+  const query = predictionQuery(view);
+  const cli = `slipway endpoint predictions ${name}${flagsOf(query)}`;
+  useView(cli, 'endpoints.predictions', { params: { endpoint: name }, query });
+  return null;
+}
+
+/** What is opened, a form to ask it something, and how a program asks. */
+function Side({ endpoint, view }: { endpoint: Endpoint; view: ViewState }): ReactElement {
+  const open = view.get('open');
+  const opened = useAsk('predictions.get', { params: { prediction: open ?? '' } }, { enabled: open !== undefined });
+  const newest = useAsk(
+    'endpoints.predictions',
+    { params: { endpoint: endpoint.name }, query: { order: 'newest', clock: 'received', limit: 1 } },
+    { enabled: endpoint.deployment !== undefined },
+  );
+  const sample = (open === undefined ? undefined : opened.data) ?? newest.data?.items[0];
+  return (
+    <div className="col side">
+      {open !== undefined && <Inspector id={open} view={view} />}
+      <TryIt key={endpoint.name} endpoint={endpoint} view={view} sample={sample} />
+      <Snippets endpoint={endpoint} view={view} sample={sample} />
+      <Compared endpoint={endpoint} />
+    </div>
+  );
+}
+
+/** Versions that may have answered, newest first, as far as the endpoint and its rollouts tell. */
+function versionsOf({ deployment }: Endpoint, rollouts: readonly Rollout[]): readonly number[] {
+  const traffic = deployment?.traffic.map((share) => share.version) ?? [];
+  const all = [...traffic, ...rollouts.flatMap((r) => [r.candidate, r.incumbent])];
+  return [...new Set(all)].toSorted((a, b) => b - a);
 }
 
 function Sentence({ endpoint, rollout }: { endpoint: Endpoint; rollout: Rollout | undefined }): ReactElement {
@@ -99,20 +130,22 @@ function Sentence({ endpoint, rollout }: { endpoint: Endpoint; rollout: Rollout 
 }
 
 function Standing({ endpoint, rollout }: { endpoint: Endpoint; rollout: Rollout }): ReactElement {
-  const last = rollout.decisions.at(-1);
+  const { data } = useProgress(rollout);
+  const now = data?.isJudging === true ? data : rollout.decisions.at(-1);
   return (
     <section className="panel strip" style={{ gridColumn: 'span 12' }} aria-label="The latest rollout">
       <div className="row wrap">
         <Link to={to.rollout(rollout.id)} className="m">
           v{rollout.incumbent} to v{rollout.candidate}
         </Link>
-        <StatusBadge state={rollout.state} />
+        <StatusBadge state={rollout.hold === undefined ? rollout.state : 'on-hold'} />
         <Stages rollout={rollout} />
       </div>
       <Stats
         stats={[
-          { name: 'Judged requests', value: count(last?.requests ?? 0) },
-          { name: 'Labelled pairs', value: count(last?.labelledPairs ?? 0) },
+          { name: 'Judged requests', value: count(now?.requests ?? 0) },
+          { name: 'By the candidate', value: count(now?.canaryRequests ?? 0) },
+          { name: 'Labelled pairs', value: count(now?.labelledPairs ?? 0) },
           { name: 'Labels in all', value: count(endpoint.labelCount) },
         ]}
       />
@@ -144,6 +177,7 @@ function Judge({
             </EmptyState>
           ) : (
             <>
+              {last.state === 'running' && <Evidence rollout={last} />}
               <Decisions rollout={last} />
               {items.length > 1 && <Earlier rollouts={items.slice(1)} />}
             </>
@@ -151,6 +185,20 @@ function Judge({
         }
       </Loaded>
     </Panel>
+  );
+}
+
+function Evidence({ rollout }: { rollout: Rollout }): ReactElement {
+  const progress = useProgress(rollout);
+  return (
+    <Loaded query={progress} lines={4}>
+      {(data) => (
+        <>
+          <EvidenceSentence rollout={rollout} progress={data} />
+          <EvidenceCharts rollout={rollout} progress={data} />
+        </>
+      )}
+    </Loaded>
   );
 }
 

@@ -10,7 +10,10 @@ import { Loaded } from '../../components/states.tsx';
 import { ArmMark } from '../../components/status.tsx';
 import { to } from '../../frame/places.ts';
 import { decimals, fullInstant, instant, short } from '../../words.ts';
+import { Cells } from './cells.tsx';
+import { CopyButton } from './copy-button.tsx';
 import { micros } from './predictions.tsx';
+import { curlOf } from './snippets.tsx';
 import type { ViewState } from '../../components/use-view-state.ts';
 
 /** Below this width the inspector covers the page and takes the focus. */
@@ -49,14 +52,21 @@ export function Inspector({ id, view }: { id: string; view: ViewState }): ReactE
         </span>
       </header>
       <Loaded query={prediction} lines={8}>
-        {(data) => <Shown prediction={data} />}
+        {(data) => (
+          <>
+            <Shown prediction={data} />
+            <div className="tf">
+              <CopyButton text={curlOf(data.endpoint, data.inputs)} word="Copy as curl" />
+            </div>
+          </>
+        )}
       </Loaded>
     </section>
   );
 }
 
 function Shown({ prediction }: { prediction: PredictionRecord }): ReactElement {
-  const { at, servedAt, shadow, label, inputs, features, model, version, deployment } = prediction;
+  const { at, servedAt, shadow, fault, label, inputs, features, model, version, deployment } = prediction;
   return (
     <>
       <div className="padded">
@@ -76,7 +86,9 @@ function Shown({ prediction }: { prediction: PredictionRecord }): ReactElement {
               name: 'Shadow',
               value:
                 shadow === undefined ? (
-                  <span className="t3">none</span>
+                  <span className={fault === undefined ? 't3' : 'bad'}>
+                    {fault === undefined ? 'none' : `the ${fault} could not score this`}
+                  </span>
                 ) : (
                   <>
                     {decimals(shadow.score, 4)} by <Link to={to.version(model, shadow.version)}>v{shadow.version}</Link>
@@ -105,38 +117,4 @@ function Shown({ prediction }: { prediction: PredictionRecord }): ReactElement {
       </div>
     </>
   );
-}
-
-type Cell = readonly [name: string, value: string | number | boolean | null];
-
-function Cells({ head, cells }: { head: string; cells: readonly Cell[] }): ReactElement {
-  return (
-    <table className="tbl" aria-label={`${head}s`}>
-      <thead>
-        <tr>
-          <th scope="col">
-            {head} <span className="t3">{cells.length}</span>
-          </th>
-          <th scope="col" className="num">
-            Value
-          </th>
-        </tr>
-      </thead>
-      <tbody>
-        {cells.map(([name, value]) => (
-          <tr key={name}>
-            <td>{name}</td>
-            <td className="num">{value === null ? <span className="t3">null</span> : written(value)}</td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
-  );
-}
-
-/** Exact when short, else six digits: the whole value is in the API's answer. */
-function written(value: string | number | boolean): string {
-  if (typeof value !== 'number' || Number.isInteger(value)) return String(value);
-  const text = String(value);
-  return text.length <= 8 ? text : value.toPrecision(6);
 }

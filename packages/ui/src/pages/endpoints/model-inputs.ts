@@ -1,6 +1,7 @@
 /** What a request to an endpoint carries: keys and inputs of its feature service, else the signature of its version. */
-import type { Endpoint, ModelVersion } from '@slipway/contract';
+import type { Endpoint, ModelVersion, SeenInput } from '@slipway/contract';
 import { useAsk } from '../../api/queries.ts';
+import { count } from '../../words.ts';
 
 export interface InputField {
   readonly name: string;
@@ -76,3 +77,39 @@ export const typedOf = (field: InputField, value: InputValue | undefined): strin
     : field.type === 'time' && typeof value === 'number'
       ? new Date(value).toISOString()
       : String(value);
+
+interface Known {
+  readonly seen: SeenInput | undefined;
+  /** Logged requests that ranges were made from. */
+  readonly rows: number;
+}
+
+/** What is unusual about a value beside the logged requests; it is sent all the same. */
+export function warningOf(field: InputField, value: InputValue | undefined, { seen, rows }: Known): string | undefined {
+  if (seen === undefined) return undefined;
+  const of = `of the last ${count(rows)} requests`;
+  if (value === undefined || value === null) return seen.missing === 0 ? `Not set: each ${of} had it.` : undefined;
+  // Time goes on: a later one is nothing unusual.
+  if (field.type !== 'time' && typeof value === 'number' && seen.min !== undefined && seen.max !== undefined) {
+    if (value < seen.min) return `Below ${seen.min}, the lowest ${of}. Sent all the same.`;
+    if (value > seen.max) return `Above ${seen.max}, the highest ${of}. Sent all the same.`;
+  }
+  const isText = typeof value === 'string' || typeof value === 'boolean';
+  if (isText && seen.isWhole && seen.values.length > 0 && !seen.values.some((known) => known.value === value))
+    return `In none ${of}. Sent all the same.`;
+  return undefined;
+}
+
+/** `31 to 84`, or a few of the texts. */
+export function seenWords(field: InputField, seen: SeenInput | undefined): string | undefined {
+  if (seen === undefined) return undefined;
+  const { min, max, values } = seen;
+  if (min !== undefined && max !== undefined)
+    return field.type === 'time' ? new Date(max).toISOString() : `${min} to ${max}`;
+  return values.length === 0
+    ? undefined
+    : values
+        .slice(0, 4)
+        .map(({ value }) => String(value))
+        .join(', ');
+}

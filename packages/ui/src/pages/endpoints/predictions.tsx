@@ -1,154 +1,114 @@
-/** Logged predictions of a range of event time, oldest first as the log gives them; a row opens in the inspector. */
+/** Logged predictions, newest first, found by filters that live in the address; a row opens in the inspector. */
 import type { Endpoint, PredictionRecord } from '@slipway/contract';
 import type { ReactElement } from 'react';
-import { useState } from 'react';
 import { Link } from 'react-router';
+import { useAskPages } from '../../api/queries.ts';
 import type { Column } from '../../components/data-table.tsx';
 import { DataTable } from '../../components/data-table.tsx';
+import { Icon } from '../../components/icon.tsx';
 import { Panel } from '../../components/layout.tsx';
-import { EmptyState, Loaded } from '../../components/states.tsx';
+import { LoadedPages } from '../../components/loaded-pages.tsx';
+import { EmptyState } from '../../components/states.tsx';
 import { ArmMark } from '../../components/status.tsx';
-import { count, decimals, fullInstant, short } from '../../words.ts';
-import { eventTime, toField } from './event-time.ts';
-import type { PredictionRange } from './prediction-range.ts';
-import { predictionsMax } from './prediction-range.ts';
 import type { ViewState } from '../../components/use-view-state.ts';
-
-const rowsAtOnce = 50;
-const hourMs = 3_600_000;
-const spans: readonly (readonly [word: string, hours: number])[] = [
-  ['Last hour', 1],
-  ['Last day', 24],
-  ['Last week', 168],
-];
-
-const kinds = {
-  all: ['All', () => true],
-  canary: ['Candidate', (p: PredictionRecord) => p.isCanary],
-  shadow: ['With shadow', (p: PredictionRecord) => p.shadow !== undefined],
-  open: ['No label yet', (p: PredictionRecord) => p.label === undefined],
-} as const satisfies Readonly<Record<string, readonly [string, (p: PredictionRecord) => boolean]>>;
-type Kind = keyof typeof kinds;
-const kindNames = ['all', 'canary', 'shadow', 'open'] as const;
+import { count, decimals, fullInstant, short } from '../../words.ts';
+import { eventTime } from './event-time.ts';
+import { isFiltered, PredictionFilter, predictionQuery } from './prediction-filter.tsx';
 
 interface PredictionsProps {
   readonly endpoint: Endpoint;
-  readonly range: PredictionRange;
   readonly view: ViewState;
+  /** Versions that have answered, as far as deployments tell. */
+  readonly versions: readonly number[];
 }
 
-export function Predictions({ endpoint, range, view }: PredictionsProps): ReactElement {
-  const kind: Kind = kindNames.find((k) => k === view.get('show')) ?? 'all';
-  const [limit, setLimit] = useState(rowsAtOnce);
-  const [, fits] = kinds[kind];
+export function Predictions({ endpoint, view, versions }: PredictionsProps): ReactElement {
+  const isReceived = view.get('clock') === 'received';
   return (
     <Panel
       title="Predictions"
-      caption="by event time, oldest first"
-      actions={
-        <div className="seg" role="group" aria-label="Which predictions">
-          {kindNames.map((k) => (
-            <button
-              type="button"
-              key={k}
-              aria-pressed={k === kind}
-              onClick={() => view.set({ show: k === 'all' ? undefined : k })}
-            >
-              {kinds[k][0]}
-            </button>
-          ))}
-        </div>
-      }
+      caption={`newest first, by ${isReceived ? 'when they were answered' : 'event time'}`}
       flush
     >
+      <PredictionFilter view={view} versions={versions} />
       {endpoint.deployment === undefined ? (
         <Nothing endpoint={endpoint.name} isFiltered={false} />
       ) : (
-        <>
-          <RangeFields range={range} view={view} />
-          <Loaded query={range.answer}>
-            {({ items }) => {
-              const rows = items.filter(fits);
-              if (rows.length === 0) return <Nothing endpoint={endpoint.name} isFiltered={items.length > 0} />;
-              return (
-                <div className="bounded">
-                  <DataTable
-                    label="Predictions"
-                    rows={rows.slice(0, limit)}
-                    rowKey={(p) => p.id}
-                    href={(p) => view.href({ open: p.id })}
-                    selected={view.get('open')}
-                    columns={columnsOf(view)}
-                    more={
-                      rows.length > limit ? { isLoading: false, load: () => setLimit(limit + rowsAtOnce) } : undefined
-                    }
-                  />
-                  <div className="tf">
-                    {count(rows.length)} of {count(items.length)} in the range
-                    {range.isCut && `; the range has more than ${count(predictionsMax)}`}
-                    {range.isCut && (
-                      <button
-                        type="button"
-                        className="btn sm"
-                        onClick={() => view.set({ from: toField(items.at(-1)?.at ?? range.from) })}
-                      >
-                        Go on from {eventTime(items.at(-1)?.at ?? range.from)}
-                      </button>
-                    )}
-                  </div>
-                </div>
-              );
-            }}
-          </Loaded>
-        </>
+        <Found endpoint={endpoint} view={view} />
       )}
     </Panel>
   );
 }
 
-function RangeFields({ range, view }: { range: PredictionRange; view: ViewState }): ReactElement {
+export const usePredictions = (endpoint: string, view: ViewState) =>
+  useAskPages('endpoints.predictions', { params: { endpoint }, query: predictionQuery(view) });
+
+function Found({ endpoint, view }: Pick<PredictionsProps, 'endpoint' | 'view'>): ReactElement {
+  const predictions = usePredictions(endpoint.name, view);
+  const pages = predictions.data?.pages ?? [];
+  const scanned = pages.reduce((n, page) => n + page.scanned, 0);
+  const isBound = pages.at(-1)?.isScanBound === true;
   return (
-    <div className="range">
-      <label>
-        From
-        <input
-          type="datetime-local"
-          className="input"
-          data-filter=""
-          value={toField(range.from)}
-          onChange={(e) => view.set({ from: e.currentTarget.value === '' ? undefined : e.currentTarget.value })}
-        />
-      </label>
-      <label>
-        to
-        <input
-          type="datetime-local"
-          className="input"
-          value={range.to === undefined ? '' : toField(range.to)}
-          onChange={(e) => view.set({ to: e.currentTarget.value === '' ? undefined : e.currentTarget.value })}
-        />
-      </label>
-      <span className="t3">UTC</span>
-      <div className="row" role="group" aria-label="Common ranges">
-        {spans.map(([word, hours]) => (
-          <button
-            type="button"
-            className="btn sm"
-            key={word}
-            title={`Up to ${fullInstant(range.endAt)}, how far outcomes are known`}
-            onClick={() => view.set({ from: toField(range.endAt - hours * hourMs), to: undefined })}
-          >
-            {word}
-          </button>
-        ))}
-      </div>
-    </div>
+    <LoadedPages query={predictions}>
+      {(rows, more) => (
+        <div className="bounded">
+          {rows.length === 0 && !isBound ? (
+            <Nothing endpoint={endpoint.name} isFiltered={isFiltered(view)} />
+          ) : (
+            <DataTable
+              label="Predictions"
+              rows={rows}
+              rowKey={(p) => p.id}
+              href={(p) => view.href({ open: p.id })}
+              selected={view.get('open')}
+              columns={columnsOf(view)}
+              // A search that found too little does not go on by itself through the whole log.
+              more={isBound ? undefined : more}
+            />
+          )}
+          <div className="tf">
+            {isBound && (
+              <>
+                <span role="status">
+                  {count(rows.length)} found among {count(scanned)} looked at; older ones were not looked at yet.
+                </span>
+                <button
+                  type="button"
+                  className="btn sm"
+                  disabled={more?.isLoading ?? true}
+                  onClick={() => more?.load()}
+                >
+                  Search on
+                </button>
+              </>
+            )}
+            <button
+              type="button"
+              className="btn sm ghost"
+              disabled={predictions.isRefetching}
+              onClick={() => void predictions.refetch()}
+            >
+              <Icon name="run" small />
+              Look for newer ones
+            </button>
+          </div>
+        </div>
+      )}
+    </LoadedPages>
   );
 }
 
 function columnsOf(view: ViewState): readonly Column<PredictionRecord>[] {
+  const isReceived = view.get('clock') === 'received';
+  const timeOf = (p: PredictionRecord): number => (isReceived ? p.servedAt : p.at);
   return [
-    { key: 'at', head: 'Event time', cell: (p) => <time title={fullInstant(p.at)}>{eventTime(p.at)}</time> },
+    {
+      key: 'at',
+      head: isReceived ? 'Answered' : 'Event time',
+      sort: 'descending',
+      cell: (p) => <time title={fullInstant(timeOf(p))}>{eventTime(timeOf(p))}</time>,
+      value: (p) => new Date(timeOf(p)).toISOString(),
+    },
     {
       key: 'id',
       head: 'Prediction',
@@ -157,12 +117,14 @@ function columnsOf(view: ViewState): readonly Column<PredictionRecord>[] {
           {short(p.id)}
         </Link>
       ),
+      value: (p) => p.id,
     },
     {
       key: 'inputs',
       head: 'Inputs',
       isExtra: true,
       cell: (p) => <div className="el inputs-of t2">{inputsOf(p)}</div>,
+      value: (p) => JSON.stringify(p.inputs),
     },
     {
       key: 'version',
@@ -172,18 +134,26 @@ function columnsOf(view: ViewState): readonly Column<PredictionRecord>[] {
           <ArmMark arm={p.isCanary ? 'challenger' : 'champion'} /> v{p.version}
         </>
       ),
+      value: (p) => p.version,
     },
-    { key: 'score', head: 'Score', isNumber: true, cell: (p) => <b>{decimals(p.score)}</b> },
+    {
+      key: 'score',
+      head: 'Score',
+      isNumber: true,
+      cell: (p) => <b>{decimals(p.score)}</b>,
+      value: (p) => p.score,
+    },
     {
       key: 'shadow',
       head: 'Shadow',
       isNumber: true,
       cell: (p) =>
         p.shadow === undefined ? (
-          <span className="t3">none</span>
+          <span className="t3">{p.fault === undefined ? 'none' : 'fault'}</span>
         ) : (
           <span title={`Scored by version ${p.shadow.version}, answered nobody`}>{decimals(p.shadow.score)}</span>
         ),
+      value: (p) => p.shadow?.score ?? '',
     },
     {
       key: 'label',
@@ -195,8 +165,15 @@ function columnsOf(view: ViewState): readonly Column<PredictionRecord>[] {
         ) : (
           <span title={fullInstant(p.label.at)}>{p.label.value}</span>
         ),
+      value: (p) => p.label?.value ?? '',
     },
-    { key: 'latency', head: 'Latency', isNumber: true, cell: (p) => micros(p.latencyUs) },
+    {
+      key: 'latency',
+      head: 'Latency',
+      isNumber: true,
+      cell: (p) => micros(p.latencyUs),
+      value: (p) => p.latencyUs,
+    },
   ];
 }
 
@@ -208,12 +185,12 @@ function inputsOf({ inputs }: PredictionRecord): string {
   return (texts.length > 0 ? texts : Object.values(inputs).map(String)).slice(0, 6).join(' ');
 }
 
-function Nothing({ endpoint, isFiltered }: { endpoint: string; isFiltered: boolean }): ReactElement {
-  return isFiltered ? (
-    <EmptyState title="None of this kind in the range">Choose All, or another range.</EmptyState>
+function Nothing({ endpoint, isFiltered: hasFilter }: { endpoint: string; isFiltered: boolean }): ReactElement {
+  return hasFilter ? (
+    <EmptyState title="No prediction fits the filter">Clear it, or take a part of it away.</EmptyState>
   ) : (
-    <EmptyState title="No predictions in this range" command={`slipway predict ${endpoint} --input name=value`}>
-      Every answer of the endpoint is logged at its event time before it is sent.
+    <EmptyState title="No predictions yet" command={`slipway predict ${endpoint} --input name=value`}>
+      Every answer of the endpoint is logged before it is sent.
     </EmptyState>
   );
 }

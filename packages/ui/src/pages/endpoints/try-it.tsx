@@ -1,17 +1,20 @@
-/** Asks the endpoint for one prediction, in a form made from what its deployed version takes, or as JSON. */
-import type { Endpoint, Prediction, PredictionRecord } from '@slipway/contract';
+/** Tries the endpoint in a form made from what its version takes, or as JSON: every loaded version answers, nothing is logged. */
+import type { Endpoint, PredictionRecord, SeenInput, Trial } from '@slipway/contract';
+import { useMutation } from '@tanstack/react-query';
 import type { FormEvent, KeyboardEvent, ReactElement } from 'react';
 import { useId, useState } from 'react';
-import { Link } from 'react-router';
-import { useAsk, useChange } from '../../api/queries.ts';
+import type { ApiError, Ask } from '../../api/client.ts';
+import { ask } from '../../api/client.ts';
+import { useAsk } from '../../api/queries.ts';
 import { Panel } from '../../components/layout.tsx';
 import { EmptyState, ErrorNote, Skeleton } from '../../components/states.tsx';
 import { ArmMark } from '../../components/status.tsx';
-import { decimals, duration } from '../../words.ts';
-import type { InputField, InputValue } from './model-inputs.ts';
-import { typedOf, useModelInputs, valueOf } from './model-inputs.ts';
-import { micros } from './predictions.tsx';
 import type { ViewState } from '../../components/use-view-state.ts';
+import { decimals } from '../../words.ts';
+import { Cells } from './cells.tsx';
+import type { InputField, InputValue } from './model-inputs.ts';
+import { seenWords, typedOf, useModelInputs, valueOf, warningOf } from './model-inputs.ts';
+import { micros } from './predictions.tsx';
 
 interface TryItProps {
   readonly endpoint: Endpoint;
@@ -20,25 +23,29 @@ interface TryItProps {
   readonly sample: PredictionRecord | undefined;
 }
 
-/** Beyond this the event time would carry the feature state far from its data. */
-const farMs = 2 * 86_400_000;
-
 export function TryIt({ endpoint, view, sample }: TryItProps): ReactElement {
   const { fields, from, stateAt } = useModelInputs(endpoint);
+  const seen = useAsk(
+    'endpoints.inputs',
+    { params: { endpoint: endpoint.name } },
+    { enabled: endpoint.deployment !== undefined },
+  );
   const form = view.get('form') === 'json' || fields?.length === 0 ? 'json' : 'form';
   const body = (): ReactElement => {
     if (endpoint.deployment === undefined) {
       return <EmptyState title="Nothing to ask yet">Deploy a version first; its inputs become a form here.</EmptyState>;
     }
     if (fields === undefined) return <Skeleton lines={6} />;
-    return <Form key={form} {...{ endpoint, view, sample, fields, stateAt }} isJson={form === 'json'} />;
+    const seenInputs = { rows: seen.data?.rows ?? 0, inputs: seen.data?.inputs ?? [] };
+    return (
+      <Form key={form} {...{ endpoint, view, sample, fields, stateAt }} seen={seenInputs} isJson={form === 'json'} />
+    );
   };
+  const caption = fields?.length === 0 ? 'no signature says what it takes' : from;
   return (
     <Panel
       title="Try it"
-      caption={
-        endpoint.deployment === undefined ? undefined : fields?.length === 0 ? 'no signature says what it takes' : from
-      }
+      caption={endpoint.deployment === undefined ? undefined : caption}
       actions={
         <div className="seg" role="group" aria-label="Form or JSON">
           {(['form', 'json'] as const).map((one) => (
@@ -60,21 +67,32 @@ export function TryIt({ endpoint, view, sample }: TryItProps): ReactElement {
   );
 }
 
+interface Seen {
+  readonly rows: number;
+  readonly inputs: readonly SeenInput[];
+}
+
 interface FormProps extends TryItProps {
   readonly fields: readonly InputField[];
   readonly stateAt: number | undefined;
+  readonly seen: Seen;
   readonly isJson: boolean;
 }
 
-type Typed = Readonly<Record<string, string>>;
+/** Names come from models: any text may be one, so they are no keys of an object. */
+type Typed = ReadonlyMap<string, string>;
 
-function Form({ endpoint, view, sample, fields, stateAt, isJson }: FormProps): ReactElement {
-  const [typed, setTyped] = useState<Typed>({});
+/** A trial changes nothing, so nothing that is shown becomes stale by it. */
+const useTrial = () =>
+  useMutation<Trial, ApiError, Ask<'endpoints.try'>>({ mutationFn: (request) => ask('endpoints.try', request) });
+
+function Form({ endpoint, view, sample, fields, stateAt, seen, isJson }: FormProps): ReactElement {
+  const [typed, setTyped] = useState<Typed>(new Map());
   const [typedJson, setJson] = useState<string | undefined>(undefined);
   const json = typedJson ?? JSON.stringify(sample?.inputs ?? {}, null, 2);
-  const [at, setAt] = useState(() => (stateAt === undefined ? '' : new Date(stateAt).toISOString()));
-  const predict = useChange('endpoints.predict');
-  const checked = fields.map((field) => ({ field, ...valueOf(field, typed[field.name] ?? '') }));
+  const [at, setAt] = useState('');
+  const trial = useTrial();
+  const checked = fields.map((field) => ({ field, ...valueOf(field, typed.get(field.name) ?? '') }));
   const parsed = isJson ? parseInputs(json) : undefined;
   const atValue = valueOf({ name: 'at', type: 'time' }, at);
   const hasProblem =
@@ -84,8 +102,8 @@ function Form({ endpoint, view, sample, fields, stateAt, isJson }: FormProps): R
     const inputs =
       parsed ??
       Object.fromEntries(checked.flatMap(({ field, value }) => (value === undefined ? [] : [[field.name, value]])));
-    const instance = { inputs, ...(typeof atValue.value === 'number' ? { at: atValue.value } : {}) };
-    predict.mutate({ params: { endpoint: endpoint.name }, body: { instances: [instance] } });
+    const body = { inputs, ...(typeof atValue.value === 'number' ? { at: atValue.value } : {}) };
+    trial.mutate({ params: { endpoint: endpoint.name }, body });
   };
   const onSubmit = (event: FormEvent): void => {
     event.preventDefault();
@@ -96,14 +114,15 @@ function Form({ endpoint, view, sample, fields, stateAt, isJson }: FormProps): R
   };
   const takeOver = (): void => {
     if (sample === undefined) return;
-    setTyped(Object.fromEntries(fields.map((f) => [f.name, typedOf(f, sample.inputs[f.name])])));
+    const logged = new Map(Object.entries(sample.inputs));
+    setTyped(new Map(fields.map((f) => [f.name, typedOf(f, logged.get(f.name))])));
     setJson(JSON.stringify(sample.inputs, null, 2));
+    if (stateAt !== undefined) setAt('');
   };
-  const answer = predict.data?.predictions[0];
   return (
-    <form className="col" style={{ gap: 10 }} onSubmit={onSubmit} onKeyDown={onKey}>
+    <form className="stack" aria-label="Try it" onSubmit={onSubmit} onKeyDown={onKey}>
       {isJson ? (
-        <label className="col" style={{ gap: 4 }}>
+        <label className="stack">
           <span className="sm t2">Inputs as JSON</span>
           <textarea
             className="json-in"
@@ -116,24 +135,41 @@ function Form({ endpoint, view, sample, fields, stateAt, isJson }: FormProps): R
         </label>
       ) : (
         <div className="try-form">
-          {checked.map(({ field, problem }) => (
-            <Field
-              key={field.name}
-              field={field}
-              typed={typed[field.name] ?? ''}
-              problem={problem}
-              onType={(text) => setTyped({ ...typed, [field.name]: text })}
-            />
-          ))}
+          {checked.map(({ field, value, problem }) => {
+            const known = seen.inputs.find((one) => one.name === field.name);
+            return (
+              <Field
+                key={field.name}
+                field={field}
+                typed={typed.get(field.name) ?? ''}
+                problem={problem}
+                // An empty form is not warned about before anything is typed.
+                warning={typed.size === 0 ? undefined : warningOf(field, value, { seen: known, rows: seen.rows })}
+                seen={known}
+                onType={(text) => setTyped(new Map(typed).set(field.name, text))}
+              />
+            );
+          })}
         </div>
       )}
       <div className="try-form">
-        <Field field={{ name: 'event time', type: 'time' }} typed={at} problem={atValue.problem} onType={setAt} />
+        <Field
+          field={{ name: 'event time', type: 'time' }}
+          typed={at}
+          problem={atValue.problem}
+          warning={undefined}
+          seen={undefined}
+          onType={setAt}
+        />
       </div>
-      <AtNote at={atValue.value} stateAt={stateAt} />
+      <p className="xs t3">
+        {stateAt === undefined
+          ? 'Every loaded version scores it. Nothing is logged or counted.'
+          : `Features are read as they stand at ${new Date(stateAt).toISOString()}, without moving them. Nothing is logged or counted.`}
+      </p>
       <div className="row wrap">
-        <button type="submit" className="btn" disabled={hasProblem || predict.isPending}>
-          Predict<kbd>Ctrl Enter</kbd>
+        <button type="submit" className="btn" disabled={hasProblem || trial.isPending}>
+          Try<kbd>Ctrl Enter</kbd>
         </button>
         {sample !== undefined && (
           <button type="button" className="btn ghost" onClick={takeOver}>
@@ -141,8 +177,8 @@ function Form({ endpoint, view, sample, fields, stateAt, isJson }: FormProps): R
           </button>
         )}
       </div>
-      {predict.error !== null && <ErrorNote error={predict.error} />}
-      {answer !== undefined && predict.error === null && <Answer answer={answer} view={view} />}
+      {trial.error !== null && <ErrorNote error={trial.error} />}
+      {trial.data !== undefined && trial.error === null && <Answers trial={trial.data} />}
     </form>
   );
 }
@@ -162,15 +198,20 @@ interface FieldProps {
   readonly field: InputField;
   readonly typed: string;
   readonly problem: string | undefined;
+  readonly warning: string | undefined;
+  readonly seen: SeenInput | undefined;
   readonly onType: (text: string) => void;
 }
 
-function Field({ field, typed, problem, onType }: FieldProps): ReactElement {
+function Field({ field, typed, problem, warning, seen, onType }: FieldProps): ReactElement {
   const id = useId();
   const isBool = field.type === 'bool' || field.type === 'boolean';
+  const said = problem ?? warning;
   return (
     <>
-      <label htmlFor={id}>{field.name}</label>
+      <label htmlFor={id} title={field.name}>
+        {field.name}
+      </label>
       {isBool ? (
         <select id={id} className="input" value={typed} onChange={(e) => onType(e.currentTarget.value)}>
           <option value="">not set</option>
@@ -180,64 +221,65 @@ function Field({ field, typed, problem, onType }: FieldProps): ReactElement {
       ) : (
         <input
           id={id}
-          className={`input ${problem === undefined ? '' : 'bad-in'}`}
-          placeholder={field.type}
+          className={`input ${problem !== undefined ? 'bad-in' : warning !== undefined ? 'warn-in' : ''}`}
+          placeholder={seenWords(field, seen) ?? field.type}
+          list={seen === undefined || seen.values.length === 0 ? undefined : `${id}-seen`}
           spellCheck={false}
           autoComplete="off"
           inputMode={/^(int|float|double|long)/.test(field.type) ? 'decimal' : 'text'}
           value={typed}
           aria-invalid={problem !== undefined}
+          aria-describedby={said === undefined ? undefined : `${id}-said`}
           onChange={(e) => onType(e.currentTarget.value)}
         />
       )}
-      {problem !== undefined && <span className="said bad">{problem}</span>}
+      {seen !== undefined && seen.values.length > 0 && (
+        <datalist id={`${id}-seen`}>
+          {seen.values.map(({ value }) => (
+            <option key={String(value)} value={String(value)} />
+          ))}
+        </datalist>
+      )}
+      {said !== undefined && (
+        <span id={`${id}-said`} className={`said ${problem === undefined ? 'warn' : 'bad'}`}>
+          {said}
+        </span>
+      )}
     </>
   );
 }
 
-/** A prediction is a fact: it is logged, and the features are read at its event time. */
-function AtNote({ at, stateAt }: { at: InputValue | undefined; stateAt: number | undefined }): ReactElement {
-  if (stateAt === undefined) return <p className="xs t3">The answer is logged like any other.</p>;
-  const ahead = (typeof at === 'number' ? at : Date.now()) - stateAt;
-  if (ahead > farMs) {
-    return (
-      <div className="note warn">
-        <span>
-          This reads the features {duration(ahead)} after their newest event, and moves their clock there: later
-          requests for an earlier time are refused.
-        </span>
-      </div>
-    );
-  }
-  return <p className="xs t3">The answer is logged like any other; its features are read as of the event time.</p>;
-}
+const roles: Readonly<Record<Trial['answers'][number]['role'], string>> = {
+  incumbent: 'answers',
+  candidate: 'candidate',
+  shadow: 'in the shadow',
+  traffic: 'answers',
+};
 
-function Answer({ answer, view }: { answer: Prediction; view: ViewState }): ReactElement {
-  const logged = useAsk('predictions.get', { params: { prediction: answer.id } });
-  const { shadow, latencyUs, isCanary } = logged.data ?? {};
+function Answers({ trial }: { trial: Trial }): ReactElement {
   return (
-    <div className="col" style={{ gap: 8 }} role="status">
+    <div className="stack" role="status" aria-label="Answers">
       <div className="try-out">
-        <div>
-          <span className="sm">
-            <ArmMark arm={isCanary === true ? 'challenger' : 'champion'} /> v{answer.version}
-          </span>
-          <br />
-          <b>{decimals(answer.score)}</b> {answer.label !== undefined && <span className="sm t2">{answer.label}</span>}
-        </div>
-        {shadow !== undefined && (
-          <div>
+        {trial.answers.map(({ version, role, percent, score, problem, features }) => (
+          <div key={version}>
             <span className="sm">
-              <ArmMark arm="reference" /> v{shadow.version} in the shadow
+              <ArmMark arm={role === 'incumbent' ? 'champion' : role === 'candidate' ? 'challenger' : 'reference'} /> v
+              {version} <span className="t3">{percent > 0 ? `${roles[role]} ${percent} %` : roles[role]}</span>
             </span>
             <br />
-            <b>{decimals(shadow.score)}</b>
+            {score === undefined ? <span className="sm bad">{problem}</span> : <b>{decimals(score)}</b>}
+            {score !== undefined && (
+              <details className="sm">
+                <summary>Features</summary>
+                <Cells head="Feature" cells={Object.entries(features)} />
+              </details>
+            )}
           </div>
-        )}
+        ))}
       </div>
       <p className="sm t2">
-        {latencyUs !== undefined && `${micros(latencyUs)} inside the server. `}
-        <Link to={view.href({ open: answer.id })}>Its features</Link>
+        Not logged, not counted: {micros(trial.tookUs)} inside the server, event time {new Date(trial.at).toISOString()}
+        .
       </p>
     </div>
   );

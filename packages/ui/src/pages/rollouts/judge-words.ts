@@ -23,6 +23,7 @@ const facts: Readonly<Record<string, readonly [name: string, write: (value: numb
   challengerAuc: ['AUC of the candidate', (v) => decimals(v, 4)],
   dAuc: ['AUC, candidate less incumbent', (v) => signed(v, 4)],
   dAucZ: ['its distance from no difference', (v) => `${signed(v, 2)} standard errors`],
+  aucZAsked: ['asked for at this look', (v) => `${decimals(v, 2)} standard errors`],
   dLogLoss: ['Log loss, candidate less incumbent', (v) => signed(v, 4)],
   dLogLossZ: ['its distance from no difference, rows independent', (v) => `${signed(v, 2)} standard errors`],
   championEce: ['Calibration error of the incumbent', (v) => decimals(v, 3)],
@@ -66,6 +67,8 @@ export function verdictOf(rollout: Rollout): string {
       : ` after ${plural(last.requests, 'request')} and ${plural(last.labelledPairs, 'labelled pair')}`;
   switch (rollout.state) {
     case 'running': {
+      if (rollout.hold !== undefined)
+        return `v${candidate} is on hold since ${instant(rollout.hold.at)}: it keeps its share of the traffic, and nothing promotes it.`;
       const stage = plan.stages[rollout.stage];
       const share =
         stage === undefined || stage.percent === 0
@@ -78,6 +81,8 @@ export function verdictOf(rollout: Rollout): string {
     case 'rejected':
       return `v${candidate} was not shown to be good enough${seen}; v${incumbent} stays.`;
     case 'rolled-back':
+      if (rollout.guard === undefined)
+        return `${last?.sentence ?? 'Rolled back by hand.'} All traffic went back to v${incumbent}${seen}.`;
       return `v${candidate} was stopped by ${guardWords(rollout.guard ?? 'of the judge')} after ${plural(last?.canaryRequests ?? 0, 'answer')} of its own; all traffic went back to v${incumbent}.`;
     case 'cancelled':
       return `Cancelled${seen}; all traffic went back to v${incumbent}.`;

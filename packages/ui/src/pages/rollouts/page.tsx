@@ -11,8 +11,10 @@ import { ArmMark, StatusBadge } from '../../components/status.tsx';
 import { to } from '../../frame/places.ts';
 import { useView } from '../../frame/view.tsx';
 import { count, duration, fullInstant, instant, short, signed } from '../../words.ts';
-import { CancelRollout } from './cancel.tsx';
+import { HoldNote, RolloutControls } from './controls.tsx';
 import { Decisions, Stages } from './decisions.tsx';
+import type { ProgressQuery } from './evidence.tsx';
+import { EvidenceCharts, EvidenceSentence, Guards, useProgress } from './evidence.tsx';
 import { guardWords, stagesOf, verdictOf } from './judge-words.ts';
 
 export function Page(): ReactElement {
@@ -20,7 +22,11 @@ export function Page(): ReactElement {
   const rollout = useAsk('rollouts.get', { params: { rollout: id } });
   const endpoint = rollout.data?.endpoint;
   useView(
-    endpoint === undefined ? `slipway why rollout ${id}` : `slipway endpoint rollouts ${endpoint}`,
+    rollout.data?.state === 'running'
+      ? `slipway endpoint progress ${id}`
+      : endpoint === undefined
+        ? `slipway why rollout ${id}`
+        : `slipway endpoint rollouts ${endpoint}`,
     'rollouts.get',
     { params: { rollout: id } },
   );
@@ -33,49 +39,51 @@ export function Page(): ReactElement {
 
 function Shown({ rollout }: { rollout: Rollout }): ReactElement {
   const { candidate, incumbent, endpoint, state } = rollout;
-  const last = rollout.decisions.at(-1);
+  const progress = useProgress(rollout);
   return (
     <>
       <PageHead
         title={`v${incumbent} to v${candidate} on ${endpoint}`}
-        badges={<StatusBadge state={state} />}
+        badges={<StatusBadge state={rollout.hold === undefined ? state : 'on-hold'} />}
         sentence={verdictOf(rollout)}
         actions={
           <>
             <Link className="btn" to={to.why('rollout', rollout.id)}>
               Why
             </Link>
-            {state === 'running' && <CancelRollout rollout={rollout} />}
+            <RolloutControls rollout={rollout} />
           </>
         }
       />
       <Grid>
+        <HoldNote rollout={rollout} />
         <section className="panel strip" style={{ gridColumn: 'span 12' }} aria-label="Where it stands">
           <Stages rollout={rollout} />
-          <Stats
-            stats={[
-              { name: 'Requests', value: count(last?.requests ?? 0) },
-              { name: 'By the candidate', value: count(last?.canaryRequests ?? 0) },
-              { name: 'Labelled pairs', value: count(last?.labelledPairs ?? 0) },
-              ...(rollout.harm === undefined
-                ? []
-                : [{ name: 'Extra log loss', value: signed(rollout.harm, 2), unit: harmWords(rollout.harm) }]),
-            ]}
-          />
+          <Counts rollout={rollout} progress={progress} />
         </section>
         <Panel
-          title="Judge"
-          caption={state === 'running' ? 'looks at every request and label' : 'newest decision first'}
-          span={8}
+          title="Evidence"
+          caption={state === 'running' ? 'looks at every request and label' : 'as it went, until it ended'}
           flush
         >
+          <Loaded query={progress} lines={6}>
+            {(data) => (
+              <>
+                <EvidenceSentence rollout={rollout} progress={data} />
+                <EvidenceCharts rollout={rollout} progress={data} />
+                <Guards guards={data.guards} />
+              </>
+            )}
+          </Loaded>
+        </Panel>
+        <Panel title="Decisions" caption="newest first" span={8} flush>
           <Decisions rollout={rollout} isOpen />
         </Panel>
         <div className="col" style={{ gridColumn: 'span 4', gap: 'var(--gap)' }}>
           <Panel title="Outcome">
-            <Outcome rollout={rollout} />
+            <Outcome rollout={rollout} progress={progress} />
           </Panel>
-          <Ranking rollout={rollout} />
+          <Looks rollout={rollout} />
         </div>
         <Plan rollout={rollout} />
       </Grid>
@@ -83,9 +91,29 @@ function Shown({ rollout }: { rollout: Rollout }): ReactElement {
   );
 }
 
+/** While it runs the figures tick in place: as wide as they get, whatever they are. */
+function Counts({ rollout, progress }: { rollout: Rollout; progress: ProgressQuery }): ReactElement {
+  const last = rollout.decisions.at(-1);
+  const { data } = progress;
+  const now = data?.isJudging === true ? data : last;
+  return (
+    <Stats
+      stats={[
+        { name: 'Requests', value: count(now?.requests ?? 0) },
+        { name: 'By the candidate', value: count(now?.canaryRequests ?? 0) },
+        { name: 'Labelled pairs', value: count(now?.labelledPairs ?? 0) },
+        ...(data?.isJudging === true ? [{ name: 'Looks', value: count(data.looks) }] : []),
+        ...(rollout.harm === undefined
+          ? []
+          : [{ name: 'Extra log loss', value: signed(rollout.harm, 2), unit: harmWords(rollout.harm) }]),
+      ]}
+    />
+  );
+}
+
 const harmWords = (harm: number): string => (harm <= 0 ? 'less than the incumbent' : 'more than the incumbent');
 
-function Outcome({ rollout }: { rollout: Rollout }): ReactElement {
+function Outcome({ rollout, progress }: { rollout: Rollout; progress: ProgressQuery }): ReactElement {
   const { candidate, incumbent, plan, startedAt, finishedAt, endpoint } = rollout;
   return (
     <Pairs
@@ -108,13 +136,7 @@ function Outcome({ rollout }: { rollout: Rollout }): ReactElement {
           ),
         },
         { name: 'Stopped by', value: rollout.guard === undefined ? 'no guard' : guardWords(rollout.guard) },
-        {
-          name: 'Harm',
-          value:
-            rollout.harm === undefined
-              ? 'not measured: no outcome of its answers is known'
-              : `${signed(rollout.harm, 2)} log loss, summed over its labelled answers`,
-        },
+        { name: 'Harm', value: harmOf(rollout, progress) },
         { name: 'Started', value: <time title={fullInstant(startedAt)}>{instant(startedAt)}</time> },
         { name: 'By', value: rollout.startedBy },
         {
@@ -135,29 +157,42 @@ function Outcome({ rollout }: { rollout: Rollout }): ReactElement {
   );
 }
 
-/** How both ranked at each look of the judge, when it looked more than once. */
-function Ranking({ rollout }: { rollout: Rollout }): ReactElement | null {
-  const looks = rollout.decisions.filter((d) => typeof d.evidence?.['championAuc'] === 'number');
-  if (looks.length < 2) return null;
+/** While it runs what is measured so far, with its bound; afterwards what it came to. */
+function harmOf(rollout: Rollout, { data }: ProgressQuery): string {
+  if (data?.isJudging === true) {
+    if (data.harmUpper === null) return 'not measured yet: too few outcomes of its answers are known';
+    return `${signed(data.harm, 2)} log loss over its labelled answers so far; with 95 % at most ${signed(data.harmUpper, 2)}`;
+  }
+  return rollout.harm === undefined
+    ? 'not measured: no outcome of its answers is known'
+    : `${signed(rollout.harm, 2)} log loss, summed over its labelled answers`;
+}
+
+/** How much better it ranked at each look, beside what that look asked for. */
+function Looks({ rollout }: { rollout: Rollout }): ReactElement | null {
+  const looks = rollout.decisions.filter((d) => typeof d.evidence?.['dAucZ'] === 'number');
+  if (looks.length === 0) return null;
   return (
-    <Panel title="AUC at each look" caption="by labelled pairs">
+    <Panel title="Is it better?" caption="AUC at each look, in standard errors">
       <LineChart
-        label="AUC of incumbent and candidate at each look of the judge, by labelled pairs"
+        label="Difference of AUC at each look of the judge in standard errors, by labelled pairs"
         x={looks.map((d) => d.labelledPairs)}
         isTime={false}
         xName="labelled pairs"
         height={140}
+        digits={2}
+        unit="standard errors"
         series={[
           {
-            name: `v${rollout.incumbent}`,
-            color: '--arm-champion',
-            values: looks.map((d) => d.evidence?.['championAuc'] ?? null),
+            name: `v${rollout.candidate} less v${rollout.incumbent}`,
+            color: '--arm-challenger',
+            values: looks.map((d) => d.evidence?.['dAucZ'] ?? null),
           },
           {
-            name: `v${rollout.candidate}`,
-            color: '--arm-challenger',
+            name: 'asked for',
+            color: '--ref',
             isDashed: true,
-            values: looks.map((d) => d.evidence?.['challengerAuc'] ?? null),
+            values: looks.map((d) => d.evidence?.['aucZAsked'] ?? null),
           },
         ]}
       />

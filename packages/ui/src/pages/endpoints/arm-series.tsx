@@ -1,0 +1,252 @@
+/** What the endpoint did over time, by arm or by version: traffic, latency, faults, scores and outcomes, on one window. */
+import type { Endpoint, EndpointSeries, Rollout } from '@slipway/contract';
+import type { ReactElement } from 'react';
+import { useAsk } from '../../api/queries.ts';
+import { Panel } from '../../components/layout.tsx';
+import type { Series } from '../../components/line-chart.tsx';
+import { LineChart } from '../../components/line-chart.tsx';
+import { EmptyState, Loaded } from '../../components/states.tsx';
+import { ArmMark } from '../../components/status.tsx';
+import type { ViewState } from '../../components/use-view-state.ts';
+import { count, duration } from '../../words.ts';
+import { ofField, span } from './event-time.ts';
+
+const hourMs = 3_600_000;
+export const windows: readonly (readonly [word: string, ms: number])[] = [
+  ['1 h', hourMs],
+  ['6 h', 6 * hourMs],
+  ['24 h', 24 * hourMs],
+  ['7 d', 168 * hourMs],
+  ['30 d', 720 * hourMs],
+];
+const windowDefault = 24 * hourMs;
+/** No event announces a prediction. */
+const askEveryMs = 5000;
+const height = 140;
+/** Beyond these, series are told apart by their names. */
+const versionColors = ['--c1', '--c2', '--c3', '--c4', '--c5', '--c6'] as const;
+
+export interface SeriesView {
+  readonly by: 'arm' | 'version';
+  readonly clock: 'event' | 'received';
+  readonly window: number;
+  readonly to: number | undefined;
+}
+
+export function seriesView(view: ViewState): SeriesView {
+  const window = Number(view.get('window'));
+  return {
+    by: view.get('by') === 'version' ? 'version' : 'arm',
+    clock: view.get('clock') === 'received' ? 'received' : 'event',
+    window: windows.some(([, ms]) => ms === window) ? window : windowDefault,
+    to: ofField(view.get('to')),
+  };
+}
+
+interface ArmSeriesProps {
+  readonly endpoint: Endpoint;
+  readonly view: ViewState;
+  readonly rollouts: readonly Rollout[];
+}
+
+export function ArmSeries({ endpoint, view, rollouts }: ArmSeriesProps): ReactElement | null {
+  const { by, clock, window, to } = seriesView(view);
+  const series = useAsk(
+    'endpoints.series',
+    { params: { endpoint: endpoint.name }, query: { by, clock, window, ...(to === undefined ? {} : { to }) } },
+    { keep: true, enabled: endpoint.deployment !== undefined, everyMs: askEveryMs },
+  );
+  if (endpoint.deployment === undefined) return null;
+  return (
+    <>
+      <div className="panel over-time" role="group" aria-label="What the charts show">
+        <Choice
+          label="Series"
+          options={[
+            ['arm', 'By arm'],
+            ['version', 'By version'],
+          ]}
+          value={by}
+          choose={(value) => view.set({ by: value === 'arm' ? undefined : value })}
+        />
+        <Choice
+          label="Clock"
+          options={[
+            ['event', 'Event time'],
+            ['received', 'Received'],
+          ]}
+          value={clock}
+          choose={(value) => view.set({ clock: value === 'event' ? undefined : value })}
+        />
+        <Choice
+          label="Window"
+          options={windows.map(([word, ms]) => [String(ms), word] as const)}
+          value={String(window)}
+          choose={(value) => view.set({ window: Number(value) === windowDefault ? undefined : value })}
+        />
+        <Legend series={series.data?.series ?? []} />
+        <span className="sm t3 grow" role="status">
+          {series.data !== undefined &&
+            `${span(series.data.from, series.data.to)}, ${to === undefined ? 'up to the newest prediction' : 'as chosen'}${series.data.isComplete ? '' : '; older predictions are still being counted'}`}
+        </span>
+      </div>
+      <div className={series.data === undefined ? 'arm-charts waiting' : 'arm-charts'}>
+        <Loaded query={series} lines={4}>
+          {(data) => <Charts data={data} rollouts={clock === 'received' ? rollouts : []} name={endpoint.name} />}
+        </Loaded>
+      </div>
+    </>
+  );
+}
+
+/** Which versions the arms are: the charts say the arm alone. */
+function Legend({ series }: { series: readonly One[] }): ReactElement {
+  return (
+    <span className="row sm">
+      {series.flatMap((one) =>
+        one.arm === undefined || one.versions.length === 0
+          ? []
+          : [
+              <span key={one.key}>
+                <ArmMark arm={one.arm === 'candidate' ? 'challenger' : 'champion'} /> {one.arm} v
+                {one.versions.join(', v')}
+              </span>,
+            ],
+      )}
+    </span>
+  );
+}
+
+interface ChoiceProps {
+  readonly label: string;
+  readonly options: readonly (readonly [value: string, word: string])[];
+  readonly value: string;
+  readonly choose: (value: string) => void;
+}
+
+export function Choice({ label, options, value, choose }: ChoiceProps): ReactElement {
+  return (
+    <div className="seg" role="group" aria-label={label}>
+      {options.map(([one, word]) => (
+        <button type="button" key={one} aria-pressed={one === value} onClick={() => choose(one)}>
+          {word}
+        </button>
+      ))}
+    </div>
+  );
+}
+
+type One = EndpointSeries['series'][number];
+
+const nameOf = ({ arm, key }: One): string => arm ?? `v${key}`;
+
+const colorOf = ({ arm }: One, i: number): string =>
+  arm === 'candidate' ? '--arm-challenger' : arm === 'incumbent' ? '--arm-champion' : (versionColors[i] ?? '--c8');
+
+interface ChartsProps {
+  readonly data: EndpointSeries;
+  readonly rollouts: readonly Rollout[];
+  readonly name: string;
+}
+
+function Charts({ data, rollouts, name }: ChartsProps): ReactElement {
+  const { at, stepMs, series } = data;
+  if (series.length === 0) {
+    return (
+      <div className="panel whole">
+        <EmptyState title="No predictions in this window" command={`slipway predict ${name} --input name=value`}>
+          Every answer is counted here by its arm: choose a longer window, or ask the endpoint something.
+        </EmptyState>
+      </div>
+    );
+  }
+  const per = `per ${duration(stepMs).replace(/^1 (?=\D)/, '')}`;
+  const marks = marksOf(rollouts, data);
+  const lines = (read: (one: One) => readonly (number | null)[], word = ''): Series[] =>
+    series.map((one, i) => ({
+      name: `${nameOf(one)}${word}`,
+      color: colorOf(one, i),
+      values: read(one),
+      isDashed: one.arm === 'candidate' || i % 2 === 1,
+    }));
+  const hasLabels = series.some((one) => one.labelled.some((n) => (n ?? 0) > 0));
+  const hasLoss = series.some((one) => one.logLoss.some((v) => v !== null));
+  const scale = Math.max(...series.flatMap((one) => one.latencyUsP50.map((v) => v ?? 0))) >= 1000 ? 1000 : 1;
+  const scaled = (values: readonly (number | null)[]) => values.map((v) => (v === null ? null : v / scale));
+  const chart = { x: at, height, marks } as const;
+  const hasFaults = series.some((one) => one.faults.some((n) => (n ?? 0) > 0));
+  return (
+    <>
+      <Panel title="Requests" caption={per} span={4}>
+        <LineChart {...chart} label={`Requests ${per}`} digits={0} series={lines((one) => one.requests)} />
+      </Panel>
+      <Panel title={`Latency, ${scale === 1 ? 'µs' : 'ms'}`} caption={`inside the server, ${per}`} span={4}>
+        <LineChart
+          {...chart}
+          label={`Latency ${per}`}
+          digits={scale === 1 ? 0 : 2}
+          unit={scale === 1 ? 'µs' : 'ms'}
+          series={[
+            ...lines((one) => scaled(one.latencyUsP50), ', p50'),
+            ...lines((one) => scaled(one.latencyUsP99), ', p99').map((s, i) => ({
+              ...s,
+              color: ['--c4', '--c5', '--c6', '--c7'][i] ?? '--c8',
+            })),
+          ]}
+        />
+      </Panel>
+      <Panel title="Faults" caption={`a version on trial could not score, ${per}`} span={4}>
+        {hasFaults ? (
+          <LineChart {...chart} label={`Faults ${per}`} digits={0} series={lines((one) => one.faults)} />
+        ) : (
+          <p className="sm t2">None in this window: every version on trial scored what it was asked.</p>
+        )}
+      </Panel>
+      <Panel title="Mean score" caption={per} span={hasLabels ? 4 : 12}>
+        <LineChart {...chart} label={`Mean score ${per}`} series={lines((one) => one.meanScore)} />
+      </Panel>
+      {hasLabels && (
+        <Panel title={hasLoss ? 'Log loss' : 'Mean outcome'} caption={`where labels came, ${per}`} span={4}>
+          <LineChart
+            {...chart}
+            label={`${hasLoss ? 'Log loss' : 'Mean outcome'} ${per}`}
+            series={lines((one) => (hasLoss ? one.logLoss : one.meanLabel))}
+          />
+        </Panel>
+      )}
+      {hasLabels && (
+        <Panel title="Label coverage, %" caption={coverageWords(series)} span={4}>
+          <LineChart
+            {...chart}
+            label={`Share of predictions whose label has come, ${per}`}
+            digits={0}
+            unit="%"
+            series={lines((one) =>
+              one.requests.map((n, i) => (n === null || n === 0 ? null : (100 * (one.labelled[i] ?? 0)) / n)),
+            )}
+          />
+        </Panel>
+      )}
+    </>
+  );
+}
+
+function coverageWords(series: readonly One[]): string {
+  const sum = (values: readonly (number | null)[]): number => values.reduce<number>((n, v) => n + (v ?? 0), 0);
+  const requests = series.reduce((n, one) => n + sum(one.requests), 0);
+  const labelled = series.reduce((n, one) => n + sum(one.labelled), 0);
+  return `${count(labelled)} of ${count(requests)} labels have come`;
+}
+
+/** Stages of rollouts, by the server's clock. */
+function marksOf(rollouts: readonly Rollout[], { from, to }: EndpointSeries): { x: number; name: string }[] {
+  return rollouts
+    .flatMap(({ plan, decisions }) => {
+      const moves = decisions.filter((d) => d.verdict !== 'held');
+      return moves.map(({ at, verdict, stage }) => {
+        const next = plan.stages[plan.stages.findIndex((s) => s.name === stage) + 1];
+        return { x: at, name: verdict === 'advanced' ? `${next?.percent ?? ''} %` : verdict };
+      });
+    })
+    .filter(({ x }) => x >= from && x < to);
+}
