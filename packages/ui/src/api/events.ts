@@ -21,6 +21,7 @@ const touches: Readonly<Record<string, readonly string[]>> = {
   'feature-set': ['featureSets'],
   experiment: ['experiments', 'runs'],
   run: ['runs', 'experiments'],
+  view: ['views'],
   model: ['models'],
   alias: ['models'],
   gate: ['models'],
@@ -201,4 +202,11 @@ export function useStream(): { state: StreamState; headSeq: number } {
   const state = useSyncExternalStore(stream.subscribe, () => stream.state);
   const headSeq = useSyncExternalStore(stream.subscribe, () => stream.headSeq);
   return { state, headSeq };
+}
+
+/** What the stream brought since the console was opened, newest first, at most `recentMax`. */
+export function useRecentEvents(): readonly LedgerRow[] {
+  const stream = useContext(StreamContext);
+  if (stream === undefined) throw new Error('useRecentEvents outside of EventStreamProvider');
+  return useSyncExternalStore(stream.subscribe, () => stream.recent);
 }

@@ -10,7 +10,8 @@ export interface ViewState {
   readonly list: (key: string) => readonly string[] | undefined;
   /** `?open=prd_...` with the rest as it is: where a link leads. */
   readonly href: (changes: Changes) => string;
-  readonly set: (changes: Changes) => void;
+  /** A step of its own for the back button, unless it only moves something within the view. */
+  readonly set: (changes: Changes, how?: { readonly isStep: boolean }) => void;
   /** Puts one into a list, or takes it out. */
   readonly toggle: (key: string, one: string) => void;
 }
@@ -33,7 +34,8 @@ function changed(now: URLSearchParams, changes: Changes): URLSearchParams {
 export function useViewState(): ViewState {
   const [params, setParams] = useSearchParams();
   const set = useCallback(
-    (changes: Changes) => setParams(changed(addressed(), changes), { preventScrollReset: true }),
+    (changes: Changes, { isStep } = { isStep: true }) =>
+      setParams(changed(addressed(), changes), { preventScrollReset: true, replace: !isStep }),
     [setParams],
   );
   return {

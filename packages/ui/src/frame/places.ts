@@ -59,6 +59,7 @@ export const to = {
   pipeline: (name: string) => at(`pipelines/${segment(name)}`),
   pipelineRun: (id: string) => at(`pipeline-runs/${segment(id)}`),
   experiments: at('experiments'),
+  compare: (ids: readonly string[]) => at(`experiments/compare?runs=${ids.map(segment).join(',')}`),
   run: (id: string) => at(`runs/${segment(id)}`),
   models: at('models'),
   model: (name: string) => at(`models/${segment(name)}`),

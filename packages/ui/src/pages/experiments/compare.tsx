@@ -1,23 +1,28 @@
-/** Selected runs side by side: what was set differently, what came of it, and how it got there. */
-import type { Run } from '@slipway/contract';
+/** Runs side by side: what was set differently first, then what came of it, and how it got there. */
+import type { MetricValue, Run } from '@slipway/contract';
 import { useQueries } from '@tanstack/react-query';
 import type { ReactElement } from 'react';
 import { Link } from 'react-router';
 import { ask } from '../../api/client.ts';
-import { Grid, Panel } from '../../components/layout.tsx';
-import { LineChart } from '../../components/line-chart.tsx';
+import { Grid, PageHead, Panel } from '../../components/layout.tsx';
 import { EmptyState, Skeleton } from '../../components/states.tsx';
-import { to } from '../../frame/places.ts';
-import { instant, plural } from '../../words.ts';
-import { chartOf, countWords, isCurve, useHistories } from './histories.ts';
-import { keysOf, metricKeys, metricOf, metricText, paramKeys } from './values.ts';
+import type { ViewState } from '../../components/use-view-state.ts';
 import { useViewState } from '../../components/use-view-state.ts';
+import { to } from '../../frame/places.ts';
+import { useView } from '../../frame/view.tsx';
+import { count, instant, plural } from '../../words.ts';
+import { chartState, MetricChoice } from './charts.tsx';
+import './experiments.css';
+import { colourOf, MetricChart } from './metric-chart.tsx';
+import { keysOf, metricKeys, metricOf, metricText, paramKeys } from './values.ts';
 
-/** One per run, in the order of selection; after four the colours come again dashed. */
-const colours = ['--c1', '--c2', '--c3', '--c4'] as const;
-const colourOf = (i: number): string => colours[i % colours.length] ?? '--c1';
+const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
 
-export function Compare({ ids }: { ids: readonly string[] }): ReactElement {
+export const comparedMax = 12;
+
+export function Page(): ReactElement {
+  const view = useViewState();
+  const ids = (view.list('runs') ?? []).slice(0, comparedMax);
   const queries = useQueries({
     queries: ids.map((run) => ({
       queryKey: ['runs.get', { params: { run } }],
@@ -25,73 +30,104 @@ export function Compare({ ids }: { ids: readonly string[] }): ReactElement {
     })),
   });
   const runs = queries.flatMap(({ data }) => (data === undefined ? [] : [data]));
-  if (runs.length < 2) {
-    return queries.some((q) => q.isPending) ? (
-      <Skeleton lines={8} />
-    ) : (
-      <EmptyState title="The selected runs could not be read">Clear the selection and choose again.</EmptyState>
-    );
-  }
+  const metric = view.get('metric') ?? chartedKeys(runs)[0] ?? '';
+  useView(`slipway run sample ${quoted(metric)} ${ids.join(' ')}`, 'runs.sample', {
+    query: { runs: ids.join(','), key: metric },
+  });
+  const failed = queries.filter((q) => q.isError).length;
+  const isPending = queries.some((q) => q.isPending);
+  const base = runs.find((run) => run.id === view.get('base')) ?? runs[0];
   return (
-    <div className="compare">
-      <Grid>
-        <Overlay runs={runs} />
-        <Params runs={runs} />
-        <Metrics runs={runs} />
-      </Grid>
-    </div>
+    <>
+      <PageHead
+        title="Compare runs"
+        sentence={base === undefined || runs.length < 2 ? undefined : sentenceOf(runs, base)}
+        actions={
+          base !== undefined &&
+          runs.length > 1 && (
+            <label className="row sm">
+              Against
+              <select
+                className="input against"
+                aria-label="Compare against"
+                value={base.id}
+                onChange={(event) => view.set({ base: event.target.value })}
+              >
+                {runs.map((run) => (
+                  <option key={run.id} value={run.id}>
+                    {nameIn(runs, run)}
+                  </option>
+                ))}
+              </select>
+            </label>
+          )
+        }
+      />
+      {failed > 0 && (
+        <p className="note warn" role="alert">
+          {plural(failed, 'run')} of {ids.length} could not be read; the others are compared.
+        </p>
+      )}
+      {base !== undefined && runs.length > 1 ? (
+        <Grid>
+          <Params runs={runs} />
+          <Overlay runs={runs} view={view} />
+          <Metrics runs={runs} base={base} />
+        </Grid>
+      ) : isPending && ids.length > 0 ? (
+        <Skeleton lines={8} />
+      ) : (
+        <EmptyState title="Choose runs to compare">
+          Select at least two runs in the list (x on a row), then press v.{' '}
+          <Link to={to.experiments}>Go to the list</Link>
+        </EmptyState>
+      )}
+    </>
   );
 }
 
-function Overlay({ runs }: { runs: readonly Run[] }): ReactElement {
-  const view = useViewState();
-  // Metrics whose latest step is not their first are likely to have a curve.
+/** What differs, in figures: the comparison itself stands below. */
+function sentenceOf(runs: readonly Run[], base: Run): string {
+  const params = differing(runs, keysOf(runs, paramKeys));
+  const metrics = keysOf(runs, metricKeys);
+  const shared = metrics.filter((key) => runs.every((run) => metricOf(run, key) !== undefined));
+  return `${plural(runs.length, 'run')}, ${plural(params.length, 'param')} set differently; ${count(shared.length)} of ${plural(metrics.length, 'metric')} measured by all. Differences are against ${clipped(nameIn(runs, base))}.`;
+}
+
+const shownChars = 30;
+const clipped = (text: string): string => (text.length > shownChars ? `${text.slice(0, shownChars)}…` : text);
+
+const differing = (runs: readonly Run[], keys: readonly string[]): readonly string[] =>
+  keys.filter((key) => new Set(runs.map((run) => run.params[key])).size > 1);
+
+/** Metrics whose latest step is not their first are likely to have a curve. */
+function chartedKeys(runs: readonly Run[]): readonly string[] {
   const stepped = keysOf(runs, (run) => run.metrics.filter((m) => m.step > 0).map((m) => m.key));
-  const keys = stepped.length > 0 ? stepped : keysOf(runs, metricKeys);
-  const key = view.get('chart') ?? keys[0];
-  const having = runs.filter((run) => key !== undefined && metricOf(run, key) !== undefined);
-  const { found, isPending } = useHistories(having.map((run) => ({ run: run.id, key: key ?? '' })));
-  const named = having.flatMap((run, i) => {
-    const history = found[i];
-    if (!isCurve(history)) return [];
-    const at = runs.indexOf(run);
-    return [{ name: nameIn(runs, run), color: colourOf(at), isDashed: at >= colours.length, history }];
-  });
-  const { x, series } = chartOf(named);
+  return stepped.length > 0 ? stepped : keysOf(runs, metricKeys);
+}
+
+function Overlay({ runs, view }: { runs: readonly Run[]; view: ViewState }): ReactElement {
+  const keys = chartedKeys(runs);
+  const metric = view.get('metric') ?? keys[0];
   return (
     <Panel
-      title={key ?? 'Curves'}
-      caption={named.length === 0 ? 'by step' : `by step, ${countWords(named.map((n) => n.history))}`}
+      title={metric ?? 'Histories'}
+      caption="by step"
       span={5}
-      actions={
-        keys.length > 1 && (
-          <select
-            className="input"
-            aria-label="Metric of the chart"
-            value={key}
-            onChange={(event) => view.set({ chart: event.target.value })}
-          >
-            {keys.map((one) => (
-              <option key={one}>{one}</option>
-            ))}
-          </select>
-        )
-      }
+      actions={keys.length > 1 && <MetricChoice view={view} keys={keys} metric={metric} />}
     >
-      {isPending ? (
-        <Skeleton />
-      ) : series.length === 0 ? (
-        <EmptyState title="No curve to draw">
-          These runs logged {key ?? 'their metrics'} once each; a curve needs values at several steps.
-        </EmptyState>
+      {metric === undefined ? (
+        <EmptyState title="No metrics">None of these runs measured anything.</EmptyState>
       ) : (
-        <LineChart
-          label={`${key ?? ''} by step of the selected runs`}
-          x={x}
-          isTime={false}
-          series={series}
-          height={220}
-          digits={4}
+        <MetricChart
+          metric={metric}
+          runs={runs.map((run, i) => ({
+            id: run.id,
+            name: nameIn(runs, run),
+            isRunning: run.status === 'running',
+            ...colourOf(i),
+          }))}
+          {...chartState(view)}
         />
       )}
     </Panel>
@@ -112,8 +148,10 @@ function Heads({ runs, first }: { runs: readonly Run[]; first: string }): ReactE
         {runs.map((run, i) => (
           <th scope="col" className="num" key={run.id}>
             <span className="row" style={{ justifyContent: 'flex-end' }}>
-              <i className="dot" style={{ background: `var(${colourOf(i)})` }} />
-              <Link to={to.run(run.id)}>{nameIn(runs, run)}</Link>
+              <i className="dot" style={{ background: `var(${colourOf(i).color})` }} />
+              <Link to={to.run(run.id)} dir="auto" className="el compared-name" title={run.name}>
+                {nameIn(runs, run)}
+              </Link>
             </span>
           </th>
         ))}
@@ -125,9 +163,9 @@ function Heads({ runs, first }: { runs: readonly Run[]; first: string }): ReactE
 function Params({ runs }: { runs: readonly Run[] }): ReactElement {
   const view = useViewState();
   const keys = keysOf(runs, paramKeys).toSorted((a, b) => a.localeCompare(b));
-  const different = keys.filter((key) => new Set(runs.map((run) => run.params[key])).size > 1);
+  const different = differing(runs, keys);
   const isAll = view.get('params') === 'all';
-  const shown = isAll ? keys : different;
+  const shown = isAll ? [...different, ...keys.filter((key) => !different.includes(key))] : different;
   return (
     <Panel
       title="Params that differ"
@@ -151,17 +189,17 @@ function Params({ runs }: { runs: readonly Run[] }): ReactElement {
         </EmptyState>
       ) : (
         <div className="scroll" tabIndex={0}>
-          <table className="tbl top0" aria-label="Params of the selected runs">
+          <table className="tbl top0 compared" aria-label="Params of the selected runs">
             <Heads runs={runs} first="Param" />
             <tbody>
               {shown.map((key) => (
                 <tr key={key} className={isAll && different.includes(key) ? 'sel' : ''}>
-                  <th scope="row" className="rowhead mono">
-                    {key}
+                  <th scope="row" className="rowhead mono" title={key}>
+                    <bdi>{key}</bdi>
                   </th>
                   {runs.map((run) => (
-                    <td key={run.id} className="num mono">
-                      {run.params[key] ?? <span className="t3">not set</span>}
+                    <td key={run.id} className="num mono" title={run.params[key]}>
+                      <bdi>{run.params[key] ?? <span className="t3">not set</span>}</bdi>
                     </td>
                   ))}
                 </tr>
@@ -174,36 +212,58 @@ function Params({ runs }: { runs: readonly Run[] }): ReactElement {
   );
 }
 
-function Metrics({ runs }: { runs: readonly Run[] }): ReactElement {
+function Metrics({ runs, base }: { runs: readonly Run[]; base: Run }): ReactElement {
   const keys = keysOf(runs, metricKeys);
   return (
-    <Panel title="Metrics" caption="latest value of each; which end is better is not recorded" flush>
+    <Panel
+      title="Metrics"
+      caption="latest value of each, and its difference; which end is better is not recorded"
+      flush
+    >
       <div className="scroll" tabIndex={0}>
-        <table className="tbl top0" aria-label="Metrics of the selected runs">
+        <table className="tbl top0 compared" aria-label="Metrics of the selected runs">
           <Heads runs={runs} first="Metric" />
           <tbody>
-            {keys.map((key) => {
-              const values = runs.map((run) => metricOf(run, key)?.value);
-              const numbers = values.filter((v) => typeof v === 'number');
-              const ends = numbers.length > 1 ? [Math.min(...numbers), Math.max(...numbers)] : [];
-              return (
-                <tr key={key}>
-                  <th scope="row" className="rowhead mono">
-                    {key}
-                  </th>
-                  {values.map((value, i) => (
-                    <td key={runs[i]?.id} className={value === undefined ? 'num t3' : 'num'}>
-                      {metricText(value)}
-                      {ends[0] !== ends[1] && value === ends[0] && <span className="t3 xs"> least</span>}
-                      {ends[0] !== ends[1] && value === ends[1] && <span className="t3 xs"> most</span>}
-                    </td>
-                  ))}
-                </tr>
-              );
-            })}
+            {keys.map((key) => (
+              <tr key={key}>
+                <th scope="row" className="rowhead mono" title={key}>
+                  <bdi>{key}</bdi>
+                </th>
+                {runs.map((run) => (
+                  <Measured
+                    key={run.id}
+                    value={metricOf(run, key)?.value}
+                    against={run === base ? undefined : metricOf(base, key)?.value}
+                  />
+                ))}
+              </tr>
+            ))}
           </tbody>
         </table>
       </div>
     </Panel>
   );
 }
+
+interface MeasuredProps {
+  readonly value: MetricValue | undefined;
+  readonly against: MetricValue | undefined;
+}
+
+/** As many digits as the values have, so that a difference is never shown as none. */
+function Measured({ value, against }: MeasuredProps): ReactElement {
+  const delta = typeof value === 'number' && typeof against === 'number' ? value - against : undefined;
+  return (
+    <td className={value === undefined ? 'num t3' : 'num'}>
+      {metricText(value)}
+      {delta !== undefined && (
+        <span className="t3 xs delta">
+          {' '}
+          {delta === 0 ? 'same' : `${delta > 0 ? '+' : '\u2212'}${deltaText(Math.abs(delta))}`}
+        </span>
+      )}
+    </td>
+  );
+}
+
+const deltaText = (size: number): string => (size >= 1e-4 && size < 1e6 ? metricText(size) : size.toExponential(1));

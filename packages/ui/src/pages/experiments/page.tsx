@@ -1,124 +1,128 @@
-/** Runs of one experiment or of all: filtered and ordered by the server, read page by page, compared side by side. */
+/** Runs of one experiment or of all: filtered and ordered by the server, read page by page, opened beside the list. */
 import type { Run } from '@slipway/contract';
 import type { ReactElement } from 'react';
-import { useAsk, useAskPages } from '../../api/queries.ts';
+import { useCallback, useMemo } from 'react';
+import { useNavigate } from 'react-router';
+import { useAsk } from '../../api/queries.ts';
+import { downloadSheet } from '../../components/download.ts';
 import { Icon } from '../../components/icon.tsx';
 import { PageHead } from '../../components/layout.tsx';
 import { EmptyState, ErrorNote, Skeleton } from '../../components/states.tsx';
-import { useView } from '../../frame/view.tsx';
-import { count, instant, plural } from '../../words.ts';
-import type { ColumnKey } from './columns.tsx';
-import { ColumnPicker, isColumnKey } from './columns.tsx';
-import { Compare } from './compare.tsx';
-import './experiments.css';
-import { Filter, isFilterFault } from './filter.tsx';
-import { RunTable } from './run-table.tsx';
-import { keysOf, metricKeys, paramKeys } from './values.ts';
 import type { ViewState } from '../../components/use-view-state.ts';
 import { useViewState } from '../../components/use-view-state.ts';
+import { to } from '../../frame/places.ts';
+import { useView } from '../../frame/view.tsx';
+import { count, instant, plural } from '../../words.ts';
+import { Charts } from './charts.tsx';
+import { ColumnPicker } from './column-picker.tsx';
+import { isColumnKey, placed } from './columns.ts';
+import './experiments.css';
+import { Filter, isFilterFault } from './filter.tsx';
+import { Inspector } from './inspector.tsx';
+import { runColumns } from './run-columns.tsx';
+import type { RunActions } from './run-table.tsx';
+import { RunTable } from './run-table.tsx';
+import { useFirstColumns } from './use-first-columns.ts';
+import type { RunRows } from './use-runs.ts';
+import { useRuns } from './use-runs.ts';
+import { keysOf, metricKeys } from './values.ts';
+import { ViewsMenu } from './views-menu.tsx';
 
-const pageSize = 100;
-const shownAtFirst = { metrics: 4, params: 3 };
-export const comparedMax = 8;
+/** As many as one sample of a metric takes. */
+export const selectedMax = 50;
 
 const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
+
+/** Steps through history are views; what is open or ticked within one is not. */
+const within = { isStep: false };
 
 export function Page(): ReactElement {
   const view = useViewState();
   const experiment = view.get('experiment');
   const filter = view.get('f');
   const orderBy = view.get('sort');
-  const runs = useAskPages('runs.list', { query: { experiment, filter, orderBy, limit: pageSize } });
+  const cols = view.get('cols');
+  const pins = view.list('pins') ?? [];
+  const atFirst = useFirstColumns(experiment, cols === undefined);
+  const shown = useMemo(
+    () => (cols === undefined ? (atFirst ?? []) : cols.split(',').filter(isColumnKey)),
+    [cols, atFirst],
+  );
+  const request = { experiment, filter, orderBy, columns: shown.toSorted().join(',') };
+  const rows = useRuns(request, cols !== undefined || atFirst !== undefined);
   const flags = [
     ...(experiment === undefined ? [] : [` --experiment ${quoted(experiment)}`]),
     ...(filter === undefined ? [] : [` --filter ${quoted(filter)}`]),
     ...(orderBy === undefined ? [] : [` --order-by ${quoted(orderBy)}`]),
   ];
   useView(`slipway run list${flags.join('')}`, 'runs.list', { query: { experiment, filter, orderBy } });
-  const items = runs.data?.pages.flatMap((p) => p.items) ?? [];
-  const metrics = keysOf(items, metricKeys);
-  const params = keysOf(items, paramKeys);
-  const shown = view.list('cols')?.filter(isColumnKey) ?? columnsAtFirst(items, metrics, params);
+  const opened = view.get('open');
   const selected = view.list('sel') ?? [];
-  const example = metrics[0] === undefined ? 'status = "finished"' : `metrics.${metrics[0]} > 0.7`;
+  const metric = keysOf(rows.runs.slice(0, 50), metricKeys)[0];
+  const example = `${metric === undefined ? 'status = "finished"' : `metrics.${metric} > 0.7`} and name like "train%"`;
+  const change = (columns: readonly string[] | undefined, pinned: readonly string[]): void =>
+    view.set({ cols: columns?.join(','), pins: pinned.length === 0 ? undefined : pinned.join(',') });
   return (
-    <>
-      <PageHead
-        title={experiment ?? 'Experiments'}
-        sentence={
-          runs.data === undefined ? undefined : sentenceOf(items, runs.hasNextPage, filter !== undefined, metrics)
-        }
-      />
-      <div className="run-bar">
-        <ExperimentChoice view={view} />
-        <Filter
-          value={filter ?? ''}
-          apply={(f) => view.set({ f, sel: undefined, compare: undefined })}
-          error={runs.error}
-          example={`${example} and name like "train%"`}
-        />
-        <ColumnPicker
-          metrics={metrics}
-          params={params}
-          shown={shown}
-          change={(columns) => view.set({ cols: columns?.join(',') })}
-        />
+    <div className={opened === undefined ? 'runs-page' : 'runs-page with-side'}>
+      <div className="runs-main">
+        <PageHead title={experiment ?? 'Experiments'} sentence={<Sentence rows={rows} view={view} />} />
+        <div className="run-bar">
+          <ExperimentChoice view={view} />
+          <Filter
+            value={filter ?? ''}
+            apply={(f) => view.set({ f, sel: undefined, open: undefined })}
+            error={rows.error}
+            example={example}
+            experiment={experiment}
+          />
+          <ColumnPicker experiment={experiment} choice={{ shown, pins, change }} />
+          <button
+            type="button"
+            className="btn"
+            aria-pressed={view.get('charts') !== undefined}
+            onClick={() => view.set({ charts: view.get('charts') === undefined ? '1' : undefined })}
+          >
+            <Icon name="exp" />
+            Charts
+          </button>
+          <ViewsMenu />
+        </div>
+        {rows.error !== null && !isFilterFault(rows.error) && <ErrorNote error={rows.error} retry={rows.again} />}
+        {view.get('charts') !== undefined && <Charts view={view} selected={selected} shown={shown} runs={rows.runs} />}
+        <RunList view={view} rows={rows} shown={placed(shown, pins)} pins={pins} selected={selected} opened={opened} />
       </div>
-      {runs.error !== null && !isFilterFault(runs.error) && (
-        <ErrorNote error={runs.error} retry={() => void runs.refetch()} />
-      )}
-      {selected.length > 0 && <SelectionBar view={view} selected={selected} />}
-      {view.get('compare') !== undefined && selected.length > 1 && <Compare ids={selected.slice(0, comparedMax)} />}
-      <Body isPending={runs.isPending} isFaulty={runs.error !== null} isFiltered={filter !== undefined} runs={items}>
-        <RunTable
-          runs={items}
-          columns={shown}
-          hasExperiment={experiment === undefined}
-          view={view}
-          selected={selected}
-          more={
-            runs.hasNextPage ? { isLoading: runs.isFetchingNextPage, load: () => void runs.fetchNextPage() } : undefined
-          }
-        />
-      </Body>
-    </>
+      {opened !== undefined && <Inspector id={opened} close={() => view.set({ open: undefined }, within)} />}
+    </div>
   );
 }
 
-/** The commonest metrics, and params that tell the runs apart before those that are the same in all. */
-function columnsAtFirst(
-  runs: readonly Run[],
-  metrics: readonly string[],
-  params: readonly string[],
-): readonly ColumnKey[] {
-  const isTelling = (key: string): boolean =>
-    new Set(runs.flatMap((run) => (run.params[key] === undefined ? [] : [run.params[key]]))).size > 1;
-  const ordered = [...params.filter(isTelling), ...params.filter((key) => !isTelling(key))];
-  return [
-    ...metrics.slice(0, shownAtFirst.metrics).map((key): ColumnKey => `m:${key}`),
-    ...ordered.slice(0, shownAtFirst.params).map((key): ColumnKey => `p:${key}`),
-  ];
-}
-
-function sentenceOf(
-  runs: readonly Run[],
-  hasMore: boolean,
-  isFiltered: boolean,
-  metrics: readonly string[],
-): string | undefined {
-  const newest = Math.max(...runs.map((r) => r.startedAt));
-  if (runs.length === 0) return undefined;
+function Sentence({ rows, view }: { rows: RunRows; view: ViewState }): ReactElement | null {
+  const experiment = view.get('experiment');
+  const filter = view.get('f');
+  const of = experiment === undefined ? {} : { experiment };
+  const all = useAsk('runs.count', { query: of }, { keep: true });
+  const matching = useAsk('runs.count', { query: { ...of, filter } }, { enabled: filter !== undefined, keep: true });
+  const { runs } = rows;
+  if (all.data === undefined || runs.length === 0) return null;
+  const words = ({ count: n, isExact }: { count: number; isExact: boolean }): string =>
+    isExact ? plural(n, 'run') : `Over ${count(n)} runs`;
   const failed = runs.filter((r) => r.status === 'failed' || r.status === 'killed').length;
   const running = runs.filter((r) => r.status === 'running').length;
+  const newest = runs.reduce((at, r) => Math.max(at, r.startedAt), 0);
+  const lead =
+    filter === undefined || matching.data === undefined
+      ? words(all.data)
+      : `${matching.data.isExact ? count(matching.data.count) : `Over ${count(matching.data.count)}`} of ${words(all.data).replace('Over', 'over')} match`;
   const states = [
-    ...(running === 0 ? [] : [`${running} running`]),
-    failed === 0 ? 'none failed' : `${failed} failed or were killed`,
-  ];
-  const all = plural(runs.length, 'run');
-  const lead = hasMore
-    ? `More than ${all}${isFiltered ? ' match' : ''}; of the first ${count(runs.length)} `
-    : `${all}${isFiltered ? ' that match' : ''}, `;
-  return `${lead}${states.join(', ')}; ${plural(metrics.length, 'metric')} seen; the newest started ${instant(newest)}.`;
+    ...(running === 0 ? [] : [`${count(running)} running`]),
+    failed === 0 ? 'none failed' : `${count(failed)} failed or were killed`,
+  ].join(', ');
+  return (
+    <>
+      {lead}; {rows.hasMore ? `of the ${count(runs.length)} read so far ` : ''}
+      {states}; the newest of them started {instant(newest)}.
+    </>
+  );
 }
 
 function ExperimentChoice({ view }: { view: ViewState }): ReactElement {
@@ -133,9 +137,9 @@ function ExperimentChoice({ view }: { view: ViewState }): ReactElement {
       onChange={(event) =>
         view.set({
           experiment: event.target.value === '' ? undefined : event.target.value,
-          sel: undefined,
-          compare: undefined,
-          cols: undefined,
+          ...Object.fromEntries(
+            ['sel', 'open', 'cols', 'pins', 'axes', 'brush', 'metric', 'zoom'].map((k) => [k, undefined]),
+          ),
         })
       }
     >
@@ -147,41 +151,126 @@ function ExperimentChoice({ view }: { view: ViewState }): ReactElement {
   );
 }
 
-function SelectionBar({ view, selected }: { view: ViewState; selected: readonly string[] }): ReactElement {
-  const isComparing = view.get('compare') !== undefined;
+interface RunListProps {
+  readonly view: ViewState;
+  readonly rows: RunRows;
+  readonly shown: ReturnType<typeof placed>;
+  readonly pins: readonly string[];
+  readonly selected: readonly string[];
+  readonly opened: string | undefined;
+}
+
+function RunList({ view, rows, shown, pins, selected, opened }: RunListProps): ReactElement | null {
+  const navigate = useNavigate();
+  const { runs } = rows;
+  const hasExperiment = view.get('experiment') === undefined;
+  const keys = shown.join(',');
+  const columns = useMemo(
+    () => runColumns({ runs, keys: shown, pins, hasExperiment }),
+    [runs, keys, pins.join(','), hasExperiment],
+  );
+  const compare = useCallback(() => {
+    if (selected.length > 1) void navigate(to.compare(selected));
+  }, [navigate, selected]);
+  const actions: RunActions = {
+    sort: (sort) => view.set({ sort }),
+    open: (open) => view.set({ open }, within),
+    select: (ids, isSelected) => {
+      const rest = selected.filter((id) => !ids.includes(id));
+      const next = (isSelected ? [...rest, ...ids] : rest).slice(0, selectedMax);
+      view.set({ sel: next.length === 0 ? undefined : next.join(',') }, within);
+    },
+    clear: () => view.set({ sel: undefined }, within),
+    compare,
+    showNew: rows.showNew,
+  };
+  if (rows.isPending) return <Skeleton lines={10} />;
+  if (runs.length === 0) return <Nothing isFaulty={rows.error !== null} isFiltered={view.get('f') !== undefined} />;
   return (
-    <div className="row wrap selection" role="status">
-      <b>{plural(selected.length, 'run')} selected</b>
+    <section className="panel runs" aria-label="List of runs">
+      <Strip rows={rows} selected={selected} actions={actions} columns={columns} />
+      <RunTable
+        key={`${view.get('f') ?? ''} ${view.get('sort') ?? ''} ${view.get('experiment') ?? ''}`}
+        runs={runs}
+        columns={columns}
+        total={rows.hasMore ? undefined : runs.length}
+        selected={selected}
+        opened={opened}
+        sort={view.get('sort')}
+        more={rows.hasMore ? rows.loadMore : undefined}
+        actions={actions}
+      />
+    </section>
+  );
+}
+
+interface StripProps {
+  readonly rows: RunRows;
+  readonly selected: readonly string[];
+  readonly actions: RunActions;
+  readonly columns: ReturnType<typeof runColumns>;
+}
+
+/** One line above the table, so that rows do not jump when something is selected. */
+function Strip({ rows, selected, actions, columns }: StripProps): ReactElement {
+  const here = useMemo(() => new Set(rows.runs.map((run) => run.id)), [rows.runs]);
+  const away = selected.filter((id) => !here.has(id)).length;
+  const { newCount } = rows;
+  return (
+    <div className="row wrap strip">
+      {selected.length === 0 ? (
+        <span className="t3 sm">
+          {plural(rows.runs.length, 'run')} here{rows.hasMore ? ', more below' : ''}
+        </span>
+      ) : (
+        <>
+          <b className="sm" role="status">
+            {plural(selected.length, 'run')} selected{away === 0 ? '' : `, ${count(away)} of them not in this list`}
+          </b>
+          <button
+            type="button"
+            className="btn sm"
+            disabled={selected.length < 2}
+            title={selected.length < 2 ? 'Select at least two runs' : undefined}
+            onClick={actions.compare}
+          >
+            <Icon name="diff" small />
+            Compare <kbd>v</kbd>
+          </button>
+          <button type="button" className="btn sm ghost" onClick={actions.clear}>
+            Clear
+          </button>
+        </>
+      )}
+      <span className="grow" />
+      {newCount > 0 && (
+        <button type="button" className="btn sm new-runs" onClick={actions.showNew}>
+          {count(newCount)} new {newCount === 1 ? 'run' : 'runs'} <kbd>n</kbd>
+        </button>
+      )}
+      <span className="sr" role="status">
+        {newCount > 0 ? `${newCount} new, press n` : ''}
+      </span>
+      {rows.isLoadingMore && <span className="t3 xs">loading more</span>}
       <button
         type="button"
-        className="btn sm"
-        aria-pressed={isComparing}
-        disabled={selected.length < 2}
-        title={selected.length < 2 ? 'Select at least two runs' : undefined}
-        onClick={() => view.set({ compare: isComparing ? undefined : '1' })}
+        className="btn sm ghost"
+        aria-label="CSV of the runs"
+        title={`What is here as CSV: ${plural(rows.runs.length, 'row')}`}
+        onClick={() =>
+          downloadSheet('Runs', {
+            head: ['Id', ...columns.map((column) => column.word)],
+            rows: rows.runs.map((run: Run) => [run.id, ...columns.map((column) => column.value(run))]),
+          })
+        }
       >
-        <Icon name="diff" small />
-        {isComparing ? 'Close the comparison' : 'Compare'}
+        CSV
       </button>
-      <button type="button" className="btn sm ghost" onClick={() => view.set({ sel: undefined, compare: undefined })}>
-        Clear
-      </button>
-      {selected.length > comparedMax && <span className="t3 sm">The first {comparedMax} are compared.</span>}
     </div>
   );
 }
 
-interface BodyProps {
-  readonly isPending: boolean;
-  readonly isFaulty: boolean;
-  readonly isFiltered: boolean;
-  readonly runs: readonly Run[];
-  readonly children: ReactElement;
-}
-
-function Body({ isPending, isFaulty, isFiltered, runs, children }: BodyProps): ReactElement | null {
-  if (isPending) return <Skeleton lines={10} />;
-  if (runs.length > 0) return <section className="panel runs">{children}</section>;
+function Nothing({ isFaulty, isFiltered }: { isFaulty: boolean; isFiltered: boolean }): ReactElement | null {
   if (isFaulty) return null;
   if (isFiltered) {
     return (

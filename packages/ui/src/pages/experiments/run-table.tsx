@@ -1,120 +1,285 @@
-/** The table of runs: heads order it, boxes select runs for comparison, figures are drawn against the others shown. */
+/**
+ * The list of runs: a real table of which only the rows near sight are drawn. Heads order it; `j` and `k` walk, Enter opens
+ * the run beside the list, Shift Enter its page, `x` selects, Shift `x` selects up to here, `v` compares, Esc closes, then
+ * clears.
+ */
 import type { Run } from '@slipway/contract';
-import type { KeyboardEvent, ReactElement, ReactNode } from 'react';
-import { Link } from 'react-router';
-import type { Column } from '../../components/data-table.tsx';
-import { DataTable } from '../../components/data-table.tsx';
+import type { KeyboardEvent, MouseEvent, ReactElement } from 'react';
+import { memo, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react';
+import { useNavigate } from 'react-router';
 import { Icon } from '../../components/icon.tsx';
-import { StatusBadge } from '../../components/status.tsx';
+import { useRowWindow } from '../../components/use-row-window.ts';
 import { to } from '../../frame/places.ts';
-import { duration, fullInstant, instant } from '../../words.ts';
-import type { ColumnKey } from './columns.tsx';
-import { fieldOf, isNumeric, metricOf, metricText, plotted, tookMs } from './values.ts';
-import type { ViewState } from '../../components/use-view-state.ts';
+import { instant } from '../../words.ts';
+import type { RunColumn } from './run-columns.tsx';
 
-/** On a row: `x` selects, `v` compares what is selected, Esc clears. */
+const selectPx = 36;
+
 interface RunTableProps {
   readonly runs: readonly Run[];
-  readonly columns: readonly ColumnKey[];
-  readonly hasExperiment: boolean;
-  readonly view: ViewState;
+  readonly columns: readonly RunColumn[];
+  /** Of all that match, where it is known. */
+  readonly total: number | undefined;
   readonly selected: readonly string[];
-  readonly more: { readonly isLoading: boolean; readonly load: () => void } | undefined;
+  readonly opened: string | undefined;
+  readonly sort: string | undefined;
+  readonly more: (() => void) | undefined;
+  readonly actions: RunActions;
 }
 
-export function RunTable({ runs, columns, hasExperiment, view, selected, more }: RunTableProps): ReactElement {
-  const head = headsOf(view);
-  const onKey = (event: KeyboardEvent<HTMLDivElement>): void => {
-    if (!(event.target instanceof HTMLTableRowElement)) return;
-    if (event.key === 'x') event.target.querySelector('input')?.click();
-    else if (event.key === 'v' && selected.length > 1) view.set({ compare: '1' });
-    else if (event.key === 'Escape') view.set({ sel: undefined, compare: undefined });
-  };
+export interface RunActions {
+  readonly sort: (order: string | undefined) => void;
+  /** Undefined closes. */
+  readonly open: (id: string | undefined) => void;
+  readonly select: (ids: readonly string[], isSelected: boolean) => void;
+  readonly clear: () => void;
+  readonly compare: () => void;
+  readonly showNew: () => void;
+}
+
+export function RunTable(props: RunTableProps): ReactElement {
+  const { runs, columns, total, selected, opened, sort, more, actions } = props;
+  const scroller = useRef<HTMLDivElement>(null);
+  const sizes = useSizes(scroller);
+  const { first, end, show } = useRowWindow(scroller, { count: runs.length, more, ...sizes });
+  const walk = useWalk({ ...props, scroller, show });
+  const chosen = useMemo(() => new Set(selected), [selected]);
+  const lefts = useMemo(() => pinnedLefts(columns), [columns]);
+  const width = selectPx + columns.reduce((sum, column) => sum + column.widthPx, 0);
+  const onClick = useCallback(
+    (event: MouseEvent, run: Run, index: number): void => {
+      if (event.target instanceof Element && event.target.closest('a, button') !== null) return;
+      walk.setFocused(index);
+      if (event.target instanceof HTMLInputElement) return;
+      actions.open(run.id);
+    },
+    [actions, walk.setFocused],
+  );
   return (
-    <div onKeyDown={onKey}>
-      <DataTable
-        label="Runs"
-        rows={runs}
-        rowKey={(run) => run.id}
-        href={(run) => to.run(run.id)}
-        more={more}
-        columns={[
-          {
-            key: 'select',
-            head: <span className="sr">Selected</span>,
-            cell: (run) => (
-              <input
-                type="checkbox"
-                aria-label={`Select ${run.name} of ${instant(run.startedAt)}`}
-                checked={selected.includes(run.id)}
-                onChange={() => view.toggle('sel', run.id)}
-              />
-            ),
-          },
-          {
-            key: 'name',
-            ...head('name', 'Run', 'asc'),
-            cell: (run) => <Link to={to.run(run.id)}>{run.name}</Link>,
-          },
-          {
-            key: 'status',
-            ...head('status', 'Status', 'asc'),
-            cell: (run) => <StatusBadge plain state={run.status} />,
-          },
-          ...(hasExperiment ? [experimentColumn] : []),
-          ...columns.map((column): Column<Run> => {
-            const key = column.slice(2);
-            return column.startsWith('m:')
-              ? {
-                  key: column,
-                  isNumber: true,
-                  ...head(fieldOf('metrics', key), key, 'desc'),
-                  cell: metricCell(runs, key),
-                }
-              : {
-                  key: column,
-                  isNumber: runs.every((run) => run.params[key] === undefined || isNumeric(run.params[key])),
-                  ...head(fieldOf('params', key), key, 'asc'),
-                  cell: (run) => paramCell(run.params[key]),
-                };
-          }),
-          { key: 'took', head: 'Took', isNumber: true, cell: tookCell },
-          {
-            key: 'started',
-            ...head('startedAt', 'Started', 'asc'),
-            cell: (run) => <time title={fullInstant(run.startedAt)}>{instant(run.startedAt)}</time>,
-          },
-        ]}
-      />
+    <div className="scroll run-scroll" ref={scroller} tabIndex={0} onKeyDown={walk.onKey}>
+      <table
+        className="tbl top0 run-table"
+        aria-label="Runs"
+        aria-rowcount={total === undefined ? -1 : total + 1}
+        style={{ width: `max(100%, ${width}px)` }}
+      >
+        <colgroup>
+          <col style={{ width: selectPx }} />
+          {columns.map((column) => (
+            <col key={column.key} style={{ width: column.widthPx }} />
+          ))}
+          <col />
+        </colgroup>
+        <thead>
+          <tr aria-rowindex={1}>
+            <th scope="col" className="pinned" style={{ left: 0 }}>
+              <span className="sr">Selected</span>
+            </th>
+            {columns.map((column) => (
+              <Head key={column.key} column={column} left={lefts.get(column.key)} sort={sort} order={actions.sort} />
+            ))}
+            <td aria-hidden="true" className="rest" />
+          </tr>
+        </thead>
+        <tbody>
+          {first > 0 && <Space px={first * sizes.rowPx} />}
+          {runs.slice(first, end).map((run, i) => (
+            <RunRow
+              key={run.id}
+              run={run}
+              index={first + i}
+              columns={columns}
+              lefts={lefts}
+              isSelected={chosen.has(run.id)}
+              isOpen={run.id === opened}
+              isFocused={first + i === walk.focused}
+              onClick={onClick}
+              select={actions.select}
+            />
+          ))}
+          {end < runs.length && <Space px={(runs.length - end) * sizes.rowPx} />}
+        </tbody>
+      </table>
     </div>
   );
 }
 
-type Head = (field: string, word: string, first: 'asc' | 'desc') => Pick<Column<Run>, 'head' | 'sort'>;
+const Space = ({ px }: { px: number }): ReactElement => (
+  <tr aria-hidden="true" className="space" style={{ height: px }}>
+    <td />
+  </tr>
+);
 
-/** A click orders by the head, a second turns the order, a third gives the order of the server back. */
-function headsOf(view: ViewState): Head {
-  const sorted = sortOf(view.get('sort'));
-  return (field, word, first) => {
-    const order = sorted?.field === field ? sorted.order : undefined;
-    const next = order === undefined ? `${field} ${first}` : order === first ? `${field} ${otherOf(first)}` : undefined;
-    return {
-      sort: order === undefined ? undefined : order === 'asc' ? 'ascending' : 'descending',
-      head: (
-        <button type="button" className="so" aria-label={`Order by ${word}`} onClick={() => view.set({ sort: next })}>
-          {word}
-          {order !== undefined && (
-            <span className={order === 'asc' ? 'up' : ''}>
-              <Icon name="down" small />
-            </span>
-          )}
-        </button>
-      ),
-    };
-  };
+/** Heights come from the theme's density; a change of density changes them. */
+function useSizes(scroller: { readonly current: HTMLElement | null }): { rowPx: number; headPx: number } {
+  const [sizes, setSizes] = useState({ rowPx: 30, headPx: 28 });
+  useLayoutEffect(() => {
+    const row = scroller.current?.querySelector('tbody tr[data-row]')?.getBoundingClientRect().height ?? 0;
+    const head = scroller.current?.querySelector('thead tr')?.getBoundingClientRect().height ?? 0;
+    if (row > 0 && (row !== sizes.rowPx || head !== sizes.headPx)) setSizes({ rowPx: row, headPx: head });
+  });
+  return sizes;
 }
 
-const otherOf = (order: 'asc' | 'desc'): 'asc' | 'desc' => (order === 'asc' ? 'desc' : 'asc');
+/** Where each pinned column stays when the table scrolls sideways. */
+function pinnedLefts(columns: readonly RunColumn[]): ReadonlyMap<string, number> {
+  let left = selectPx;
+  const lefts = new Map<string, number>();
+  for (const column of columns) {
+    if (column.isPinned !== true) continue;
+    lefts.set(column.key, left);
+    left += column.widthPx;
+  }
+  return lefts;
+}
+
+interface Walking extends RunTableProps {
+  readonly scroller: { readonly current: HTMLElement | null };
+  readonly show: (row: number) => void;
+}
+
+const isTyping = (target: EventTarget | null): boolean =>
+  target instanceof HTMLElement &&
+  (target.isContentEditable ||
+    /^(TEXTAREA|SELECT)$/.test(target.tagName) ||
+    (target instanceof HTMLInputElement && target.type !== 'checkbox'));
+
+function useWalk({ runs, selected, opened, actions, scroller, show }: Walking): {
+  readonly focused: number;
+  readonly setFocused: (index: number) => void;
+  readonly onKey: (event: KeyboardEvent) => void;
+} {
+  const navigate = useNavigate();
+  const [focused, setFocused] = useState(() =>
+    Math.max(
+      0,
+      runs.findIndex((run) => run.id === opened),
+    ),
+  );
+  const wanted = useRef<number>(undefined);
+  const anchor = useRef(0);
+  useEffect(() => {
+    // The row may be drawn only after the scroller has moved.
+    if (wanted.current === undefined) return;
+    const row = scroller.current?.querySelector<HTMLElement>(`tr[data-row="${wanted.current}"]`);
+    if (row === null || row === undefined) return;
+    row.focus({ preventScroll: true });
+    wanted.current = undefined;
+  });
+  const go = (index: number): void => {
+    const next = Math.min(runs.length - 1, Math.max(0, index));
+    const run = runs[next];
+    if (run === undefined) return;
+    setFocused(next);
+    wanted.current = next;
+    show(next);
+    if (opened !== undefined) actions.open(run.id);
+  };
+  const onKey = (event: KeyboardEvent | globalThis.KeyboardEvent): void => {
+    if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
+    const isInTable = event.target instanceof Node && scroller.current?.contains(event.target) === true;
+    const isOnControl = event.target instanceof Element && event.target.closest('a, button') !== null;
+    const run = runs[focused];
+    const keys: Readonly<Record<string, () => void>> = {
+      j: () => go(isInTable ? focused + 1 : focused),
+      k: () => go(focused - 1),
+      ...(isInTable
+        ? {
+            ArrowDown: () => go(focused + 1),
+            ArrowUp: () => go(focused - 1),
+            Home: () => go(0),
+            End: () => go(runs.length - 1),
+          }
+        : {}),
+      ...(run === undefined || isOnControl || !isInTable
+        ? {}
+        : { Enter: () => (event.shiftKey ? void navigate(to.run(run.id)) : actions.open(run.id)) }),
+      x: () => {
+        if (run === undefined) return;
+        actions.select([run.id], !selected.includes(run.id));
+        anchor.current = focused;
+      },
+      X: () => {
+        const [from, until] = [Math.min(anchor.current, focused), Math.max(anchor.current, focused)];
+        actions.select(
+          runs.slice(from, until + 1).map((one) => one.id),
+          true,
+        );
+      },
+      v: actions.compare,
+      n: actions.showNew,
+      Escape: () => (opened === undefined ? actions.clear() : actions.open(undefined)),
+    };
+    const act = keys[event.key];
+    if (act === undefined) return;
+    event.preventDefault();
+    event.stopPropagation();
+    act();
+  };
+  // Keys work from anywhere on the page, as long as nobody types.
+  const latest = useRef(onKey);
+  latest.current = onKey;
+  useEffect(() => {
+    const onPage = (event: globalThis.KeyboardEvent): void => {
+      const isElsewhere = event.target instanceof Element && event.target.closest('[role=dialog], nav') !== null;
+      if (!event.defaultPrevented && !isElsewhere && event.key !== 'Enter') latest.current(event);
+    };
+    addEventListener('keydown', onPage);
+    return () => removeEventListener('keydown', onPage);
+  }, []);
+  return { focused, setFocused, onKey };
+}
+
+interface HeadProps {
+  readonly column: RunColumn;
+  readonly left: number | undefined;
+  readonly sort: string | undefined;
+  readonly order: (order: string | undefined) => void;
+}
+
+/** A click orders by the head, a second turns the order, a third gives the order of the server back. */
+function Head({ column, left, sort, order }: HeadProps): ReactElement {
+  const classes = [column.isNumber === true ? 'num' : '', left === undefined ? '' : 'pinned'].join(' ');
+  const style = left === undefined ? undefined : { left };
+  const by = column.order;
+  if (by === undefined) {
+    return (
+      <th scope="col" className={classes} style={style}>
+        {column.word}
+      </th>
+    );
+  }
+  const now = sortOf(sort);
+  const direction = now?.field === by.field ? now.order : undefined;
+  const other = by.first === 'asc' ? 'desc' : 'asc';
+  const next =
+    direction === undefined ? `${by.field} ${by.first}` : direction === by.first ? `${by.field} ${other}` : undefined;
+  return (
+    <th
+      scope="col"
+      className={classes}
+      style={style}
+      aria-sort={direction === undefined ? undefined : direction === 'asc' ? 'ascending' : 'descending'}
+    >
+      <button
+        type="button"
+        className="so"
+        aria-label={`Order by ${column.word}`}
+        title={column.word}
+        onClick={() => order(next)}
+      >
+        <span className="el" dir="auto">
+          {column.word}
+        </span>
+        {direction !== undefined && (
+          <span className={direction === 'asc' ? 'up' : ''}>
+            <Icon name="down" small />
+          </span>
+        )}
+      </button>
+    </th>
+  );
+}
 
 function sortOf(text: string | undefined): { field: string; order: 'asc' | 'desc' } | undefined {
   const match = /^(.+?)(?:\s+(asc|desc))?$/i.exec(text ?? '');
@@ -122,52 +287,51 @@ function sortOf(text: string | undefined): { field: string; order: 'asc' | 'desc
   return field === undefined ? undefined : { field, order: match?.[2]?.toLowerCase() === 'desc' ? 'desc' : 'asc' };
 }
 
-const experimentColumn: Column<Run> = {
-  key: 'experiment',
-  head: 'Experiment',
-  cell: (run) => (
-    <Link to={`${to.experiments}?experiment=${encodeURIComponent(run.experiment)}`}>{run.experiment}</Link>
-  ),
-};
-
-/** The bar reaches from the smallest value shown to the greatest: longer is greater, not better. */
-function metricCell(runs: readonly Run[], key: string): (run: Run) => ReactNode {
-  const values = runs.flatMap((run) => {
-    const value = metricOf(run, key)?.value;
-    return typeof value === 'number' ? [value] : [];
-  });
-  const low = Math.min(...values);
-  const high = Math.max(...values);
-  return (run) => {
-    const value = metricOf(run, key)?.value;
-    if (value === undefined) return <span className="t3">not set</span>;
-    const at = plotted(value);
-    const width = at === null || high === low ? 100 : Math.round(((at - low) / (high - low)) * 100);
-    return (
-      <span className="nw">
-        {metricText(value)}
-        {values.length > 1 && at !== null && (
-          <span className="mb" aria-hidden="true">
-            <i style={{ width: `${Math.max(4, width)}%` }} />
-          </span>
-        )}
-      </span>
-    );
-  };
+interface RunRowProps {
+  readonly run: Run;
+  readonly index: number;
+  readonly columns: readonly RunColumn[];
+  readonly lefts: ReadonlyMap<string, number>;
+  readonly isSelected: boolean;
+  readonly isOpen: boolean;
+  readonly isFocused: boolean;
+  readonly onClick: (event: MouseEvent, run: Run, index: number) => void;
+  readonly select: RunActions['select'];
 }
 
-const longParam = 40;
-
-function paramCell(value: string | undefined): ReactNode {
-  if (value === undefined) return <span className="t3">not set</span>;
+const RunRow = memo(function RunRow(props: RunRowProps): ReactElement {
+  const { run, index, columns, lefts, isSelected, isOpen, isFocused, onClick, select } = props;
   return (
-    <span className="mono" title={value.length > longParam ? value : undefined}>
-      {value.length > longParam ? `${value.slice(0, longParam)}…` : value}
-    </span>
+    <tr
+      data-row={index}
+      aria-rowindex={index + 2}
+      aria-selected={isSelected}
+      tabIndex={isFocused ? 0 : -1}
+      className={`${isSelected ? 'sel' : ''} ${isOpen ? 'focus' : ''}`}
+      onClick={(event) => onClick(event, run, index)}
+    >
+      <td className="pinned" style={{ left: 0 }}>
+        <input
+          type="checkbox"
+          tabIndex={-1}
+          aria-label={`Select ${run.name} of ${instant(run.startedAt)}`}
+          checked={isSelected}
+          onChange={() => select([run.id], !isSelected)}
+        />
+      </td>
+      {columns.map((column) => {
+        const left = lefts.get(column.key);
+        return (
+          <td
+            key={column.key}
+            className={`${column.isNumber === true ? 'num' : 'text'} ${left === undefined ? '' : 'pinned'}`}
+            style={left === undefined ? undefined : { left }}
+          >
+            {column.cell(run)}
+          </td>
+        );
+      })}
+      <td className="rest" />
+    </tr>
   );
-}
-
-function tookCell(run: Run): ReactNode {
-  const took = tookMs(run);
-  return took === undefined ? <span className="t3">not ended</span> : duration(took);
-}
+});

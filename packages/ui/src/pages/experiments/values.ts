@@ -25,7 +25,7 @@ export const isNumeric = (text: string | undefined): boolean =>
   text !== undefined && text.trim() !== '' && Number.isFinite(Number(text));
 
 /** A key as the filter language and the order want it: quoted where it is not one plain word. */
-export const fieldOf = (entity: 'metrics' | 'params', key: string): string =>
+export const fieldOf = (entity: 'metrics' | 'params' | 'tags', key: string): string =>
   /^[A-Za-z_][\w.]*$/.test(key) ? `${entity}.${key}` : `${entity}.\`${key}\``;
 
 /** Keys that the runs have, with the number of runs that have each, most common first. */

@@ -1,0 +1,221 @@
+/** Saved views: a name for what stands in the address. Kept by the server for everybody in the workspace. */
+import { Popover } from '@mantine/core';
+import '@mantine/core/styles/Popover.css';
+import type { SavedView } from '@slipway/contract';
+import type { FormEvent, ReactElement } from 'react';
+import { useState } from 'react';
+import { Link, useLocation } from 'react-router';
+import { useAsk, useChange } from '../../api/queries.ts';
+import { Icon } from '../../components/icon.tsx';
+import { ErrorNote, Loaded } from '../../components/states.tsx';
+import { to } from '../../frame/places.ts';
+import { instant } from '../../words.ts';
+
+const listedMax = 200;
+const nameLimitChars = 200;
+/** Where somebody stands in a view, and what is open for the moment, is not the view. */
+const passing = ['open', 'sel', 'zoom'];
+
+export function viewQuery(search: string): string {
+  const params = new URLSearchParams(search);
+  for (const name of passing) params.delete(name);
+  params.sort();
+  return params.toString();
+}
+
+export function ViewsMenu(): ReactElement {
+  const { search } = useLocation();
+  const query = viewQuery(search);
+  const views = useAsk('views.list', { query: { limit: listedMax } });
+  const [isOpen, setOpen] = useState(false);
+  const now = views.data?.items.find((view) => view.query === query);
+  return (
+    <Popover
+      position="bottom-end"
+      width={340}
+      trapFocus
+      withinPortal={false}
+      shadow="md"
+      opened={isOpen}
+      onChange={setOpen}
+    >
+      <Popover.Target>
+        <button type="button" className="btn" onClick={() => setOpen(!isOpen)}>
+          <Icon name="link" />
+          <span className="el view-name" dir="auto">
+            {now === undefined ? 'Views' : now.name}
+          </span>
+        </button>
+      </Popover.Target>
+      <Popover.Dropdown className="colpick views" aria-label="Saved views">
+        <Save query={query} saved={now} />
+        <Loaded query={views} lines={2}>
+          {({ items }) => <List views={items} now={now} query={query} close={() => setOpen(false)} />}
+        </Loaded>
+      </Popover.Dropdown>
+    </Popover>
+  );
+}
+
+function Save({ query, saved }: { query: string; saved: SavedView | undefined }): ReactElement {
+  const create = useChange('views.create');
+  const [name, setName] = useState('');
+  const submit = (event: FormEvent): void => {
+    event.preventDefault();
+    create.mutate({ body: { name: name.trim(), query } }, { onSuccess: () => setName('') });
+  };
+  if (saved !== undefined) return <p className="t3 sm">You look at “{saved.name}” as it was saved.</p>;
+  return (
+    <form className="stack" onSubmit={submit}>
+      <div className="row">
+        <input
+          className="input"
+          aria-label="Name of the view"
+          placeholder="Save what you see as …"
+          required
+          maxLength={nameLimitChars}
+          dir="auto"
+          value={name}
+          onChange={(event) => setName(event.target.value)}
+        />
+        <button type="submit" className="btn" disabled={create.isPending || name.trim() === ''}>
+          Save
+        </button>
+      </div>
+      {create.error !== null && <ErrorNote error={create.error} />}
+    </form>
+  );
+}
+
+interface ListProps {
+  readonly views: readonly SavedView[];
+  readonly now: SavedView | undefined;
+  readonly query: string;
+  readonly close: () => void;
+}
+
+function List({ views, now, query, close }: ListProps): ReactElement {
+  const [deleted, setDeleted] = useState<SavedView | undefined>(undefined);
+  const remove = useChange('views.delete');
+  const restore = useChange('views.restore');
+  const error = remove.error ?? restore.error;
+  return (
+    <>
+      {deleted !== undefined && (
+        <p className="row between note" role="status">
+          <span className="el" dir="auto">
+            Deleted “{deleted.name}”
+          </span>
+          <button
+            type="button"
+            className="btn sm"
+            onClick={() => restore.mutate({ params: { view: deleted.id } }, { onSuccess: () => setDeleted(undefined) })}
+          >
+            Undo
+          </button>
+        </p>
+      )}
+      {error !== null && <ErrorNote error={error} />}
+      {views.length === 0 && deleted === undefined && (
+        <p className="t2 sm">No views yet. Filter, order and choose columns, then save it here for everybody.</p>
+      )}
+      <ul aria-label="Saved views">
+        {views.map((view) => (
+          <View
+            key={view.id}
+            view={view}
+            isNow={view.id === now?.id}
+            query={query}
+            close={close}
+            remove={() => remove.mutate({ params: { view: view.id } }, { onSuccess: () => setDeleted(view) })}
+          />
+        ))}
+      </ul>
+    </>
+  );
+}
+
+interface ViewProps {
+  readonly view: SavedView;
+  readonly isNow: boolean;
+  readonly query: string;
+  readonly close: () => void;
+  readonly remove: () => void;
+}
+
+function View({ view, isNow, query, close, remove }: ViewProps): ReactElement {
+  const update = useChange('views.update');
+  const [name, setName] = useState<string | undefined>(undefined);
+  if (name !== undefined) {
+    const submit = (event: FormEvent): void => {
+      event.preventDefault();
+      update.mutate(
+        { params: { view: view.id }, body: { name: name.trim() } },
+        { onSuccess: () => setName(undefined) },
+      );
+    };
+    return (
+      <li>
+        <form className="row" onSubmit={submit}>
+          <input
+            className="input"
+            aria-label={`New name of ${view.name}`}
+            data-autofocus
+            required
+            maxLength={nameLimitChars}
+            dir="auto"
+            value={name}
+            onChange={(event) => setName(event.target.value)}
+          />
+          <button type="submit" className="btn" disabled={update.isPending || name.trim() === ''}>
+            Rename
+          </button>
+        </form>
+        {update.error !== null && <ErrorNote error={update.error} />}
+      </li>
+    );
+  }
+  return (
+    <li className="row">
+      <Link
+        className="grow el"
+        dir="auto"
+        to={`${to.experiments}?${view.query}`}
+        aria-current={isNow ? 'page' : undefined}
+        title={`${view.name}: by ${view.author}, ${instant(view.createdAt)}`}
+        onClick={close}
+      >
+        {view.name}
+      </Link>
+      <span className="t3 xs nw">{view.author}</span>
+      {!isNow && (
+        <button
+          type="button"
+          className="btn sm ghost"
+          aria-label={`Save what you see as ${view.name}`}
+          title="Put what you see under this name"
+          onClick={() => update.mutate({ params: { view: view.id }, body: { query } })}
+        >
+          Replace
+        </button>
+      )}
+      <button
+        type="button"
+        className="btn sm ghost"
+        aria-label={`Rename ${view.name}`}
+        onClick={() => setName(view.name)}
+      >
+        Rename
+      </button>
+      <button
+        type="button"
+        className="btn sm ghost icon"
+        aria-label={`Delete ${view.name}`}
+        title="Delete; it can be undone"
+        onClick={remove}
+      >
+        <Icon name="x" small />
+      </button>
+    </li>
+  );
+}
