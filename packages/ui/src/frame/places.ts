@@ -78,6 +78,8 @@ export const to = {
   ledgerSearch: (text: string) => `${at('ledger')}?${new URLSearchParams({ q: text }).toString()}`,
   ledgerEvent: (seq: number) => at(`ledger?open=${seq}`),
   settings: at('settings'),
+  /** Whatever has this id, digest or name. */
+  anything: (text: string) => at(`x/${segment(text)}`),
 };
 
 const prefixes: Readonly<Record<string, (id: string) => string>> = {

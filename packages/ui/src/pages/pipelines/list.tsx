@@ -50,7 +50,7 @@ export function Page(): ReactElement {
                   A project declares them in TypeScript; applying it puts them here.
                 </EmptyState>
               ) : (
-                <PipelineTable rows={items} runs={shown} />
+                <PipelineTable rows={items} />
               )
             }
           </Loaded>
@@ -147,10 +147,10 @@ interface PipelineRow {
   readonly project: string;
   readonly graphDigest: string;
   readonly appliedAt: number;
+  readonly lastRun?: { readonly id: string; readonly state: string; readonly startedAt: number } | undefined;
 }
 
-function PipelineTable({ rows, runs }: { rows: readonly PipelineRow[]; runs: readonly PipelineRun[] }): ReactElement {
-  const lastOf = (name: string): PipelineRun | undefined => runs.find((r) => r.pipeline === name);
+function PipelineTable({ rows }: { rows: readonly PipelineRow[] }): ReactElement {
   return (
     <DataTable
       label="Pipelines"
@@ -162,8 +162,7 @@ function PipelineTable({ rows, runs }: { rows: readonly PipelineRow[]; runs: rea
         {
           key: 'last',
           head: 'Last run',
-          cell: (p) => {
-            const last = lastOf(p.name);
+          cell: ({ lastRun: last }) => {
             return last === undefined ? (
               <span className="t3">never run</span>
             ) : (

@@ -1,6 +1,6 @@
 /** The server, the projects that were applied, and the tokens that may use it. */
 import type { ApiToken, TokenRole } from '@slipway/contract';
-import { Modal } from '@mantine/core';
+import { Modal, useMantineColorScheme } from '@mantine/core';
 import type { FormEvent, ReactElement } from 'react';
 import { useState } from 'react';
 import { useAsk, useChange } from '../../api/queries.ts';
@@ -9,6 +9,7 @@ import { DataTable } from '../../components/data-table.tsx';
 import { Icon } from '../../components/icon.tsx';
 import { Grid, PageHead, Pairs, Panel } from '../../components/layout.tsx';
 import { EmptyState, ErrorNote, Loaded } from '../../components/states.tsx';
+import { setPreferences, usePreferences } from '../../frame/preferences.ts';
 import { useView } from '../../frame/view.tsx';
 import { fullInstant, instant, short } from '../../words.ts';
 
@@ -28,11 +29,106 @@ export function Page(): ReactElement {
       <Grid>
         <Server />
         <Projects />
+        <ThisBrowser />
+        <Members />
         <Tokens />
       </Grid>
     </>
   );
 }
+
+function ThisBrowser(): ReactElement {
+  const { zone, density, keys } = usePreferences();
+  const { colorScheme, setColorScheme } = useMantineColorScheme();
+  return (
+    <Panel title="This browser" caption="kept here, not on the server" span={5}>
+      <div className="stack">
+        <Choice label="Times" value={zone} choices={zones} choose={(next) => setPreferences({ zone: next })} />
+        <Choice label="Rows" value={density} choices={densities} choose={(next) => setPreferences({ density: next })} />
+        <Choice
+          label="Keys of one letter"
+          value={keys}
+          choices={onOff}
+          choose={(next) => setPreferences({ keys: next })}
+        />
+        <Choice label="Theme" value={colorScheme} choices={schemes} choose={setColorScheme} />
+      </div>
+    </Panel>
+  );
+}
+
+const zones = [
+  ['utc', 'UTC'],
+  ['local', `Here: ${Intl.DateTimeFormat().resolvedOptions().timeZone}`],
+] as const;
+const densities = [
+  ['compact', 'Compact'],
+  ['cozy', 'Cozy'],
+] as const;
+const onOff = [
+  ['on', 'On'],
+  ['off', 'Off'],
+] as const;
+const schemes = [
+  ['auto', 'System'],
+  ['light', 'Light'],
+  ['dark', 'Dark'],
+] as const;
+
+interface ChoiceProps<T extends string> {
+  readonly label: string;
+  readonly value: T;
+  readonly choices: readonly (readonly [value: T, word: string])[];
+  readonly choose: (value: T) => void;
+}
+
+function Choice<T extends string>({ label, value, choices, choose }: ChoiceProps<T>): ReactElement {
+  return (
+    <div className="row between wrap">
+      <span className="t2">{label}</span>
+      <span className="seg" role="group" aria-label={label}>
+        {choices.map(([one, word]) => (
+          <button type="button" key={one} aria-pressed={one === value} onClick={() => choose(one)}>
+            {word}
+          </button>
+        ))}
+      </span>
+    </div>
+  );
+}
+
+/** Who may use the server, as far as it knows people: by their tokens. */
+function Members(): ReactElement {
+  const server = useAsk('server.info', {});
+  const tokens = useAsk('tokens.list', {});
+  return (
+    <Panel title="Who may use it" caption="a person or program is known by its token" span={7} flush>
+      <Loaded query={tokens}>
+        {({ items }) => (
+          <DataTable
+            label="Members"
+            rows={[
+              ...(server.data?.actor === 'owner'
+                ? [{ actor: 'owner', role: 'owner' as const, how: onThisMachine }]
+                : []),
+              ...items.map((t) => ({ actor: `token:${t.name}`, role: t.role, how: endOf(t) })),
+            ]}
+            rowKey={(m) => m.actor}
+            columns={[
+              { key: 'actor', head: 'In the ledger', cell: (m) => <b className="m">{m.actor}</b> },
+              { key: 'role', head: 'Role', cell: (m) => m.role },
+              { key: 'may', head: 'May', isExtra: true, cell: (m) => roles.find((r) => r.role === m.role)?.may ?? '' },
+              { key: 'how', head: 'Until', cell: (m) => m.how },
+            ]}
+          />
+        )}
+      </Loaded>
+    </Panel>
+  );
+}
+
+const onThisMachine = 'always, on the machine of the server, without a token';
+const endOf = (token: ApiToken): string => (token.expiresAt === undefined ? 'it is revoked' : instant(token.expiresAt));
 
 function Server(): ReactElement {
   const server = useAsk('server.info', {});
@@ -97,7 +193,13 @@ function Tokens(): ReactElement {
   const tokens = useAsk('tokens.list', {});
   const [revoking, setRevoking] = useState<ApiToken | undefined>(undefined);
   return (
-    <Panel title="API tokens" caption="stored as digests; a secret is shown once" flush actions={<NewToken />}>
+    <Panel
+      title="API tokens"
+      span={12}
+      caption="stored as digests; a secret is shown once"
+      flush
+      actions={<NewToken />}
+    >
       <Loaded query={tokens}>
         {({ items }) =>
           items.length === 0 ? (
@@ -166,11 +268,13 @@ function NewToken(): ReactElement {
     const data = new FormData(event.currentTarget);
     const role = roles.find((r) => r.role === data.get('role'))?.role;
     const name = data.get('name');
-    if (role !== undefined && typeof name === 'string') create.mutate({ body: { name, role } });
+    const days = Number(data.get('days'));
+    const ends = Number.isFinite(days) && days > 0 ? { expiresInDays: days } : {};
+    if (role !== undefined && typeof name === 'string') create.mutate({ body: { name, role, ...ends } });
   };
   return (
     <>
-      <button type="button" className="btn sm" onClick={() => setOpen(true)}>
+      <button type="button" className="btn sm" data-key="c" onClick={() => setOpen(true)}>
         <Icon name="plus" small />
         New token
       </button>
@@ -190,6 +294,10 @@ function NewToken(): ReactElement {
                 </label>
               ))}
             </fieldset>
+            <label className="stack">
+              Ends after days
+              <input className="input" name="days" type="number" min="1" max="3650" placeholder="never" />
+            </label>
             {create.error !== null && <ErrorNote error={create.error} />}
             <button type="submit" className="btn pri" disabled={create.isPending}>
               Make the token

@@ -1,6 +1,5 @@
 /** From any id to where it came from. */
 import type { ReactElement } from 'react';
-import { useState } from 'react';
 import { Link, useNavigate } from 'react-router';
 import { useAsk } from '../../api/queries.ts';
 import { Grid, PageHead, Panel } from '../../components/layout.tsx';
@@ -64,7 +63,6 @@ export function Page(): ReactElement {
 
 function Find(): ReactElement {
   const navigate = useNavigate();
-  const [problem, setProblem] = useState('');
   return (
     <form
       className="stack"
@@ -74,19 +72,14 @@ function Find(): ReactElement {
         const id = typeof value === 'string' ? value.trim() : '';
         const version = /^([^/@\s]+)[/@](\S+)$/.exec(id);
         if (version !== null) return void navigate(to.why('version', id.replace('@', '/')));
-        const place = placeOfId(id);
-        if (place === undefined)
-          return setProblem('Type a whole id such as prd_…, or a model version such as flight-delay/2.');
-        void navigate(place);
+        // An id of MLflow, a digest, a name: the server knows.
+        void navigate(placeOfId(id) ?? to.anything(id));
       }}
     >
       <label className="t2 sm" htmlFor="why-id">
-        An id, or a model version
+        An id, a digest, a name, or a model version such as flight-delay/2
       </label>
-      <input className="input mono" id="why-id" name="id" data-filter required aria-describedby="why-problem" />
-      <p id="why-problem" className="bad sm" role="alert">
-        {problem}
-      </p>
+      <input className="input mono" id="why-id" name="id" data-filter required />
       <button type="submit" className="btn pri">
         Show the chain
       </button>

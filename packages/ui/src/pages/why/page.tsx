@@ -86,6 +86,10 @@ function placeOf({ kind, id }: Reason): string | undefined {
     const cut = id.lastIndexOf('/');
     return cut > 0 ? to.version(id.slice(0, cut), id.slice(cut + 1)) : undefined;
   }
+  if (kind === 'dataset-version') {
+    const cut = id.lastIndexOf('@');
+    return cut > 0 ? to.dataset(id.slice(0, cut), id.slice(cut + 1)) : undefined;
+  }
   if (kind === 'run') return to.run(id);
   if (kind === 'pipeline-run') return to.pipelineRun(id);
   if (kind === 'rollout') return to.rollout(id);
