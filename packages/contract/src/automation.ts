@@ -159,6 +159,14 @@ export const automationRoutes = routes({
     query: PageQuery,
     response: z.object({ items: z.array(PolicyFiring), nextPageToken: z.string().optional() }),
   },
+  'policies.decisions': {
+    method: 'GET',
+    path: '/api/policy-firings',
+    permission: 'automation.read',
+    summary: 'What policies did about a thing: firings caused by its newest events, newest first',
+    query: z.object({ subject: z.string().min(1).max(300) }),
+    response: z.object({ items: z.array(PolicyFiring) }),
+  },
   'policies.dryRun': {
     method: 'GET',
     path: '/api/policies/{policy}/dry-run',

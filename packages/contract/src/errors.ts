@@ -281,6 +281,15 @@ export const errorCatalogue = {
     400,
     'There is nothing to measure from {from} to {to} on endpoint "{endpoint}": {problem}.',
   ),
+  silence_invalid: caller(
+    400,
+    'Monitor "{monitor}" cannot be silenced until {until}: {problem}. Give an instant after now and at most {daysMax} days ahead.',
+  ),
+  backtest_invalid: caller(400, 'Monitor "{monitor}" cannot be tried with these settings: {problem}.'),
+  window_figures_missing: caller(
+    404,
+    'No distributions are kept of window {window} of monitor "{monitor}": it was judged {problem}. `slipway monitor drift {monitor}` shows its figures.',
+  ),
   comparison_empty: caller(
     404,
     'No labelled prediction of endpoint "{endpoint}" between {from} and {to} was scored by both version {champion} and version {challenger}. Put one of them in the shadow, and send the labels.',

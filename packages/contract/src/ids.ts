@@ -28,6 +28,7 @@ export const idPrefixes = {
   monitor: 'mon',
   monitorWindow: 'win',
   alert: 'alt',
+  silence: 'sil',
   policy: 'pol',
   project: 'prj',
   apply: 'apl',

@@ -34,6 +34,26 @@ export const MonitorSpec = z.strictObject({
 });
 export type MonitorSpec = z.output<typeof MonitorSpec>;
 
+/** Why a silence is kept, and until when alerts of a monitor (or one of them) trigger no policy. They are recorded all the same. */
+export const Silence = z.object({
+  id: z.string(),
+  monitor: Name,
+  /** The only alert that it is about; all of the monitor's unless set. */
+  alert: z.string().optional(),
+  /** It ends by itself here, in wall time. */
+  until: Instant,
+  reason: z.string(),
+  createdAt: Instant,
+  createdBy: z.string(),
+  /** Set when somebody ended it early. */
+  endedAt: Instant.optional(),
+  endedBy: z.string().optional(),
+});
+export type Silence = z.infer<typeof Silence>;
+
+/** Longest silence: what should be quiet for longer should be declared otherwise. */
+export const silenceDaysMax = 365;
+
 export const Monitor = z.object({
   id: z.string(),
   name: Name,
@@ -45,6 +65,8 @@ export const Monitor = z.object({
   retiredAt: Instant.optional(),
   /** Labels are complete up to here, as far as reported. */
   labelWatermarkAt: Instant.optional(),
+  /** The silence of the whole monitor that ends last, while there is one. */
+  silence: Silence.optional(),
 });
 export type Monitor = z.infer<typeof Monitor>;
 
@@ -76,10 +98,44 @@ export const ColumnDriftRow = z.object({
   referenceMean: z.number().nullable(),
   nullShare: z.number(),
   referenceNullShare: z.number(),
-  /** Share of rows outside the reference's 1st to 99th percentile; 0.02 is ordinary. */
+  /** Share of rows outside the reference's 1st to 99th percentile; 0.02 is ordinary. 0 for text. */
   beyondShare: z.number(),
+  /** A number unless set. */
+  kind: z.enum(['number', 'text']).optional(),
+  /** Text: share of rows whose value training never had; null where training had too many values to tell. */
+  newShare: z.number().nullable().optional(),
+  /** Text: the most frequent of those values. */
+  newValues: z.array(z.object({ value: z.string(), count: z.int() })).optional(),
 });
 export type ColumnDriftRow = z.infer<typeof ColumnDriftRow>;
+
+const ThenNow = z.object({ reference: z.int(), window: z.int() });
+
+/** How a column lay in the training data and lies in a window: rows in the same bins, or of the same values. */
+export const DriftFigure = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.literal('number'),
+    name: z.string(),
+    /** One more than bins. Bin i holds edges[i] <= value < edges[i + 1]; an open end holds everything beyond it too. At most 61. */
+    edges: z.array(z.number()),
+    reference: z.array(z.int()),
+    window: z.array(z.int()),
+    isOpenBelow: z.boolean(),
+    isOpenAbove: z.boolean(),
+    missing: ThenNow,
+  }),
+  z.object({
+    kind: z.literal('text'),
+    name: z.string(),
+    /** The 20 most frequent of training. */
+    values: z.array(ThenNow.extend({ value: z.string() })),
+    other: ThenNow,
+    /** Values that training never had. */
+    new: ThenNow,
+    missing: ThenNow,
+  }),
+]);
+export type DriftFigure = z.infer<typeof DriftFigure>;
 
 export const windowVerdicts = ['ok', 'warning', 'alert', 'too-few-labels'] as const;
 
@@ -122,6 +178,47 @@ export const MonitorWindow = z.object({
 });
 export type MonitorWindow = z.infer<typeof MonitorWindow>;
 
+/** One window without its columns, for lines over a long time. */
+export const WindowSummary = MonitorWindow.omit({ scoreDrift: true, drift: true, sentence: true }).extend({
+  /** Columns that had drifted. */
+  drifted: z.int(),
+});
+export type WindowSummary = z.infer<typeof WindowSummary>;
+
+/** A window that waits for its outcomes. */
+export const PendingWindow = z.object({ from: Instant, to: Instant, judgedFrom: Instant });
+export type PendingWindow = z.infer<typeof PendingWindow>;
+
+export const HeatCell = z.object({
+  status: ColumnDriftRow.shape.status,
+  psi: z.number(),
+  threshold: z.number(),
+  ratio: z.number(),
+});
+export type HeatCell = z.infer<typeof HeatCell>;
+
+/** Drift of columns over windows. `cells` are in the order of `windows`; null where a column was not measured. */
+export const DriftHeat = z.object({
+  windows: z.array(MonitorWindow.pick({ id: true, from: true, to: true, version: true, verdict: true })),
+  columns: z.array(
+    z.object({ name: z.string(), kind: z.enum(['number', 'text']), cells: z.array(HeatCell.nullable()) }),
+  ),
+  /** Columns that there are; those that went furthest in any of the windows are shown. */
+  columnCount: z.int(),
+});
+export type DriftHeat = z.infer<typeof DriftHeat>;
+
+/** A window with every column's distribution then and now. */
+export const WindowDrift = z.object({
+  window: MonitorWindow.pick({ id: true, from: true, to: true, model: true, version: true, used: true }),
+  /** Rows of the training data that the reference was made from. */
+  referenceRows: z.int(),
+  scoreDrift: ColumnDriftRow.optional(),
+  drift: z.array(ColumnDriftRow),
+  figures: z.array(DriftFigure),
+});
+export type WindowDrift = z.infer<typeof WindowDrift>;
+
 export const Alert = z.object({
   id: z.string(),
   monitor: Name,
@@ -143,8 +240,74 @@ export const Alert = z.object({
   acknowledgedBy: z.string().optional(),
   note: z.string().optional(),
   resolvedAt: Instant.optional(),
+  /** The silence under which it fired last, so that no policy was triggered. */
+  silence: z.string().optional(),
 });
 export type Alert = z.infer<typeof Alert>;
+
+/** Settings to try, as a query; those that are left out are as declared. */
+export const MonitorSettings = z.strictObject({
+  window: z.enum(['hour', 'day', 'week', 'month']).optional(),
+  zone: z.string().max(64).optional(),
+  /** Milliseconds. */
+  labelGrace: z.coerce.number().int().min(0).optional(),
+  labelledMin: z.coerce.number().int().min(20).optional(),
+  alertGap: z.coerce.number().min(0).max(1).optional(),
+  alertZ: z.coerce.number().min(0).optional(),
+  warningGap: z.coerce.number().min(0).max(1).optional(),
+  warningZ: z.coerce.number().min(0).optional(),
+  driftWarns: z.enum(['yes', 'no']).optional(),
+  /** Event time; from the oldest of the newest 60 judged windows unless said. */
+  from: z.coerce.number().int().min(0).optional(),
+  to: z.coerce.number().int().min(0).optional(),
+});
+export type MonitorSettings = z.output<typeof MonitorSettings>;
+
+/** Most windows of one backtest, and how long it may take. */
+export const backtestWindowsMax = 60;
+export const backtestTimeMs = 30_000;
+
+export const BacktestWindow = MonitorWindow.pick({
+  from: true,
+  to: true,
+  version: true,
+  verdict: true,
+  sentence: true,
+  count: true,
+  labelled: true,
+  coverage: true,
+  calibration: true,
+}).extend({
+  drifted: z.array(z.string()),
+  /** What the monitor said of the same window in life. */
+  really: z.enum(windowVerdicts).optional(),
+});
+export type BacktestWindow = z.infer<typeof BacktestWindow>;
+
+export const BacktestAlert = z.object({
+  version: z.int(),
+  severity: z.enum(['warning', 'alert']),
+  /** Ends of the windows that opened it, raised it to an alert, and resolved it. */
+  openedAt: Instant,
+  raisedAt: Instant.optional(),
+  resolvedAt: Instant.optional(),
+  windows: z.int(),
+  sentence: z.string(),
+});
+export type BacktestAlert = z.infer<typeof BacktestAlert>;
+
+/** What a monitor would have said with other settings, over the predictions that are logged. Nothing of it is kept. */
+export const Backtest = z.object({
+  monitor: Name,
+  settings: MonitorSpec,
+  windows: z.array(BacktestWindow),
+  alerts: z.array(BacktestAlert),
+  /** Alerts that the monitor really raised in that time. */
+  really: z.array(Alert),
+  /** Set when there are more windows than one backtest looks at, or it took too long: where to go on. */
+  nextFrom: Instant.optional(),
+});
+export type Backtest = z.infer<typeof Backtest>;
 
 const PairedNumber = JudgedNumber.extend({ z: z.number().nullable(), p: z.number().nullable() });
 
@@ -201,6 +364,80 @@ export const monitoringRoutes = routes({
     params: monitorParams,
     query: PageQuery,
     response: z.object({ items: z.array(MonitorWindow), nextPageToken: z.string().optional() }),
+  },
+  'monitors.history': {
+    method: 'GET',
+    path: '/api/monitors/{monitor}/history',
+    permission: 'monitoring.read',
+    summary: 'Quality of the judged windows with intervals and label coverage, newest first, and the windows that wait',
+    params: monitorParams,
+    query: PageQuery,
+    response: z.object({
+      items: z.array(WindowSummary),
+      nextPageToken: z.string().optional(),
+      /** On the first page only. */
+      pending: z.array(PendingWindow),
+    }),
+  },
+  'monitors.heat': {
+    method: 'GET',
+    path: '/api/monitors/{monitor}/heat',
+    permission: 'monitoring.read',
+    summary: 'Drift of each column in each of the newest windows',
+    params: monitorParams,
+    query: z.object({
+      windows: z.coerce.number().int().min(1).max(104).default(26),
+      columns: z.coerce.number().int().min(1).max(200).default(20),
+    }),
+    response: DriftHeat,
+  },
+  'monitors.drift': {
+    method: 'GET',
+    path: '/api/monitors/{monitor}/windows/{window}/drift',
+    permission: 'monitoring.read',
+    summary: 'Every column of a judged window beside the training data, in the same bins',
+    params: monitorParams.extend({ window: z.string().min(1).max(100) }),
+    response: WindowDrift,
+  },
+  'monitors.backtest': {
+    method: 'GET',
+    path: '/api/monitors/{monitor}/backtest',
+    permission: 'monitoring.read',
+    summary: 'What the monitor would have said with other settings; keeps nothing',
+    params: monitorParams,
+    query: MonitorSettings,
+    response: Backtest,
+  },
+  'silences.create': {
+    method: 'POST',
+    path: '/api/monitors/{monitor}/silences',
+    permission: 'monitoring.write',
+    summary: 'Alerts of a monitor, or one of them, trigger no policy until an instant; they are recorded all the same',
+    params: monitorParams,
+    body: z.strictObject({
+      until: Instant,
+      reason: z.string().trim().min(1).max(2000),
+      alert: z.string().min(1).max(100).optional(),
+    }),
+    response: Silence,
+    status: 201,
+  },
+  'silences.list': {
+    method: 'GET',
+    path: '/api/monitors/{monitor}/silences',
+    permission: 'monitoring.read',
+    summary: 'The silences of a monitor, newest first',
+    params: monitorParams,
+    query: PageQuery,
+    response: z.object({ items: z.array(Silence), nextPageToken: z.string().optional() }),
+  },
+  'silences.end': {
+    method: 'POST',
+    path: '/api/silences/{silence}/end',
+    permission: 'monitoring.write',
+    summary: 'End a silence early',
+    params: z.object({ silence: z.string().min(1).max(100) }),
+    response: Silence,
   },
   'monitors.evaluate': {
     method: 'POST',

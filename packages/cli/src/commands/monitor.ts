@@ -1,4 +1,4 @@
-import type { MonitorWindow } from '@slipway/contract';
+import type { ColumnDriftRow, MonitorWindow } from '@slipway/contract';
 import type { Command } from 'commander';
 import { Option } from 'commander';
 import { idOf, instantOf, nameOf, usage } from '../arguments.ts';
@@ -6,6 +6,7 @@ import { action } from '../command.ts';
 import type { PageFlags } from '../listing.ts';
 import { paged, pageQuery, showPage } from '../listing.ts';
 import { instant, paint } from '../output.ts';
+import { silences, trial } from './monitor-trial.ts';
 
 const monitorName = nameOf('monitor');
 
@@ -14,6 +15,8 @@ export function register(program: Command): void {
   lists(monitor);
   evaluate(monitor);
   alerts(monitor);
+  trial(monitor);
+  silences(monitor);
 }
 
 function lists(monitor: Command): void {
@@ -77,7 +80,7 @@ function lists(monitor: Command): void {
               c.status,
               c.psi.toFixed(3),
               c.threshold.toFixed(3),
-              c.mean?.toPrecision(4) ?? '-',
+              c.mean?.toPrecision(4) ?? (c.newShare === undefined ? '-' : newText(c)),
               c.referenceMean?.toPrecision(4) ?? '-',
               `${(c.nullShare * 100).toFixed(1)} %`,
             ],
@@ -174,5 +177,11 @@ const windowColumns = {
     w.sentence,
   ],
 };
+
+/** Text has no mean: what training never had is told in its place. */
+const newText = ({ newShare, newValues = [] }: ColumnDriftRow): string =>
+  typeof newShare !== 'number' || newShare === 0
+    ? 'nothing new'
+    : `${(newShare * 100).toFixed(1)} % new: ${newValues.map((v) => v.value.slice(0, 20)).join(' ')}`;
 
 const signed = (value: number): string => `${value >= 0 ? '+' : ''}${value.toFixed(3)}`;

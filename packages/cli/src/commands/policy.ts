@@ -13,6 +13,7 @@ export function register(program: Command): void {
     .command('policy')
     .description('Policies: what happens by itself, and what would have happened');
   lists(policy);
+  causedBy(policy);
   dryRun(policy);
   decisions(policy);
 }
@@ -70,6 +71,30 @@ export function policyActionWords(action: PolicyFiring['action']): string {
   if ('rollout' in action) return `roll ${action.rollout.candidate} out on ${action.rollout.endpoint}`;
   if ('alias' in action) return `${action.alias.model}@${action.alias.alias} = ${action.alias.version}`;
   return `tell ${action.webhook.url}`;
+}
+
+function causedBy(policy: Command): void {
+  policy
+    .command('caused-by')
+    .description('What policies did about an alert, a rollout or another thing with an id')
+    .argument('<id>', 'subject of the events, as the ledger has it')
+    .addHelpText('after', '\nExample:\n  slipway policy caused-by alt_01m7z8…\n')
+    .action(
+      action(async (session, subject: string) => {
+        showPage(session, await session.client.policies.decisions({ query: { subject } }), {
+          head: ['POLICY', 'FIRING', 'STATE', 'CAUSE', 'CAME OF IT', 'REASON'],
+          empty: `No policy did anything about ${subject}.`,
+          row: (f) => [
+            f.policy,
+            String(f.id),
+            f.state,
+            `event ${f.causeSeq}`,
+            f.result === undefined ? (f.problem ?? '-') : Object.values(f.result).map(String).join(' '),
+            f.reason,
+          ],
+        });
+      }),
+    );
 }
 
 function dryRun(policy: Command): void {

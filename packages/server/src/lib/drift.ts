@@ -12,6 +12,8 @@
  * Sources: Hodges (1958) and Schroeer and Trenkler (1995) for the exact KS tail; Yurdakul (2018) for the law of PSI;
  * Endres and Schindelin (2003) for the JS distance; Benjamini and Hochberg (1995).
  */
+import type { PictureBins } from './drift-bins.ts';
+import { countPicture, planPicture } from './drift-bins.ts';
 import { quantileOfSorted } from './intervals.ts';
 import { chiSquareSf, chiSquareUpperQuantile, kolmogorovLogSf, kolmogorovSf } from './special-functions.ts';
 
@@ -192,19 +194,11 @@ export function benjaminiHochberg(pValues: ArrayLike<number>, q: number): boolea
   return stands;
 }
 
-/** What is kept of a reference column: plain data, some 3 KB as JSON. */
-export interface ReferenceColumn {
+/** What measuring a window against a reference needs: shares over fixed bins, and how far the reference's own weeks move. */
+export interface SharesReference {
   readonly name: string;
   readonly count: number;
-  readonly nullCount: number;
-  readonly mean: number;
-  readonly standardDeviation: number;
-  /** Inner bin edges, ascending and distinct: bin b holds (edges[b-1], edges[b]]. */
-  readonly edges: readonly number[];
-  /** Share of each bin, then the share of nulls. */
   readonly shares: readonly number[];
-  /** Evenly spaced quantiles from minimum to maximum: the reference's distribution function for KS and Wasserstein. */
-  readonly grid: readonly number[];
   /** Largest PSI of one ordinary period of the reference against all of it; undefined with fewer than two periods. */
   readonly ordinaryPsiMax: number | undefined;
   /** Largest PSI between one period and the next: how fast the column ordinarily moves. */
@@ -212,10 +206,23 @@ export interface ReferenceColumn {
   readonly ordinaryPeriods: number;
 }
 
+/** What is kept of a reference column: plain data, some 3 KB as JSON. */
+export interface ReferenceColumn extends SharesReference {
+  readonly nullCount: number;
+  readonly mean: number;
+  readonly standardDeviation: number;
+  /** Inner bin edges, ascending and distinct: bin b holds (edges[b-1], edges[b]]. */
+  readonly edges: readonly number[];
+  /** Evenly spaced quantiles from minimum to maximum: the reference's distribution function for KS and Wasserstein. */
+  readonly grid: readonly number[];
+  /** The column in the bins that every window is drawn in; undefined where there are no values or no bins for them. */
+  readonly picture: { readonly bins: PictureBins; readonly counts: readonly number[] } | undefined;
+}
+
 const gridPoints = 257;
 const defaultBins = 10;
 /** Periods with fewer rows than this say nothing about ordinary movement. */
-const periodRowsMin = 50;
+export const periodRowsMin = 50;
 
 export interface ReferenceOptions {
   readonly name: string;
@@ -232,6 +239,7 @@ export function describeReference(values: ArrayLike<number>, options: ReferenceO
     if (edges.length === 0 || edge > at(edges, edges.length - 1)) edges.push(edge);
   }
   const shares = sharesOf(values, edges);
+  const bins = planPicture(present);
   const summary = {
     name: options.name,
     count: values.length,
@@ -244,15 +252,17 @@ export function describeReference(values: ArrayLike<number>, options: ReferenceO
       present.length === 0
         ? []
         : Array.from({ length: gridPoints }, (_, g) => quantileOfSorted(present, g / (gridPoints - 1))),
+    picture: bins && { bins, counts: countPicture(values, bins) },
   };
-  return { ...summary, ...ordinaryMovement(values, options.periods, { edges, shares }) };
+  return { ...summary, ...ordinaryMovementOf(periodShares(values, options.periods, edges), shares) };
 }
 
-function ordinaryMovement(
+/** Shares of each period with enough rows, in the order of time. */
+function periodShares(
   values: ArrayLike<number>,
   periods: ArrayLike<number> | undefined,
-  whole: { readonly edges: readonly number[]; readonly shares: Float64Array },
-): Pick<ReferenceColumn, 'ordinaryPsiMax' | 'ordinaryStepMax' | 'ordinaryPeriods'> {
+  edges: readonly number[],
+): Float64Array[] {
   const rows = new Map<number, number[]>();
   for (let i = 0; periods !== undefined && i < values.length; i++) {
     const period = at(periods, i);
@@ -260,16 +270,23 @@ function ordinaryMovement(
     if (list === undefined) rows.set(period, [at(values, i)]);
     else list.push(at(values, i));
   }
-  const ordered = [...rows]
+  return [...rows]
     .filter(([, period]) => period.length >= periodRowsMin)
     .sort(([a], [b]) => a - b)
-    .map(([, period]) => sharesOf(period, whole.edges));
+    .map(([, period]) => sharesOf(period, edges));
+}
+
+/** How far and how fast ordinary periods move, from their shares in the order of time. */
+export function ordinaryMovementOf(
+  ordered: readonly ArrayLike<number>[],
+  whole: ArrayLike<number>,
+): Pick<SharesReference, 'ordinaryPsiMax' | 'ordinaryStepMax' | 'ordinaryPeriods'> {
   if (ordered.length < 2) {
     return { ordinaryPsiMax: undefined, ordinaryStepMax: undefined, ordinaryPeriods: ordered.length };
   }
   const steps = ordered.slice(1).map((shares, i) => psi(ordered[i] ?? shares, shares));
   return {
-    ordinaryPsiMax: Math.max(...ordered.map((shares) => psi(whole.shares, shares))),
+    ordinaryPsiMax: Math.max(...ordered.map((shares) => psi(whole, shares))),
     ordinaryStepMax: Math.max(...steps),
     ordinaryPeriods: ordered.length,
   };
@@ -307,9 +324,11 @@ export type DriftStatus =
   | 'too-few-rows'
   | 'no-reference';
 
-export interface ColumnDrift {
+/** How far the shares of a window lie from those of a reference. */
+export interface SharesDrift {
   readonly name: string;
   readonly status: DriftStatus;
+  readonly count: number;
   readonly psi: number;
   readonly threshold: number;
   /** psi / threshold: what columns are ranked by. */
@@ -318,10 +337,14 @@ export interface ColumnDrift {
   readonly step: number | undefined;
   /** Share of each bin, then of nulls: what the next window measures its step from. */
   readonly shares: readonly number[];
+}
+
+export interface ColumnDrift extends SharesDrift {
+  /** Rows of each bin of the reference's picture. */
+  readonly picture: readonly number[] | undefined;
   readonly ks: number;
   readonly wassersteinPerSd: number;
   readonly jensenShannon: number;
-  readonly count: number;
   readonly nullShare: number;
   readonly referenceNullShare: number;
   readonly mean: number;
@@ -342,6 +365,35 @@ export interface DriftOptions {
 /** Movement below this is not worth a word, whatever the calibration says. */
 const psiNegligible = 0.1;
 
+/** PSI of the shares against the reference's own threshold, and whether the column jumped or moved there. */
+export function measureShares(
+  reference: SharesReference,
+  shares: ArrayLike<number>,
+  options: DriftOptions & { readonly rows: number },
+): SharesDrift {
+  const { rows, before } = options;
+  const noise = psiNoise(shares.length, reference.count, rows);
+  const factor = options.factor ?? 1.5;
+  const threshold = Math.max(noise, psiNegligible, factor * (reference.ordinaryPsiMax ?? 0));
+  const index = psi(reference.shares, shares);
+  const step = before === undefined ? undefined : psi(before.shares, shares);
+  const stepLimit =
+    before === undefined
+      ? 0
+      : Math.max(psiNoise(shares.length, before.count, rows), factor * (reference.ordinaryStepMax ?? 0));
+  const isSteady = step !== undefined && step <= stepLimit;
+  return {
+    name: reference.name,
+    count: rows,
+    status: statusOf(reference, { rows, rowsMin: options.rowsMin ?? 100, index, threshold, noise, isSteady }),
+    psi: index,
+    threshold,
+    ratio: index / threshold,
+    step,
+    shares: Array.from(shares),
+  };
+}
+
 /** Compares a window with the reference. Never throws for the data's sake: the status says why a column was not judged. */
 export function measureDrift(
   reference: ReferenceColumn,
@@ -350,43 +402,17 @@ export function measureDrift(
 ): ColumnDrift {
   const present = sortedPresent(values);
   const shares = sharesOf(values, reference.edges);
-  const noise = psiNoise(shares.length, reference.count, values.length);
-  const factor = options.factor ?? 1.5;
-  const threshold = Math.max(noise, psiNegligible, factor * (reference.ordinaryPsiMax ?? 0));
-  const index = psi(reference.shares, shares);
-  const step = options.before === undefined ? undefined : psi(options.before.shares, shares);
-  const stepLimit =
-    options.before === undefined
-      ? 0
-      : Math.max(
-          psiNoise(shares.length, options.before.count, values.length),
-          factor * (reference.ordinaryStepMax ?? 0),
-        );
   const low = quantileOfSorted(reference.grid, 0.01);
   const high = quantileOfSorted(reference.grid, 0.99);
   let beyond = 0;
   for (const value of present) if (value < low || value > high) beyond++;
   const w = wassersteinOfSorted(reference.grid, present);
-  const isSteady = step !== undefined && step <= stepLimit;
   return {
-    name: reference.name,
-    status: statusOf(reference, {
-      rows: values.length,
-      rowsMin: options.rowsMin ?? 100,
-      index,
-      threshold,
-      noise,
-      isSteady,
-    }),
-    psi: index,
-    threshold,
-    ratio: index / threshold,
-    step,
-    shares: [...shares],
+    ...measureShares(reference, shares, { rows: values.length, ...options }),
+    picture: reference.picture && countPicture(values, reference.picture.bins),
     ks: ksStatisticOfSorted(reference.grid, present),
     wassersteinPerSd: reference.standardDeviation > 0 ? w / reference.standardDeviation : w === 0 ? 0 : NaN,
     jensenShannon: jensenShannon(reference.shares, shares),
-    count: values.length,
     nullShare: at(shares, shares.length - 1),
     referenceNullShare: reference.count === 0 ? 0 : reference.nullCount / reference.count,
     mean: present.length === 0 ? NaN : present.reduce((sum, v) => sum + v, 0) / present.length,
@@ -404,7 +430,7 @@ interface Measured {
   readonly isSteady: boolean;
 }
 
-function statusOf(reference: ReferenceColumn, measured: Measured): DriftStatus {
+function statusOf(reference: SharesReference, measured: Measured): DriftStatus {
   if (reference.count === 0) return 'no-reference';
   if (measured.rows < measured.rowsMin) return 'too-few-rows';
   if (measured.index <= Math.max(measured.noise, psiNegligible)) return 'ordinary';

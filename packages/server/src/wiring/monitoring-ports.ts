@@ -1,8 +1,8 @@
 /** What monitoring sees of serving and the registry: the prediction log as columns, and a version's training rows. */
 import type { Analytics } from '../platform/analytics/analytics.ts';
-import { sqlText } from '../platform/analytics/analytics.ts';
+import { sqlName, sqlText } from '../platform/analytics/analytics.ts';
 import type { Objects } from '../platform/objects/objects.ts';
-import type { MonitoringPorts, ReferenceRows } from '../modules/monitoring/index.ts';
+import type { MonitoringPorts, ReferenceRows, TextColumn } from '../modules/monitoring/index.ts';
 import type { Registry } from '../modules/registry/index.ts';
 import type { Serving } from '../modules/serving/index.ts';
 
@@ -37,6 +37,7 @@ export function createMonitoringPorts({ serving, registry, objects, analytics }:
           name,
           values: Float64Array.from(rows, (r) => r.features[r.featureNames.indexOf(name)] ?? Number.NaN),
         })),
+        texts: range.features ? textsOf(rows.map((r) => r.inputs)) : [],
       };
     },
     readReference: async (model, version) => {
@@ -48,34 +49,57 @@ export function createMonitoringPorts({ serving, registry, objects, analytics }:
   };
 }
 
-/** Columns of a training set: `at`, and every float column as a feature; `score` when the training kept one. */
+/** The inputs of requests that are texts in any of them; null where a request has none of that name. */
+function textsOf(inputs: readonly string[]): TextColumn[] {
+  const columns = new Map<string, (string | null)[]>();
+  inputs.forEach((text, i) => {
+    const values: unknown = JSON.parse(text);
+    if (typeof values !== 'object' || values === null) return;
+    for (const [name, value] of Object.entries(values)) {
+      if (typeof value !== 'string') continue;
+      let column = columns.get(name);
+      if (column === undefined) {
+        column = Array.from({ length: inputs.length }, () => null);
+        columns.set(name, column);
+      }
+      column[i] = value;
+    }
+  });
+  return [...columns].map(([name, values]) => ({ name, values }));
+}
+
+/** Columns of a training set: `at`, every float column as a feature, every text; `score` when the training kept one. */
 async function readReference(analytics: Analytics, path: string): Promise<ReferenceRows> {
   const connection = await analytics.connect();
   try {
     const source = `read_parquet(${sqlText(path)})`;
     const described = await connection.runAndReadAll(`describe select * from ${source}`);
-    const features = described
+    const columns = described
       .getRowObjectsJS()
-      .filter((c) => c['column_type'] === 'DOUBLE')
-      .map(({ column_name: name }) => name)
-      .filter((name) => typeof name === 'string');
+      .map((c) => ({ name: c['column_name'], type: c['column_type'] }))
+      .flatMap(({ name, type }) =>
+        typeof name === 'string' && (type === 'DOUBLE' || type === 'VARCHAR') ? [{ name, type }] : [],
+      );
     const [total = { n: 0 }] = (
       await connection.runAndReadAll(`select count(*)::int n from ${source}`)
     ).getRowObjectsJS() as { n: number }[];
     const stride = Math.max(1, Math.ceil(total.n / referenceRowsMax));
-    const columns = features.map((f) => `"${f.replaceAll('"', '""')}"`).join(', ');
+    const names = columns.map(({ name }) => sqlName(name)).join(', ');
     const reader = await connection.runAndReadAll(
-      `select "at", ${columns} from ${source} where file_row_number % ${stride} = 0`.replace(
-        source,
-        `read_parquet(${sqlText(path)}, file_row_number = true)`,
-      ),
+      `select "at", ${names} from read_parquet(${sqlText(path)}, file_row_number = true) where file_row_number % ${stride} = 0`,
     );
     const [at = [], ...values] = reader.getColumns();
+    const of = (type: string): { name: string; values: readonly unknown[] }[] =>
+      columns.flatMap((c, i) => (c.type === type ? [{ name: c.name, values: values[i] ?? [] }] : []));
     return {
       at: Float64Array.from(at, Number),
-      features: features.map((name, i) => ({
-        name,
-        values: Float64Array.from(values[i] ?? [], (v) => (v === null ? Number.NaN : Number(v))),
+      features: of('DOUBLE').map((c) => ({
+        name: c.name,
+        values: Float64Array.from(c.values, (v) => (v === null ? Number.NaN : Number(v))),
+      })),
+      texts: of('VARCHAR').map((c) => ({
+        name: c.name,
+        values: c.values.map((v) => (typeof v === 'string' ? v : null)),
       })),
       score: undefined,
     };

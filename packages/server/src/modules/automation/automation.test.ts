@@ -209,6 +209,30 @@ eachDatabase((database, openDb) => {
     },
   );
 
+  scenario('a silenced alert triggers nothing, in life and in a dry run, and is said to be silenced', async (bench) => {
+    await bench.db.write(declare, { name: 'retrain', spec: retrain });
+    const silence = { id: 'sil_1', until: april + dayMs, reason: 'a known storm' };
+    await bench.fire({ ...alertOf(april), silence });
+    assert.deepEqual(await bench.settled('retrain', 1), ['skipped']);
+    await bench.fire(alertOf(april + dayMs));
+    assert.deepEqual(await bench.settled('retrain', 2), ['skipped', 'done'], 'a held firing starts no cooldown');
+    const told = await bench.automation.decisions('alt_1');
+    assert.deepEqual(
+      told.map((f) => [f.policy, f.state]),
+      [
+        ['retrain', 'done'],
+        ['retrain', 'skipped'],
+      ],
+    );
+    assert.match(told[1]?.reason ?? '', /^held back: silenced until 2013-.*: a known storm$/);
+    assert.deepEqual(await bench.automation.decisions('alt_2'), []);
+    const dry = await bench.automation.dryRun('retrain', { after: 0, limit: 10 });
+    assert.deepEqual(
+      dry.firings.map((f) => f.state),
+      ['skipped', 'acting'],
+    );
+  });
+
   scenario('a policy that asks for approval waits, acts on yes, and leaves it on no', async (bench) => {
     await bench.db.write(declare, { name: 'careful', spec: { ...retrain, cooldown: 0, approval: true } });
     await bench.fire(alertOf(april));

@@ -63,6 +63,16 @@ function fits(value: unknown, condition: PolicyCondition): boolean {
   return condition === null ? value === null || value === undefined : value === condition;
 }
 
+/** An event of a monitor or an alert that somebody silenced triggers nothing; the firing says by which silence. */
+export function heldBySilence(event: CauseEvent): FiringDecision | undefined {
+  const { silence } = event.body;
+  if (typeof silence !== 'object' || silence === null) return undefined;
+  const { until, reason } = silence as Readonly<Record<string, unknown>>; // an object, checked above
+  const end = typeof until === 'number' ? ` until ${new Date(until).toISOString()}` : '';
+  const why = typeof reason === 'string' ? `: ${reason}` : '';
+  return { state: 'skipped', reason: `held back: silenced${end}${why}` };
+}
+
 /** What happens with an event that fits. `past` holds the policy's firings, in any order. */
 export function decideFiring(spec: PolicySpec, at: number, past: readonly PastFiring[]): FiringDecision {
   const counted = past.filter((f) => f.state !== 'skipped' && f.state !== 'rejected' && f.state !== 'lapsed');

@@ -19,6 +19,7 @@ export function automationBinding(automation: Automation, approvals: Approvals):
     'policies.list': ({ query }) => automation.list(query),
     'policies.get': ({ params }) => automation.get(params.policy),
     'policies.firings': ({ params, query }) => automation.firings(params.policy, query),
+    'policies.decisions': async ({ query }) => ({ items: await automation.decisions(query.subject) }),
     'policies.dryRun': async ({ params, query }) => {
       const { events, firings } = await automation.dryRun(params.policy, query);
       return { events, firings: [...firings] };

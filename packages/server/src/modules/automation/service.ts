@@ -12,7 +12,7 @@ import type { Clock } from '../../platform/clock.ts';
 import type { Db } from '../../platform/db/db.ts';
 import type { Ledger } from '../../platform/ledger/ledger.ts';
 import type { Log } from '../../platform/log.ts';
-import { decideFiring, eventTime, matchesEvent } from './decide.ts';
+import { decideFiring, eventTime, heldBySilence, matchesEvent } from './decide.ts';
 import type { FiringDecision, PastFiring } from './decide.ts';
 import type { AutomationTables, DecideInput } from './store.ts';
 import {
@@ -21,6 +21,7 @@ import {
   finishFiring,
   firingOf,
   listActing,
+  listFiringsCausedBy,
   listPoliciesFor,
   policyOf,
   recordFiring,
@@ -66,6 +67,8 @@ export interface Automation {
   list(page: PageRequest): Promise<Page<Policy>>;
   get(name: string): Promise<Policy>;
   firings(name: string, page: PageRequest): Promise<Page<PolicyFiring>>;
+  /** What policies did about a thing, by the newest of its events that policies wait for. */
+  decisions(subject: string): Promise<PolicyFiring[]>;
   /** What the policy would have done on events after a sequence number, as if it had been declared then. */
   dryRun(name: string, range: { readonly after: number; readonly limit: number }): Promise<DryRun>;
   decide(input: DecideInput): Promise<PolicyFiring>;
@@ -76,6 +79,8 @@ export interface Automation {
 /** Tries of one action while its failure may pass, and the pause before the second; it doubles. */
 const triesMax = 4;
 const pauseMs = 500;
+/** Events of one thing whose firings are looked up. */
+const causesMax = 100;
 
 export function createAutomation(deps: AutomationDeps): Automation {
   const { db, ledger } = deps;
@@ -119,6 +124,14 @@ export function createAutomation(deps: AutomationDeps): Automation {
       if (pageToken !== undefined) query = query.where('id', '<', numberToken(pageToken));
       const rows = await db.scan(query);
       return pageOf(rows, limit, (row) => String(row.id), firingOf);
+    },
+    decisions: async (subject) => {
+      const events = await ledger.list({ subject, kinds: policyEventKinds, limit: causesMax, order: 'desc' });
+      const rows = await listFiringsCausedBy(
+        db,
+        events.map((event) => event.seq),
+      );
+      return rows.map(firingOf);
     },
     dryRun: async (name, { after, limit }) => dryRun(ledger, await get(name), { after, limit }),
     decide: async (input) => {
@@ -198,7 +211,7 @@ async function dryRun(
       after = event.seq;
       if (!matchesEvent(policy.spec, event)) continue;
       const at = eventTime(event);
-      const decision = decideFiring(policy.spec, at, past);
+      const decision = heldBySilence(event) ?? decideFiring(policy.spec, at, past);
       if (decision.state !== 'skipped') past.push({ at, state: 'done' });
       firings.push({ ...decision, causeSeq: event.seq, at });
     }

@@ -6,10 +6,10 @@ import type { Generated, Kysely } from 'kysely';
 import type { Decider } from '../../lib/approval-rule.ts';
 import { checkMay } from '../../lib/approval-rule.ts';
 import { declaredId } from '../../lib/declared-id.ts';
-import type { StoreModule, Trx } from '../../platform/db/db.ts';
+import type { Db, StoreModule, Trx } from '../../platform/db/db.ts';
 import { operation } from '../../platform/db/db.ts';
 import type { ResourceKind } from '../projects/index.ts';
-import { decideFiring, eventTime, fillAction, matchesEvent } from './decide.ts';
+import { decideFiring, eventTime, fillAction, heldBySilence, matchesEvent } from './decide.ts';
 import type { CauseEvent, PastFiring } from './decide.ts';
 
 export interface PolicyRow {
@@ -101,6 +101,19 @@ export async function findFiring(tables: Tables, id: number): Promise<FiringRow 
   return tables.selectFrom('automation_firing').selectAll().where('id', '=', id).executeTakeFirst();
 }
 
+/** Firings of any policy that these events caused, newest first. */
+export async function listFiringsCausedBy(db: Db, seqs: readonly number[]): Promise<FiringRow[]> {
+  if (seqs.length === 0) return [];
+  return db.scan(
+    db
+      .read<AutomationTables>()
+      .selectFrom('automation_firing')
+      .selectAll()
+      .where('cause_seq', 'in', [...seqs])
+      .orderBy('id', 'desc'),
+  );
+}
+
 /** Firings that were decided and not finished: what a restart takes up again. */
 export async function listActing(tables: Tables): Promise<FiringRow[]> {
   return tables.selectFrom('automation_firing').selectAll().where('state', '=', 'acting').orderBy('id').execute();
@@ -143,7 +156,7 @@ export const recordFiring = operation(
     const { spec } = policyOf(row);
     if (!matchesEvent(spec, event)) return undefined;
     const at = eventTime(event);
-    const decided = decideFiring(spec, at, await listPast(tables, row));
+    const decided = heldBySilence(event) ?? decideFiring(spec, at, await listPast(tables, row));
     const filled = tryFill(row.name, spec, event);
     const state = decided.state !== 'skipped' && filled.problem !== undefined ? 'failed' : decided.state;
     const inserted = await tables

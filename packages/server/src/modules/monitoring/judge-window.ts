@@ -8,15 +8,19 @@
  * monitor wants that. What moved no further, or no faster, than ordinary weeks is called season.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { ColumnDriftRow, JudgedNumber, MonitorSpec, MonitorWindow } from '@slipway/contract';
+import type { ColumnDriftRow, DriftFigure, JudgedNumber, MonitorSpec, MonitorWindow } from '@slipway/contract';
 import { breaksGapRule, measureCalibrationGap } from '../../lib/calibration-gap.ts';
 import { aucEstimate, expectedCalibrationError, logLoss } from '../../lib/classification.ts';
+import { pictureOf } from '../../lib/drift-bins.ts';
 import { measureDrift } from '../../lib/drift.ts';
-import type { ColumnDrift, ReferenceColumn } from '../../lib/drift.ts';
+import type { ColumnDrift, ReferenceColumn, SharesDrift } from '../../lib/drift.ts';
+import { measureText } from '../../lib/drift-text.ts';
+import type { TextDrift, TextReference } from '../../lib/drift-text.ts';
 import { clustersOf, judge } from '../../lib/intervals.ts';
 import type { Judged } from '../../lib/intervals.ts';
 import { pText } from '../../lib/paired.ts';
-import type { DriftMemory } from './store.ts';
+import type { NumberColumn, TextColumn } from './ports.ts';
+import type { DriftMemory } from './read.ts';
 
 /** Predictions of one version in one window. Columns are [rows]. */
 export interface WindowRows {
@@ -27,7 +31,8 @@ export interface WindowRows {
   readonly label: Float64Array;
   /** Local day of each prediction: rows of one day are not independent. */
   readonly day: Float64Array;
-  readonly features: readonly { readonly name: string; readonly values: Float64Array }[];
+  readonly features: readonly NumberColumn[];
+  readonly texts: readonly TextColumn[];
 }
 
 /** The name under which the scores stand among the reference's columns. */
@@ -39,19 +44,28 @@ export interface Subject extends Pick<
 > {
   readonly spec: MonitorSpec;
   /** Empty when the training data is not known. */
-  readonly reference: readonly ReferenceColumn[];
+  readonly reference: { readonly numbers: readonly ReferenceColumn[]; readonly texts: readonly TextReference[] };
   readonly memory: DriftMemory;
+}
+
+/** What is kept beside a window: every column in training and in the window, in the same bins. */
+export interface WindowFigures {
+  readonly referenceRows: number;
+  readonly columns: readonly DriftFigure[];
 }
 
 export interface JudgedWindow {
   readonly window: MonitorWindow;
   readonly memory: DriftMemory;
+  readonly figures: WindowFigures;
 }
 
 export async function judgeWindow(subject: Subject, rows: WindowRows): Promise<JudgedWindow> {
   const { spec, reference, ...identity } = subject;
   const labelled = labelledRows(rows);
   const drift = await measureColumns(subject, rows);
+  const { memory, figures } = drift;
+  const isKnown = reference.numbers.length + reference.texts.length > 0;
   const count = labelled.scores.length;
   const base = {
     ...omitMemory(identity),
@@ -60,19 +74,19 @@ export async function judgeWindow(subject: Subject, rows: WindowRows): Promise<J
     labelled: count,
     coverage: rows.score.length === 0 ? 0 : count / rows.score.length,
     ...(drift.score === undefined ? {} : { scoreDrift: rowOf(drift.score) }),
-    drift: drift.features.map(rowOf),
+    drift: drift.features.map((column) => column.row),
   };
   const day = dateText(subject.from, spec.zone);
   if (count < spec.labelledMin) {
-    const sentence = `${capital(spec.window)} of ${day}: ${count} labelled of ${rows.score.length} predictions, at least ${spec.labelledMin} are needed to judge quality.${driftText(drift, reference)}`;
-    return { window: { ...base, verdict: 'too-few-labels', sentence }, memory: drift.memory };
+    const sentence = `${capital(spec.window)} of ${day}: ${count} labelled of ${rows.score.length} predictions, at least ${spec.labelledMin} are needed to judge quality.${driftText(drift, isKnown)}`;
+    return { window: { ...base, verdict: 'too-few-labels', sentence }, memory, figures };
   }
   const clusters = clustersOf(labelled.days);
   const measured = measureCalibrationGap(labelled, clusters);
   const auc = judge(aucEstimate(labelled), { clusters });
   const isAlert = breaksGapRule(measured, spec.alert);
   const isWarning = breaksGapRule(measured, spec.warning);
-  const hasDrift = spec.drift.warns && drift.features.some((column) => column.status === 'drift');
+  const hasDrift = spec.drift.warns && drift.features.some(({ row }) => row.status === 'drift');
   const verdict = isAlert ? 'alert' : isWarning || hasDrift ? 'warning' : 'ok';
   const byDay = measured.clustered;
   const aucText = Number.isNaN(auc.estimate)
@@ -81,7 +95,7 @@ export async function judgeWindow(subject: Subject, rows: WindowRows): Promise<J
   const sentence =
     `${capital(spec.window)} of ${day}: predicted ${fixed(measured.meanScore)}, observed ${fixed(measured.observedRate)} on ${count} labelled ` +
     `(${Math.round(base.coverage * 100)} %): gap ${signed(measured.gap)}, z ${measured.z.toFixed(1)} (clustered over ${clusters.count} days p ${pText(byDay?.p ?? NaN)}).` +
-    `${aucText}${driftText(drift, reference)}`;
+    `${aucText}${driftText(drift, isKnown)}`;
   return {
     window: {
       ...base,
@@ -99,7 +113,8 @@ export async function judgeWindow(subject: Subject, rows: WindowRows): Promise<J
       ...(Number.isNaN(auc.estimate) ? {} : { auc: numberOf(auc) }),
       logLoss: numberOf(judge(logLoss(labelled), { clusters })),
     },
-    memory: drift.memory,
+    memory,
+    figures,
   };
 }
 
@@ -124,36 +139,82 @@ function labelledRows(rows: WindowRows): { scores: number[]; labels: number[]; d
 interface MeasuredDrift {
   readonly score: ColumnDrift | undefined;
   /** The furthest beyond its own threshold first. */
-  readonly features: readonly ColumnDrift[];
+  readonly features: readonly { readonly ratio: number; readonly row: ColumnDriftRow }[];
   readonly memory: DriftMemory;
+  readonly figures: WindowFigures;
 }
 
 async function measureColumns(subject: Subject, rows: WindowRows): Promise<MeasuredDrift> {
-  const byName = new Map(subject.reference.map((column) => [column.name, column]));
-  const memory: Record<string, { shares: readonly number[]; count: number }> = { ...subject.memory };
-  const measure = (name: string, values: Float64Array): ColumnDrift | undefined => {
-    const reference = byName.get(name);
+  const { numbers, texts } = subject.reference;
+  const memory: Record<string, DriftMemory[string]> = { ...subject.memory };
+  const figures: DriftFigure[] = [];
+  const remember = (found: SharesDrift): void => {
+    if (found.status === 'ordinary' || found.status === 'season')
+      memory[found.name] = { shares: found.shares, count: found.count };
+  };
+  const measureNumber = ({ name, values }: NumberColumn): ColumnDrift | undefined => {
+    const reference = numbers.find((column) => column.name === name);
     if (reference === undefined) return undefined;
     const found = measureDrift(reference, values, { before: subject.memory[name] });
-    if (found.status === 'ordinary' || found.status === 'season')
-      memory[name] = { shares: found.shares, count: found.count };
+    remember(found);
+    const figure = numberFigure(reference, found, values);
+    if (figure !== undefined) figures.push(figure);
     return found;
   };
-  const score = measure(scoreColumn, rows.score);
-  const features: ColumnDrift[] = [];
-  for (const { name, values } of rows.features) {
-    const found = measure(name, values);
-    if (found !== undefined) features.push(found);
+  const score = measureNumber({ name: scoreColumn, values: rows.score });
+  const features: { ratio: number; row: ColumnDriftRow }[] = [];
+  for (const column of rows.features) {
+    const found = measureNumber(column);
+    if (found !== undefined) features.push({ ratio: found.ratio, row: rowOf(found) });
+    await nextTurn();
+  }
+  for (const { name, values } of rows.texts) {
+    // A name that is a number of the model was measured as one.
+    const reference = texts.find((column) => column.name === name);
+    if (reference === undefined || rows.features.some((column) => column.name === name)) continue;
+    const found = measureText(reference, values, { before: subject.memory[name] });
+    remember(found);
+    figures.push(textFigure(reference, found));
+    features.push({ ratio: found.ratio, row: textRowOf(found) });
     await nextTurn();
   }
   features.sort((a, b) => b.ratio - a.ratio);
-  return { score, features, memory };
+  const referenceRows = Math.max(0, ...numbers.map((c) => c.count), ...texts.map((c) => c.count));
+  return { score, features, memory, figures: { referenceRows, columns: figures } };
 }
 
-function driftText(drift: MeasuredDrift, reference: readonly ReferenceColumn[]): string {
-  if (reference.length === 0) return ' Drift was not measured: the training data of this version is not known.';
+function numberFigure(
+  reference: ReferenceColumn,
+  { name, picture }: ColumnDrift,
+  values: Float64Array,
+): DriftFigure | undefined {
+  if (reference.picture === undefined || picture === undefined) return undefined;
+  const shown = pictureOf(reference.picture.bins, reference.picture.counts, picture);
+  if (shown === undefined) return undefined;
+  const window = values.reduce((n, value) => n + (Number.isNaN(value) ? 1 : 0), 0);
+  return { kind: 'number', name, ...shown, missing: { reference: reference.nullCount, window } };
+}
+
+function textFigure(reference: TextReference, { name, counts }: TextDrift): DriftFigure {
+  const n = reference.categories.length;
+  const pair = (i: number): { reference: number; window: number } => ({
+    reference: reference.counts[i] ?? 0,
+    window: counts[i] ?? 0,
+  });
+  return {
+    kind: 'text',
+    name,
+    values: reference.categories.map((value, i) => ({ value, ...pair(i) })),
+    other: pair(n),
+    new: pair(n + 1),
+    missing: pair(n + 2),
+  };
+}
+
+function driftText(drift: MeasuredDrift, isKnown: boolean): string {
+  if (!isKnown) return ' Drift was not measured: the training data of this version is not known.';
   const named = (status: ColumnDrift['status']): string[] =>
-    drift.features.filter((column) => column.status === status).map((column) => column.name);
+    drift.features.filter(({ row }) => row.status === status).map(({ row }) => row.name);
   const parts: string[] = [];
   const { score } = drift;
   if (score !== undefined && score.status !== 'too-few-rows') {
@@ -164,7 +225,7 @@ function driftText(drift: MeasuredDrift, reference: readonly ReferenceColumn[]):
   if (drifted.length > 0) parts.push(`drifted: ${listed(drifted)}`);
   const season = named('season');
   if (season.length > 0) parts.push(`season: ${listed(season)}`);
-  const beyond = drift.features.filter((column) => column.beyondShare > 0.25 && column.status === 'season');
+  const beyond = drift.features.map(({ row }) => row).filter((c) => c.beyondShare > 0.25 && c.status === 'season');
   if (beyond.length > 0) {
     parts.push(
       `extrapolating on ${listed(beyond.map((c) => `${c.name} (${Math.round(c.beyondShare * 100)} % outside training)`))}`,
@@ -181,14 +242,15 @@ const listed = (names: readonly string[]): string =>
     ? names.join(', ')
     : `${names.slice(0, namesShown).join(', ')} and ${names.length - namesShown} more`;
 
+type SharesRow = Pick<ColumnDriftRow, 'name' | 'status' | 'psi' | 'threshold' | 'ratio' | 'step'>;
+
+function sharesRow({ name, status, psi, threshold, ratio, step }: SharesDrift): SharesRow {
+  return { name, status, psi, threshold: Math.min(threshold, Number.MAX_VALUE), ratio, step: step ?? null };
+}
+
 export function rowOf(column: ColumnDrift): ColumnDriftRow {
   return {
-    name: column.name,
-    status: column.status,
-    psi: column.psi,
-    threshold: Math.min(column.threshold, Number.MAX_VALUE),
-    ratio: column.ratio,
-    step: column.step ?? null,
+    ...sharesRow(column),
     ks: finite(column.ks),
     wassersteinPerSd: finite(column.wassersteinPerSd),
     mean: finite(column.mean),
@@ -196,6 +258,22 @@ export function rowOf(column: ColumnDrift): ColumnDriftRow {
     nullShare: column.nullShare,
     referenceNullShare: column.referenceNullShare,
     beyondShare: column.beyondShare,
+  };
+}
+
+function textRowOf(column: TextDrift): ColumnDriftRow {
+  return {
+    ...sharesRow(column),
+    kind: 'text',
+    ks: null,
+    wassersteinPerSd: null,
+    mean: null,
+    referenceMean: null,
+    nullShare: column.nullShare,
+    referenceNullShare: column.referenceNullShare,
+    beyondShare: 0,
+    newShare: column.newShare ?? null,
+    newValues: [...column.newValues],
   };
 }
 

@@ -49,6 +49,7 @@ function portsOf(change: (rows: PredictionRows) => PredictionRows = (rows) => ro
     shadowScore: column(data.served.shadow, 1e4),
     label: Float64Array.from(data.served.label, (y) => (y < 0 ? NaN : y)),
     features: featuresOf(data.served),
+    texts: [],
   });
   return {
     findModel: async () => 'flight-delay',
@@ -67,11 +68,17 @@ function portsOf(change: (rows: PredictionRows) => PredictionRows = (rows) => ro
         shadowScore: all.shadowScore.subarray(begin, end),
         label: all.label.subarray(begin, end),
         features: all.features.map(({ name, values }) => ({ name, values: values.subarray(begin, end) })),
+        texts: all.texts.map(({ name, values }) => ({ name, values: values.slice(begin, end) })),
       };
     },
     readReference: async (_, version) =>
       version === 1
-        ? { at: instants(data.training), features: featuresOf(data.training), score: column(data.training.score, 1e4) }
+        ? {
+            at: instants(data.training),
+            features: featuresOf(data.training),
+            texts: [],
+            score: column(data.training.score, 1e4),
+          }
         : undefined,
   };
 }

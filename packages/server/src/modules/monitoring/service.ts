@@ -3,14 +3,22 @@
  * monitor's grace), the window is read from the prediction log, judged against the serving version's training data, and
  * recorded; the record raises or resolves the alert in the same transaction.
  */
-import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Alert, Monitor, MonitorWindow, VersionComparison } from '@slipway/contract';
+import type {
+  Alert,
+  Backtest,
+  DriftHeat,
+  Monitor,
+  MonitorSettings,
+  MonitorWindow,
+  PendingWindow,
+  Silence,
+  VersionComparison,
+  WindowDrift,
+  WindowSummary,
+} from '@slipway/contract';
 import { SlipwayError } from '@slipway/contract';
 import type { Kysely } from 'kysely';
 import { createCalendar } from '../../lib/calendar.ts';
-import type { Calendar } from '../../lib/calendar.ts';
-import { describeReference } from '../../lib/drift.ts';
-import type { ReferenceColumn } from '../../lib/drift.ts';
 import { clustersOf } from '../../lib/intervals.ts';
 import type { Judged } from '../../lib/intervals.ts';
 import { pageOf } from '../../lib/page.ts';
@@ -22,70 +30,26 @@ import type { Ids } from '../../platform/ids.ts';
 import type { Ledger, LedgerEvent } from '../../platform/ledger/ledger.ts';
 import type { Log } from '../../platform/log.ts';
 import type { Explanation } from '../governance/index.ts';
-import { finite, judgeWindow, numberOf, scoreColumn } from './judge-window.ts';
-import type { WindowRows } from './judge-window.ts';
-import type { DriftMemory, MonitoringTables, WindowRow } from './store.ts';
+import { backtest } from './backtest.ts';
+import { heatOf, pendingWindows, summaryOf, windowDrift } from './history.ts';
+import { finite, numberOf } from './judge-window.ts';
+import { judgeDueWindows, judgeRange } from './judging.ts';
+import type { MonitoringPorts } from './ports.ts';
 import {
-  acknowledgeAlert,
   alertMissing,
   alertOf,
   findAlert,
-  findLastWindow,
   findMonitor,
-  findReference,
   findWatermark,
   listMonitorsOf,
+  listNewestWindows,
+  monitorMissing,
   monitorOf,
-  recordWindow,
-  saveReference,
-  setWatermark,
   windowOf,
-} from './store.ts';
-
-/** Columns of the prediction log, in event order. [rows] each. */
-export interface PredictionRows {
-  /** Predictions in the range: more than `at.length` when the answer is a sample. */
-  readonly total: number;
-  /** Event time, milliseconds since 1970 UTC. */
-  readonly at: Float64Array;
-  /** Number of the version that answered, and its score. */
-  readonly version: Int32Array;
-  readonly score: Float64Array;
-  /** Number of the version that was asked beside it, 0 for none, and its score. */
-  readonly shadowVersion: Int32Array;
-  readonly shadowScore: Float64Array;
-  /** 0, 1, or NaN where no label came. */
-  readonly label: Float64Array;
-  /** Model inputs; NaN for missing. Left out when not asked for. */
-  readonly features: readonly { readonly name: string; readonly values: Float64Array }[];
-}
-
-/** Training rows of a version and what the version says of them. */
-export interface ReferenceRows {
-  /** Event time, milliseconds since 1970 UTC. */
-  readonly at: Float64Array;
-  readonly features: readonly { readonly name: string; readonly values: Float64Array }[];
-  readonly score: Float64Array | undefined;
-}
-
-export interface ReadRange {
-  /** First instant, and first instant after: event time. */
-  readonly from: number;
-  readonly to: number;
-  readonly rowsMax: number;
-  readonly features: boolean;
-}
-
-/** What monitoring needs from serving, registry and pipelines. */
-export interface MonitoringPorts {
-  readonly readPredictions: (endpoint: string, range: ReadRange) => Promise<PredictionRows>;
-  /** Event time of the first prediction at or after an instant. */
-  readonly findNextPrediction: (endpoint: string, at: number) => Promise<number | undefined>;
-  /** The registered model that an endpoint serves. */
-  readonly findModel: (endpoint: string) => Promise<string | undefined>;
-  /** Undefined when the version's training data is not known. */
-  readonly readReference: (model: string, version: number) => Promise<ReferenceRows | undefined>;
-}
+} from './read.ts';
+import { createSilence, endSilence, findActiveSilence, silenceOf } from './silence-store.ts';
+import { acknowledgeAlert, setWatermark } from './store.ts';
+import type { MonitoringTables, MonitorRow } from './tables.ts';
 
 export interface MonitoringDeps extends MonitoringPorts {
   readonly db: Db;
@@ -107,6 +71,24 @@ export interface Monitoring {
   list(page: PageRequest): Promise<Page<Monitor>>;
   get(name: string): Promise<Monitor>;
   windows(name: string, page: PageRequest): Promise<Page<MonitorWindow>>;
+  history(name: string, page: PageRequest): Promise<Page<WindowSummary> & { readonly pending: PendingWindow[] }>;
+  heat(name: string, limits: { readonly windows: number; readonly columns: number }): Promise<DriftHeat>;
+  /** `window`: an id, or `latest`. Throws `window_figures_missing`. */
+  drift(name: string, window: string): Promise<WindowDrift>;
+  /** What would have happened with other settings. Throws `backtest_invalid`. */
+  backtest(name: string, settings: MonitorSettings, signal?: AbortSignal): Promise<Backtest>;
+  /** Throws `silence_invalid`. */
+  silence(
+    name: string,
+    silence: {
+      readonly until: number;
+      readonly reason: string;
+      readonly alert: string | undefined;
+      readonly actor: string;
+    },
+  ): Promise<Silence>;
+  silences(name: string, page: PageRequest): Promise<Page<Silence>>;
+  endSilence(id: string, actor: string): Promise<Silence>;
   /** Judges and records every window whose labels are complete. */
   evaluate(name: string): Promise<MonitorWindow[]>;
   /** Measures one range as if it were a window, and records nothing. */
@@ -121,26 +103,24 @@ export interface Monitoring {
   explainAlert(id: string): Promise<Explanation | undefined>;
 }
 
-/** Most predictions of a window that are judged; the log samples evenly beyond. */
-const windowRowsMax = 20_000;
-/** Most training rows that a reference is made from: 20,000 rows summarise in about 5 ms per column. */
-const referenceRowsMax = 20_000;
 /** Most labelled pairs of a comparison. */
 const comparedRowsMax = 500_000;
-/** Most windows that one evaluation judges; the next labels go on from there. */
-const windowsMax = 500;
 
 export function createMonitoring(deps: MonitoringDeps): Monitoring {
   const { db, ledger, log } = deps;
   const tables = (): Kysely<MonitoringTables> => db.read<MonitoringTables>();
   const evaluating = new Map<string, Promise<MonitorWindow[]>>();
+  let trying = Promise.resolve();
 
   const get = async (name: string): Promise<Monitor> => {
     const row = await findMonitor(tables(), name);
-    if (row === undefined) {
-      throw new SlipwayError('not_found', { noun: 'monitor', name, remedy: '`slipway monitor list` shows them.' });
-    }
-    return monitorOf(row, await findWatermark(tables(), row.endpoint));
+    if (row === undefined) throw monitorMissing(name);
+    return describe(row);
+  };
+  const describe = async (row: MonitorRow): Promise<Monitor> => {
+    const silence = await findActiveSilence(tables(), { monitor: row.name, now: deps.clock.now() });
+    const monitor = monitorOf(row, await findWatermark(tables(), row.endpoint));
+    return silence === undefined ? monitor : { ...monitor, silence: silenceOf(silence) };
   };
 
   const evaluate = (name: string): Promise<MonitorWindow[]> => {
@@ -176,27 +156,68 @@ export function createMonitoring(deps: MonitoringDeps): Monitoring {
         .limit(limit + 1);
       if (pageToken !== undefined) query = query.where('name', '>', pageToken);
       const rows = await query.execute();
-      const watermarks = new Map<string, number | undefined>();
-      for (const { endpoint } of rows) watermarks.set(endpoint, await findWatermark(tables(), endpoint));
+      const monitors = new Map<string, Monitor>();
+      for (const row of rows) monitors.set(row.name, await describe(row));
       return pageOf(
         rows,
         limit,
         (row) => row.name,
-        (row) => monitorOf(row, watermarks.get(row.endpoint)),
+        (row) => monitors.get(row.name) ?? monitorOf(row),
       );
     },
     windows: async (name, { limit, pageToken }) => {
       await get(name);
-      let query = tables()
-        .selectFrom('monitoring_window')
-        .selectAll()
-        .where('monitor', '=', name)
-        .orderBy('window_from', 'desc')
-        .limit(limit + 1);
-      if (pageToken !== undefined) query = query.where('window_from', '<', instantToken(pageToken));
-      const rows = await db.scan(query);
+      const before = pageToken === undefined ? undefined : instantToken(pageToken);
+      const rows = await listNewestWindows(db, name, limit + 1, before);
       return pageOf(rows, limit, (row) => String(row.window_from), windowOf);
     },
+    history: async (name, { limit, pageToken }) => {
+      const monitor = await get(name);
+      const before = pageToken === undefined ? undefined : instantToken(pageToken);
+      const rows = await listNewestWindows(db, name, limit + 1, before);
+      const page = pageOf(
+        rows,
+        limit,
+        (row) => String(row.window_from),
+        (row) => summaryOf(windowOf(row)),
+      );
+      return { ...page, pending: before === undefined ? await pendingWindows(deps, monitor) : [] };
+    },
+    heat: async (name, limits) => {
+      await get(name);
+      return heatOf(db, name, limits);
+    },
+    drift: async (name, window) => {
+      await get(name);
+      return windowDrift(db, name, window);
+    },
+    backtest: async (name, settings, signal) => {
+      // One at a time: each reads as much of the log as judging all its windows does.
+      const before = trying;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      trying = promise;
+      try {
+        await before;
+        signal?.throwIfAborted();
+        return await backtest(deps, await get(name), { ...settings, signal });
+      } finally {
+        resolve();
+      }
+    },
+    silence: (name, { until, reason, alert, actor }) =>
+      db.write(createSilence, { id: deps.ids.next('silence'), monitor: name, until, reason, alert, actor }),
+    silences: async (name, { limit, pageToken }) => {
+      await get(name);
+      let query = tables()
+        .selectFrom('monitoring_silence')
+        .selectAll()
+        .where('monitor', '=', name)
+        .orderBy('id', 'desc')
+        .limit(limit + 1);
+      if (pageToken !== undefined) query = query.where('id', '<', pageToken);
+      return pageOf(await db.scan(query), limit, (row) => row.id, silenceOf);
+    },
+    endSilence: (id, actor) => db.write(endSilence, { id, actor }),
     measure: async (name, range) => {
       const monitor = await get(name);
       const judged = await judgeRange(deps, monitor, range);
@@ -258,129 +279,6 @@ function readLabelsJoined(event: LedgerEvent): { readonly endpoint: string; read
   const { endpoint, watermark } = event.body;
   if (typeof endpoint !== 'string' || typeof watermark !== 'number') return undefined;
   return { endpoint, watermarkAt: watermark };
-}
-
-async function judgeDueWindows(deps: MonitoringDeps, monitor: Monitor): Promise<MonitorWindow[]> {
-  const judged: MonitorWindow[] = [];
-  if (monitor.retiredAt !== undefined || monitor.labelWatermarkAt === undefined) return judged;
-  const completeTo = monitor.labelWatermarkAt - monitor.spec.labelGrace;
-  const calendar = createCalendar(monitor.spec.window, monitor.spec.zone);
-  const last = await findLastWindow(deps.db.read<MonitoringTables>(), monitor.name);
-  let from = last?.window_to ?? 0;
-  // Labels come in every few seconds, windows close once a week: most calls end here, without a look at the log.
-  while (judged.length < windowsMax && calendar.windowAt(from).to <= completeTo) {
-    const next = await deps.findNextPrediction(monitor.endpoint, from);
-    if (next === undefined) return judged;
-    const window = calendar.windowAt(next);
-    if (window.to > completeTo) return judged;
-    const result = await judgeRange(deps, monitor, window);
-    if (result !== undefined) {
-      const input = { ...result, alertId: deps.ids.next('alert') };
-      if ((await deps.db.write(recordWindow, input)).recorded) judged.push(result.window);
-    }
-    from = window.to;
-  }
-  return judged;
-}
-
-async function judgeRange(
-  deps: MonitoringDeps,
-  monitor: Monitor,
-  range: { readonly from: number; readonly to: number },
-): Promise<{ readonly window: MonitorWindow; readonly memory: DriftMemory } | undefined> {
-  const model = await deps.findModel(monitor.endpoint);
-  if (model === undefined || range.from >= range.to) return undefined;
-  const rows = await deps.readPredictions(monitor.endpoint, { ...range, rowsMax: windowRowsMax, features: true });
-  const version = mostFrequent(rows.version);
-  if (version === undefined) return undefined;
-  const calendar = createCalendar('day', monitor.spec.zone);
-  const reference = await getReference(deps, monitor, { model, version });
-  const before = await findWindowBefore(deps, monitor.name, range.from);
-  const memory =
-    before !== undefined && before.model === model && before.version === version
-      ? (JSON.parse(before.memory) as DriftMemory) // as recordWindow wrote it
-      : {};
-  return judgeWindow(
-    {
-      id: deps.ids.next('monitorWindow'),
-      monitor: monitor.name,
-      endpoint: monitor.endpoint,
-      model,
-      version,
-      from: range.from,
-      to: range.to,
-      judgedAt: deps.clock.now(),
-      spec: monitor.spec,
-      reference,
-      memory,
-    },
-    rowsOfVersion(rows, version, calendar),
-  );
-}
-
-async function findWindowBefore(deps: MonitoringDeps, monitor: string, from: number): Promise<WindowRow | undefined> {
-  return deps.db
-    .read<MonitoringTables>()
-    .selectFrom('monitoring_window')
-    .selectAll()
-    .where('monitor', '=', monitor)
-    .where('window_to', '<=', from)
-    .orderBy('window_from', 'desc')
-    .limit(1)
-    .executeTakeFirst();
-}
-
-function mostFrequent(versions: Int32Array): number | undefined {
-  const counts = new Map<number, number>();
-  for (const version of versions) counts.set(version, (counts.get(version) ?? 0) + 1);
-  return [...counts].sort(([a, n], [b, m]) => m - n || b - a)[0]?.[0];
-}
-
-/** The rows that this version answered, with its own scores. */
-function rowsOfVersion(rows: PredictionRows, version: number, calendar: Calendar): WindowRows {
-  const picked: number[] = [];
-  rows.version.forEach((v, i) => {
-    if (v === version) picked.push(i);
-  });
-  const take = (values: Float64Array): Float64Array => Float64Array.from(picked, (i) => values[i] ?? NaN);
-  return {
-    total: rows.total,
-    score: take(rows.score),
-    label: take(rows.label),
-    day: Float64Array.from(picked, (i) => calendar.dayOf(rows.at[i] ?? 0)),
-    features: rows.features.map(({ name, values }) => ({ name, values: take(values) })),
-  };
-}
-
-/** The training summary of a version under this monitor's windows; made once, kept. */
-async function getReference(
-  deps: MonitoringDeps,
-  monitor: Monitor,
-  key: { readonly model: string; readonly version: number },
-): Promise<readonly ReferenceColumn[]> {
-  const at = { monitor: monitor.name, ...key };
-  const stored = await findReference(deps.db.read<MonitoringTables>(), at);
-  if (stored !== undefined) return JSON.parse(stored) as readonly ReferenceColumn[]; // as saveReference wrote it
-  const rows = await deps.readReference(key.model, key.version);
-  if (rows === undefined) return [];
-  const columns = await describeColumns(rows, createCalendar(monitor.spec.window, monitor.spec.zone));
-  await deps.db.write(saveReference, { ...at, body: JSON.stringify(columns) });
-  return columns;
-}
-
-async function describeColumns(rows: ReferenceRows, calendar: Calendar): Promise<ReferenceColumn[]> {
-  const stride = Math.max(1, Math.ceil(rows.at.length / referenceRowsMax));
-  const sample = (values: Float64Array): Float64Array =>
-    Float64Array.from({ length: Math.ceil(values.length / stride) }, (_, i) => values[i * stride] ?? NaN);
-  const periods = sample(rows.at).map((at) => calendar.windowAt(at).from);
-  const described: ReferenceColumn[] = [];
-  const all = rows.score === undefined ? rows.features : [...rows.features, { name: scoreColumn, values: rows.score }];
-  for (const { name, values } of all) {
-    described.push(describeReference(sample(values), { name, periods }));
-    // One column takes some milliseconds: requests are answered in between.
-    await nextTurn();
-  }
-  return described;
 }
 
 async function compareVersions(

@@ -1,163 +1,19 @@
-/** Monitors, judged windows, references and alerts in the database. Loaded by the writer: nothing heavy here. */
+/** Writes of monitors, judged windows, references and alerts. Loaded by the writer: nothing heavy here. */
 import { join } from 'node:path';
-import type { Alert, Monitor, MonitorWindow } from '@slipway/contract';
+import type { Alert, MonitorWindow } from '@slipway/contract';
 import { canonicalJson, MonitorSpec, SlipwayError } from '@slipway/contract';
-import type { Kysely } from 'kysely';
 import { declaredId } from '../../lib/declared-id.ts';
 import { isTimeZone } from '../../lib/calendar.ts';
 import type { StoreModule, Trx } from '../../platform/db/db.ts';
 import { operation } from '../../platform/db/db.ts';
 import type { ResourceKind } from '../projects/index.ts';
-
-export interface MonitorRow {
-  name: string;
-  id: string;
-  endpoint: string;
-  spec: string;
-  project: string;
-  created_at: number;
-  retired_at: number | null;
-}
-
-export interface WindowRow {
-  id: string;
-  monitor: string;
-  window_from: number;
-  window_to: number;
-  model: string;
-  version: number;
-  verdict: string;
-  body: string;
-  memory: string;
-  judged_at: number;
-}
-
-export interface AlertRow {
-  id: string;
-  monitor: string;
-  endpoint: string;
-  model: string;
-  version: number;
-  severity: Alert['severity'];
-  state: Alert['state'];
-  at: number;
-  window_id: string;
-  window_from: number;
-  window_to: number;
-  windows: number;
-  sentence: string;
-  opened_at: number;
-  acknowledged_at: number | null;
-  acknowledged_by: string | null;
-  note: string | null;
-  resolved_at: number | null;
-}
-
-export interface MonitoringTables {
-  monitoring_monitor: MonitorRow;
-  monitoring_watermark: { endpoint: string; watermark_at: number };
-  monitoring_window: WindowRow;
-  monitoring_reference: { monitor: string; model: string; version: number; body: string; created_at: number };
-  monitoring_alert: AlertRow;
-}
-
-type Tables = Kysely<MonitoringTables>;
-
-/** Per column: shares and count of the last window in which it had not drifted. */
-export type DriftMemory = Readonly<Record<string, { readonly shares: readonly number[]; readonly count: number }>>;
-
-export function monitorOf(row: MonitorRow, watermarkAt?: number): Monitor {
-  return {
-    id: row.id,
-    name: row.name,
-    endpoint: row.endpoint,
-    // Written by this store from a parsed spec; parsed again so that a field added later gets its default.
-    spec: MonitorSpec.parse(JSON.parse(row.spec)),
-    project: row.project,
-    createdAt: row.created_at,
-    ...(row.retired_at === null ? {} : { retiredAt: row.retired_at }),
-    ...(watermarkAt === undefined ? {} : { labelWatermarkAt: watermarkAt }),
-  };
-}
-
-export function alertOf(row: AlertRow): Alert {
-  return {
-    id: row.id,
-    monitor: row.monitor,
-    endpoint: row.endpoint,
-    model: row.model,
-    version: row.version,
-    severity: row.severity,
-    state: row.state,
-    at: row.at,
-    windowId: row.window_id,
-    windowFrom: row.window_from,
-    windowTo: row.window_to,
-    windows: row.windows,
-    sentence: row.sentence,
-    openedAt: row.opened_at,
-    ...(row.acknowledged_at === null ? {} : { acknowledgedAt: row.acknowledged_at }),
-    ...(row.acknowledged_by === null ? {} : { acknowledgedBy: row.acknowledged_by }),
-    ...(row.note === null ? {} : { note: row.note }),
-    ...(row.resolved_at === null ? {} : { resolvedAt: row.resolved_at }),
-  };
-}
-
-/** The window as this store wrote it. */
-export function windowOf(row: WindowRow): MonitorWindow {
-  return JSON.parse(row.body) as MonitorWindow;
-}
-
-export async function findMonitor(tables: Tables, name: string): Promise<MonitorRow | undefined> {
-  return tables.selectFrom('monitoring_monitor').selectAll().where('name', '=', name).executeTakeFirst();
-}
-
-export async function listMonitorsOf(tables: Tables, endpoint: string): Promise<MonitorRow[]> {
-  return tables
-    .selectFrom('monitoring_monitor')
-    .selectAll()
-    .where('endpoint', '=', endpoint)
-    .where('retired_at', 'is', null)
-    .orderBy('name')
-    .execute();
-}
-
-export async function findWatermark(tables: Tables, endpoint: string): Promise<number | undefined> {
-  const row = await tables
-    .selectFrom('monitoring_watermark')
-    .select('watermark_at')
-    .where('endpoint', '=', endpoint)
-    .executeTakeFirst();
-  return row?.watermark_at;
-}
-
-export async function findLastWindow(tables: Tables, monitor: string): Promise<WindowRow | undefined> {
-  return tables
-    .selectFrom('monitoring_window')
-    .selectAll()
-    .where('monitor', '=', monitor)
-    .orderBy('window_from', 'desc')
-    .limit(1)
-    .executeTakeFirst();
-}
-
-export async function findReference(
-  tables: Tables,
-  key: { readonly monitor: string; readonly model: string; readonly version: number },
-): Promise<string | undefined> {
-  const row = await tables
-    .selectFrom('monitoring_reference')
-    .select('body')
-    .where('monitor', '=', key.monitor)
-    .where('model', '=', key.model)
-    .where('version', '=', key.version)
-    .executeTakeFirst();
-  return row?.body;
-}
-
-export async function findAlert(tables: Tables, id: string): Promise<AlertRow | undefined> {
-  return tables.selectFrom('monitoring_alert').selectAll().where('id', '=', id).executeTakeFirst();
-}
+import type { OpenAlert } from './alert-rule.ts';
+import { nextStep } from './alert-rule.ts';
+import type { WindowFigures } from './judge-window.ts';
+import type { DriftMemory } from './read.ts';
+import { alertMissing, alertOf, findAlert, findWatermark, listOpenAlerts } from './read.ts';
+import { createSilence, endSilence, findActiveSilence, silenceFacts } from './silence-store.ts';
+import type { AlertRow, MonitoringTables } from './tables.ts';
 
 /** Labels of an endpoint are complete up to here; never moves back. Answers what it is now. */
 export const setWatermark = operation(
@@ -185,7 +41,8 @@ export const saveReference = operation(
       .tables<MonitoringTables>()
       .insertInto('monitoring_reference')
       .values({ ...input, created_at: trx.now })
-      .onConflict((c) => c.columns(['monitor', 'model', 'version']).doNothing())
+      // What an older version of the program summarised is replaced by a fuller summary of the same rows.
+      .onConflict((c) => c.columns(['monitor', 'model', 'version']).doUpdateSet({ body: input.body }))
       .execute();
   },
 );
@@ -193,13 +50,15 @@ export const saveReference = operation(
 export interface RecordWindowInput {
   readonly window: MonitorWindow;
   readonly memory: DriftMemory;
+  readonly figures: WindowFigures;
   /** Id of the alert that this window opens, if it opens one. */
   readonly alertId: string;
 }
 
 /**
  * Records a judged window once (a second call for the same window changes nothing), and keeps the monitor's alert: opened by
- * the first window that is not ok, raised once when a warning becomes an alert, resolved by the first window that is ok.
+ * the first window that is not ok, raised once when a warning becomes an alert, resolved by the first window that is ok. An
+ * alert that fired under a silence fires again in the first bad window after it.
  */
 export const recordWindow = operation(
   'monitoring.record-window',
@@ -218,20 +77,27 @@ export const recordWindow = operation(
         verdict: window.verdict,
         body: JSON.stringify(window),
         memory: JSON.stringify(input.memory),
+        figures: JSON.stringify(input.figures),
         judged_at: window.judgedAt,
       })
       .onConflict((c) => c.columns(['monitor', 'window_from']).doNothing())
       .returning('id')
       .executeTakeFirst();
     if (inserted === undefined) return { recorded: false };
+    const quiet = await findActiveSilence(tables, { monitor: window.monitor, now: trx.now });
     await trx.emit({
       kind: 'monitor.window-judged',
       actor: `monitor:${window.monitor}`,
       subject: `monitor:${window.monitor}`,
-      body: { ...windowFacts(window), verdict: window.verdict, labelled: window.labelled, sentence: window.sentence },
+      body: {
+        ...windowFacts(window),
+        verdict: window.verdict,
+        labelled: window.labelled,
+        sentence: window.sentence,
+        ...silenceFacts(quiet),
+      },
     });
-    if (window.verdict === 'ok') await resolveAlerts(trx, window);
-    else if (window.verdict !== 'too-few-labels') await raiseAlert(trx, input, window.verdict);
+    await keepAlerts(trx, input);
     return { recorded: true };
   },
 );
@@ -250,80 +116,139 @@ function windowFacts(window: MonitorWindow): Record<string, unknown> {
   };
 }
 
-async function listOpenAlerts(tables: Tables, monitor: string): Promise<AlertRow[]> {
-  return tables
-    .selectFrom('monitoring_alert')
-    .selectAll()
-    .where('monitor', '=', monitor)
-    .where('state', '<>', 'resolved')
-    .execute();
-}
+type Found = OpenAlert & { readonly row: AlertRow };
 
-async function resolveAlerts(trx: Trx, window: MonitorWindow): Promise<void> {
-  const tables = trx.tables<MonitoringTables>();
-  for (const open of await listOpenAlerts(tables, window.monitor)) {
-    await tables
-      .updateTable('monitoring_alert')
-      .set({ state: 'resolved', resolved_at: trx.now })
-      .where('id', '=', open.id)
-      .execute();
-    await trx.emit({
-      kind: 'alert.resolved',
-      actor: `monitor:${window.monitor}`,
-      subject: open.id,
-      body: { ...windowFacts(window), alertId: open.id, severity: open.severity },
-    });
-  }
-}
-
-async function raiseAlert(trx: Trx, input: RecordWindowInput, severity: Alert['severity']): Promise<void> {
+async function keepAlerts(trx: Trx, input: RecordWindowInput): Promise<void> {
   const { window } = input;
   const tables = trx.tables<MonitoringTables>();
-  const open = (await listOpenAlerts(tables, window.monitor)).find(
-    (a) => a.model === window.model && a.version === window.version,
-  );
-  const isRaised = open !== undefined && open.severity === 'warning' && severity === 'alert';
-  const facts = { window_id: window.id, window_from: window.from, window_to: window.to, sentence: window.sentence };
-  if (open === undefined) {
-    const row: AlertRow = {
-      id: input.alertId,
-      monitor: window.monitor,
-      endpoint: window.endpoint,
-      model: window.model,
-      version: window.version,
-      severity,
-      state: 'open',
-      at: window.to,
-      ...facts,
-      windows: 1,
-      opened_at: trx.now,
-      acknowledged_at: null,
-      acknowledged_by: null,
-      note: null,
-      resolved_at: null,
-    };
-    await tables.insertInto('monitoring_alert').values(row).execute();
-  } else {
-    const raised = isRaised ? { ...facts, severity, at: window.to, state: 'open' as const } : {};
-    await tables
-      .updateTable('monitoring_alert')
-      .set({ windows: open.windows + 1, ...raised })
-      .where('id', '=', open.id)
-      .execute();
+  const rows = await listOpenAlerts(tables, window.monitor);
+  const quiet = new Map<string, Record<string, unknown>>();
+  for (const { id } of rows) {
+    const silence = await findActiveSilence(tables, { monitor: window.monitor, alert: id, now: trx.now });
+    quiet.set(id, silenceFacts(silence));
   }
-  if (open !== undefined && !isRaised) return;
-  const alertId = open?.id ?? input.alertId;
+  const facts = (id: string): Record<string, unknown> => quiet.get(id) ?? {};
+  const open = rows.map((row): Found => ({
+    model: row.model,
+    version: row.version,
+    severity: row.severity,
+    isSilenced: row.silence !== null,
+    row,
+  }));
+  const step = nextStep(open, window, ({ row }) => facts(row.id)['silence'] === undefined);
+  switch (step.step) {
+    case 'none':
+      return;
+    case 'resolve':
+      for (const { row } of step.open) await resolveAlert(trx, window, { row, facts: facts(row.id) });
+      return;
+    case 'open':
+      return openAlert(trx, input, step.severity);
+    case 'raise':
+      return fireAgain(trx, window, { row: step.open.row, severity: 'alert' });
+    case 'repeat':
+      return fireAgain(trx, window, step.open);
+    case 'continue':
+      await tables
+        .updateTable('monitoring_alert')
+        .set({ windows: step.open.row.windows + 1 })
+        .where('id', '=', step.open.row.id)
+        .execute();
+  }
+}
+
+/** An alert of which nobody was told ends without a word to policies too. */
+async function resolveAlert(
+  trx: Trx,
+  window: MonitorWindow,
+  { row, facts }: { readonly row: AlertRow; readonly facts: Record<string, unknown> },
+): Promise<void> {
+  await trx
+    .tables<MonitoringTables>()
+    .updateTable('monitoring_alert')
+    .set({ state: 'resolved', resolved_at: trx.now })
+    .where('id', '=', row.id)
+    .execute();
+  const untold = row.silence === null ? {} : { silence: { id: row.silence, reason: 'it fired under a silence' } };
+  await trx.emit({
+    kind: 'alert.resolved',
+    actor: `monitor:${window.monitor}`,
+    subject: row.id,
+    body: { ...windowFacts(window), alertId: row.id, severity: row.severity, ...untold, ...facts },
+  });
+}
+
+async function openAlert(trx: Trx, input: RecordWindowInput, severity: Alert['severity']): Promise<void> {
+  const { window, alertId } = input;
+  const tables = trx.tables<MonitoringTables>();
+  const silence = await findActiveSilence(tables, { monitor: window.monitor, now: trx.now });
+  const row: AlertRow = {
+    id: alertId,
+    monitor: window.monitor,
+    endpoint: window.endpoint,
+    model: window.model,
+    version: window.version,
+    severity,
+    state: 'open',
+    at: window.to,
+    window_id: window.id,
+    window_from: window.from,
+    window_to: window.to,
+    windows: 1,
+    sentence: window.sentence,
+    opened_at: trx.now,
+    acknowledged_at: null,
+    acknowledged_by: null,
+    note: null,
+    resolved_at: null,
+    silence: silence?.id ?? null,
+  };
+  await tables.insertInto('monitoring_alert').values(row).execute();
+  await emitFired(trx, window, { alertId, severity, raisedFrom: null, ...silenceFacts(silence) });
+}
+
+/** A raised alert is open again, whoever looked after the warning; one that only repeats stays as it is. */
+async function fireAgain(
+  trx: Trx,
+  window: MonitorWindow,
+  { row, severity }: Pick<Found, 'row' | 'severity'>,
+): Promise<void> {
+  const tables = trx.tables<MonitoringTables>();
+  const isRaised = severity !== row.severity;
+  const silence = await findActiveSilence(tables, { monitor: window.monitor, alert: row.id, now: trx.now });
+  const raised = isRaised ? { severity, at: window.to, state: 'open' as const } : {};
+  await tables
+    .updateTable('monitoring_alert')
+    .set({
+      windows: row.windows + 1,
+      window_id: window.id,
+      window_from: window.from,
+      window_to: window.to,
+      sentence: window.sentence,
+      silence: silence?.id ?? null,
+      ...raised,
+    })
+    .where('id', '=', row.id)
+    .execute();
+  await emitFired(trx, window, {
+    alertId: row.id,
+    severity,
+    raisedFrom: isRaised ? row.severity : null,
+    ...(isRaised ? {} : { afterSilence: row.silence }),
+    ...silenceFacts(silence),
+  });
+}
+
+async function emitFired(
+  trx: Trx,
+  window: MonitorWindow,
+  facts: Readonly<Record<string, unknown>> & { readonly alertId: string },
+): Promise<void> {
   await trx.emit({
     kind: 'alert.fired',
     actor: `monitor:${window.monitor}`,
-    subject: alertId,
-    body: {
-      ...windowFacts(window),
-      alertId,
-      severity,
-      raisedFrom: open?.severity ?? null,
-      sentence: window.sentence,
-    },
+    subject: facts.alertId,
+    body: { ...windowFacts(window), ...facts, sentence: window.sentence },
   });
 }
 
@@ -358,8 +283,11 @@ export const acknowledgeAlert = operation(
   },
 );
 
-export function alertMissing(id: string): SlipwayError {
-  return new SlipwayError('not_found', { noun: 'alert', name: id, remedy: '`slipway monitor alerts` lists them.' });
+/** What is wrong with a specification beyond its shape, in words. */
+export function checkMonitorSpec({ zone, alert, warning }: MonitorSpec): string | undefined {
+  if (!isTimeZone(zone)) return `zone "${zone}" is not a known time zone; write an IANA name such as America/New_York`;
+  if (warning.gap <= alert.gap && warning.z <= alert.z) return undefined;
+  return `warning (gap ${warning.gap}, z ${warning.z}) must not be stricter than alert (gap ${alert.gap}, z ${alert.z})`;
 }
 
 /** `monitors:` of slipway.yaml. Removing one stops it; what it judged stays readable. */
@@ -370,15 +298,8 @@ export const monitorKind: ResourceKind<MonitorSpec> = {
     const issue = parsed.error?.issues[0];
     const problem = issue === undefined ? undefined : `${issue.path.join('.')} ${issue.message}`.trim();
     if (!parsed.success) throw new SlipwayError('resource_invalid', { kind: 'monitor', name, problem });
-    if (!isTimeZone(parsed.data.zone)) {
-      const zoneProblem = `zone "${parsed.data.zone}" is not a known time zone; write an IANA name such as America/New_York`;
-      throw new SlipwayError('resource_invalid', { kind: 'monitor', name, problem: zoneProblem });
-    }
-    const { alert, warning } = parsed.data;
-    if (warning.gap > alert.gap || warning.z > alert.z) {
-      const order = `warning (gap ${warning.gap}, z ${warning.z}) must not be stricter than alert (gap ${alert.gap}, z ${alert.z})`;
-      throw new SlipwayError('resource_invalid', { kind: 'monitor', name, problem: order });
-    }
+    const wrong = checkMonitorSpec(parsed.data);
+    if (wrong !== undefined) throw new SlipwayError('resource_invalid', { kind: 'monitor', name, problem: wrong });
     return parsed.data;
   },
   apply: async (trx, { name, spec, project }) => {
@@ -403,5 +324,5 @@ export const monitorKind: ResourceKind<MonitorSpec> = {
 export const monitoringStore: StoreModule = {
   name: 'monitoring',
   migrations: join(import.meta.dirname, 'migrations'),
-  operations: [setWatermark, saveReference, recordWindow, acknowledgeAlert],
+  operations: [setWatermark, saveReference, recordWindow, acknowledgeAlert, createSilence, endSilence],
 };

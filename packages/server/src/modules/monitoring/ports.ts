@@ -1,0 +1,59 @@
+/** What monitoring needs of serving, the registry and pipelines, in its own words. */
+
+/** A model input that is text; null is missing. [rows] */
+export interface TextColumn {
+  readonly name: string;
+  readonly values: readonly (string | null)[];
+}
+
+export interface NumberColumn {
+  readonly name: string;
+  /** NaN is missing. [rows] */
+  readonly values: Float64Array;
+}
+
+/** Columns of the prediction log, in event order. [rows] each. */
+export interface PredictionRows {
+  /** Predictions in the range: more than `at.length` when the answer is a sample. */
+  readonly total: number;
+  /** Event time, milliseconds since 1970 UTC. */
+  readonly at: Float64Array;
+  /** Number of the version that answered, and its score. */
+  readonly version: Int32Array;
+  readonly score: Float64Array;
+  /** Number of the version that was asked beside it, 0 for none, and its score. */
+  readonly shadowVersion: Int32Array;
+  readonly shadowScore: Float64Array;
+  /** 0, 1, or NaN where no label came. */
+  readonly label: Float64Array;
+  /** Model inputs, and texts that came with the request. Left out when not asked for. */
+  readonly features: readonly NumberColumn[];
+  readonly texts: readonly TextColumn[];
+}
+
+/** Training rows of a version and what the version says of them. */
+export interface ReferenceRows {
+  /** Event time, milliseconds since 1970 UTC. */
+  readonly at: Float64Array;
+  readonly features: readonly NumberColumn[];
+  readonly texts: readonly TextColumn[];
+  readonly score: Float64Array | undefined;
+}
+
+export interface ReadRange {
+  /** First instant, and first instant after: event time. */
+  readonly from: number;
+  readonly to: number;
+  readonly rowsMax: number;
+  readonly features: boolean;
+}
+
+export interface MonitoringPorts {
+  readonly readPredictions: (endpoint: string, range: ReadRange) => Promise<PredictionRows>;
+  /** Event time of the first prediction at or after an instant. */
+  readonly findNextPrediction: (endpoint: string, at: number) => Promise<number | undefined>;
+  /** The registered model that an endpoint serves. */
+  readonly findModel: (endpoint: string) => Promise<string | undefined>;
+  /** Undefined when the version's training data is not known. */
+  readonly readReference: (model: string, version: number) => Promise<ReferenceRows | undefined>;
+}
