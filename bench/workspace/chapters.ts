@@ -327,7 +327,12 @@ export async function makeWindow({ bulk, ids, random }: Story, index: number, fr
     coverage: 0.25,
     drift: featureNames.map(column),
   };
-  await bulk.write(to, recordWindow, { window, memory: {}, alertId: ids.next('alert') });
+  await bulk.write(to, recordWindow, {
+    window,
+    memory: {},
+    figures: { referenceRows: 0, columns: [] },
+    alertId: ids.next('alert'),
+  });
 }
 
 /** A chain of steps, as many as every run has. */

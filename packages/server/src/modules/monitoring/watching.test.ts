@@ -216,6 +216,7 @@ eachDatabase((database, openDb) => {
     'with the settings as declared a backtest says what was said; with others, what would have been',
     async (bench) => {
       await bench.judgeUpTo(8);
+      await bench.fired();
       const before = (await bench.ledger.head()).seq;
       const same = Backtest.parse(await bench.monitoring.backtest('weekly', {}));
       assert.deepEqual(
