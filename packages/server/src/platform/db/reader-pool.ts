@@ -1,4 +1,7 @@
-/** Reader threads, started when first needed. Each query goes to the one with the fewest waiting. */
+/**
+ * Reader threads, started when first needed. Queries wait in one line and go to whichever reader is free, one at a time (a round
+ * trip is 30 µs), so that a slow one holds up a thread and not those behind it. While some wait, one more reader is started.
+ */
 import { Worker } from 'node:worker_threads';
 import { SlipwayError } from '@slipway/contract';
 import type { Log } from '../log.ts';
@@ -13,9 +16,16 @@ export interface ReaderPool {
   close(): Promise<void>;
 }
 
+interface Job {
+  readonly message: ToReader;
+  resolve(rows: unknown[]): void;
+  reject(error: Error): void;
+}
+
 interface Reader {
   readonly worker: Worker;
-  readonly waiting: Map<number, { resolve(rows: unknown[]): void; reject(error: Error): void }>;
+  /** `loading` its code, `free`, or the job that it runs. */
+  state: 'loading' | 'free' | Job;
   readonly exited: Promise<void>;
 }
 
@@ -26,53 +36,67 @@ export function createReaderPool(options: {
   readonly log: Log;
 }): ReaderPool {
   const readers: Reader[] = [];
+  const waiting: Job[] = [];
   let nextId = 1;
   let isClosed = false;
+  let drained = (): void => {};
 
-  const launch = (): Reader => {
+  const hand = (reader: Reader, job: Job): void => {
+    reader.state = job;
+    reader.worker.ref();
+    try {
+      reader.worker.postMessage(job.message);
+    } catch (error) {
+      // A parameter that no thread can take.
+      free(reader);
+      job.reject(error as Error);
+    }
+  };
+  /** Gives a reader the next job, or lets the process end without it. */
+  const free = (reader: Reader): void => {
+    reader.state = 'free';
+    const next = waiting.shift();
+    if (next === undefined) reader.worker.unref();
+    else hand(reader, next);
+    if (waiting.length === 0) drained();
+  };
+  const ended = (reader: Reader): void => {
+    readers.splice(readers.indexOf(reader), 1);
+    const failure = new SlipwayError('database_unavailable', { problem: 'the reader thread ended' });
+    if (typeof reader.state === 'object') reader.state.reject(failure);
+    // One that ended before it was ready would end again: nobody waits for ever.
+    if (readers.length > 0) return;
+    for (const job of waiting.splice(0)) job.reject(failure);
+    drained();
+  };
+  const launch = (): void => {
     const worker = new Worker(options.entry, { name: 'slipway-reader', workerData: { readerFile: options.file } });
     const exited = Promise.withResolvers<void>();
-    const reader: Reader = { worker, waiting: new Map(), exited: exited.promise };
+    const reader: Reader = { worker, state: 'loading', exited: exited.promise };
     worker.on('message', (message: FromReader) => {
-      const caller = reader.waiting.get(message.id);
-      reader.waiting.delete(message.id);
-      if (reader.waiting.size === 0) worker.unref();
-      if (message.ok) caller?.resolve(toRows(message.names, message.columns, message.count));
-      else caller?.reject(fromFailure(message.failure));
+      const job = reader.state;
+      free(reader);
+      if (typeof job !== 'object') return;
+      if (message.ok) job.resolve(toRows(message.names, message.columns, message.count));
+      else job.reject(fromFailure(message.failure));
     });
     worker.on('error', (error) => options.log.error('a reader thread failed', { error }));
     worker.on('exit', () => {
-      readers.splice(readers.indexOf(reader), 1);
-      for (const caller of reader.waiting.values()) {
-        caller.reject(new SlipwayError('database_unavailable', { problem: 'the reader thread ended' }));
-      }
+      ended(reader);
       exited.resolve();
     });
-    worker.unref();
     readers.push(reader);
-    return reader;
-  };
-
-  const pick = (): Reader => {
-    let best = readers[0];
-    for (const reader of readers) if (best === undefined || reader.waiting.size < best.waiting.size) best = reader;
-    if (best === undefined || (best.waiting.size > 0 && readers.length < options.size)) return launch();
-    return best;
   };
 
   const send = (message: (id: number) => ToReader): Promise<unknown[]> =>
     new Promise((resolve, reject) => {
       if (isClosed) return reject(new SlipwayError('shutting_down'));
-      const reader = pick();
-      const id = nextId++;
-      reader.waiting.set(id, { resolve, reject });
-      reader.worker.ref();
-      try {
-        reader.worker.postMessage(message(id));
-      } catch (error) {
-        reader.waiting.delete(id);
-        reject(error as Error);
-      }
+      const job = { message: message(nextId++), resolve, reject };
+      const reader = readers.find(({ state }) => state === 'free');
+      if (reader !== undefined) return hand(reader, job);
+      waiting.push(job);
+      const isLoading = readers.some(({ state }) => state === 'loading');
+      if (!isLoading && readers.length < options.size) launch();
     });
 
   return {
@@ -82,6 +106,8 @@ export function createReaderPool(options: {
     },
     close: async () => {
       isClosed = true;
+      // What was asked before is answered; what a reader runs is answered before it sees the word to close.
+      if (waiting.length > 0) await new Promise<void>((resolve) => (drained = resolve));
       const all = [...readers];
       for (const reader of all) reader.worker.postMessage({ type: 'close' } satisfies ToReader);
       await Promise.all(all.map((reader) => reader.exited));

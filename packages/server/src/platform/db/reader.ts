@@ -54,6 +54,8 @@ export function toRows(names: readonly string[], columns: readonly Column[], cou
 
 function serve(port: NonNullable<typeof parentPort>, file: string): void {
   const connection = openSqlite({ file, readOnly: true, durability: 'full' });
+  // Says that it is ready.
+  port.postMessage({ id: 0, ok: true, count: 0, names: [], columns: [] } satisfies FromReader);
   port.on('message', (message: ToReader) => {
     if (message.type === 'close') {
       connection.close();

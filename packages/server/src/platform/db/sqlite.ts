@@ -4,6 +4,7 @@
  * commit, so that an answered write survives a power cut.
  */
 import { mkdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { dirname } from 'node:path';
 import type { Compilable, Kysely } from 'kysely';
 import { SlipwayError } from '@slipway/contract';
@@ -39,7 +40,7 @@ export interface SqliteDbOptions {
     /** Injects crashes around commits. */
     readonly fault?: CommitFault;
   };
-  /** Reader threads at most; they start when first needed. */
+  /** Reader threads at most (2 to 4 by the machine's cores unless said); they start when first needed, 25 MB each. */
   readonly readers?: number;
   /** The reader's entry file, where the sources are bundled. */
   readonly readerEntry?: URL | string;
@@ -56,6 +57,9 @@ interface Writer {
   write(operation: string, input: unknown): Promise<unknown>;
   close(): Promise<void>;
 }
+
+/** A second one even on a single core: a search that takes its time must not hold up the look-ups of other pages. */
+const readersMax = (): number => Math.min(4, Math.max(2, availableParallelism() - 1));
 
 /** The modules with the ledger's tables first. */
 export function withLedger(modules: readonly StoreModule[]): StoreModule[] {
@@ -105,7 +109,7 @@ export async function createSqliteDb(options: SqliteDbOptions): Promise<SqliteDb
       ? undefined
       : createReaderPool({
           file,
-          size: options.readers ?? 1,
+          size: options.readers ?? readersMax(),
           entry: options.readerEntry ?? entryFile(import.meta.url, './reader'),
           log,
         });
