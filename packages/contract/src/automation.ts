@@ -22,6 +22,7 @@ export const policyEventKinds = [
   'deployment.created',
   'rollout.advanced',
   'rollout.held',
+  'rollout.put-on-hold',
   'rollout.resumed',
   'rollout.promoted',
   'rollout.rejected',

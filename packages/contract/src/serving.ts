@@ -100,6 +100,8 @@ export const RolloutDecision = z.object({
   evidence: z.record(z.string(), z.number().nullable()).optional(),
   /** The request for approval that a decision to promote waits for. */
   approval: z.string().optional(),
+  /** That approval was given while the rollout was on hold: it is promoted when it is resumed. */
+  isApproved: z.boolean().optional(),
 });
 export type RolloutDecision = z.infer<typeof RolloutDecision>;
 

@@ -75,13 +75,13 @@ export async function auditRegistry(bench: Bench, told: Acknowledged, model: str
 
 /** While a rollout is on hold nothing promotes it: it is resumed first, or ends without. */
 async function auditHolds(bench: Bench): Promise<string[]> {
-  const moves = ['rollout.held', 'rollout.resumed', 'rollout.advanced', 'rollout.promoted'];
+  const moves = ['rollout.put-on-hold', 'rollout.resumed', 'rollout.advanced', 'rollout.promoted'];
   const held = new Set<string>();
   const problems: string[] = [];
   for (const { kind, subject } of await eventsOf(bench, moves)) {
-    if (kind === 'rollout.held' ? held.has(subject) : kind === 'rollout.resumed' && !held.has(subject))
+    if (kind === 'rollout.put-on-hold' ? held.has(subject) : kind === 'rollout.resumed' && !held.has(subject))
       problems.push(`rollout ${subject}: ${kind} twice`);
-    if (kind === 'rollout.held') held.add(subject);
+    if (kind === 'rollout.put-on-hold') held.add(subject);
     else if (kind === 'rollout.resumed') held.delete(subject);
     else if (held.has(subject)) problems.push(`rollout ${subject} was on hold: ${kind}`);
   }

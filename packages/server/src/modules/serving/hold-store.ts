@@ -28,7 +28,7 @@ export const holdRollout = operation('serving.hold-rollout', async (trx, input: 
     deadline_at: until,
   });
   await trx.emit({
-    kind: 'rollout.held',
+    kind: 'rollout.put-on-hold',
     actor: input.actor,
     subject: row.id,
     body: { ...aboutOf(row, changed), reason: input.reason, until },

@@ -101,7 +101,12 @@ eachDatabase((database, open) => {
     const events = await eventsOf(bench, id, 4);
     assert.deepEqual(
       events.map((e) => `${e.kind} ${e.actor}`),
-      ['rollout.started owner', 'rollout.held ann', 'rollout.resumed bob', 'rollout.advanced system:rollout-judge'],
+      [
+        'rollout.started owner',
+        'rollout.put-on-hold ann',
+        'rollout.resumed bob',
+        'rollout.advanced system:rollout-judge',
+      ],
     );
     assert.match(events[1]?.body ?? '', /the sensor is being exchanged/);
   });

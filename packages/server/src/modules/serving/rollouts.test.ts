@@ -180,6 +180,24 @@ test('without the approval the incumbent goes on alone, and a rollout that ends 
   }
 });
 
+test('an approval that is given on hold promotes when the rollout is resumed, and not before', async () => {
+  const promoted = await runStream({
+    candidate: 3,
+    requests: 1000,
+    killAfter: [],
+    approve: async (bench, serving, id) => {
+      await serving.holdRollout(id, { reason: 'wait', forMs: 24 * hourMs }, 'ann');
+      bench.approval.isAsked = false;
+      await serving.settleApproval({ ...settled, isApproved: true });
+      const held = await serving.rollout(id);
+      assert.deepEqual([held.state, bench.promoted, held.decisions.at(-1)?.verdict], ['running', [], 'on-hold']);
+      await serving.resumeRollout(id, '', 'ann');
+      assert.deepEqual([await shares(serving), bench.promoted], [[[3, 100]], [3]]);
+    },
+  });
+  assert.equal(promoted.state, 'promoted');
+});
+
 test('an order that comes twice gets the same rollout; another one is refused', async () => {
   const { bench, serving } = await openDeployed();
   await using _ = bench;

@@ -144,7 +144,9 @@ export function createRollouts(deps: RolloutsDeps): Rollouts {
       for (const { id, endpoint } of await queries.waitingFor(approval)) {
         await inOrder(endpoint, async () => {
           const rollout = await queries.rollout(id);
-          if (rollout.state === 'running') await endFromOutside(deps, rollout, { verdict, sentence, actor });
+          if (rollout.state !== 'running') return;
+          if (isApproved && rollout.hold !== undefined) await keepApproval(deps, rollout, { approval, sentence });
+          else await endFromOutside(deps, rollout, { verdict, sentence, actor });
         });
       }
     },
@@ -240,7 +242,21 @@ async function resumeInOrder(
   if (rollout.hold === undefined) return rollout;
   const sentence = `Resumed by ${given.actor}${given.reason === '' ? '.' : `: ${given.reason}`}`;
   const decision = describeOutside(deps, rollout, { verdict: 'resumed', sentence });
-  return takeHold(deps, await deps.db.write(resumeRollout, { ...given, decision }));
+  const resumed = takeHold(deps, await deps.db.write(resumeRollout, { ...given, decision }));
+  const approved = rollout.decisions.find((d) => d.isApproved === true);
+  if (approved === undefined) return resumed;
+  return endFromOutside(deps, resumed, { verdict: 'promoted', sentence: approved.sentence, actor: given.actor });
+}
+
+/** Consent given on hold is kept: nothing promotes until somebody resumes. */
+async function keepApproval(
+  deps: RolloutsDeps,
+  rollout: Rollout,
+  { approval, sentence }: { readonly approval: string; readonly sentence: string },
+): Promise<void> {
+  const told = { verdict: 'on-hold', sentence: `${sentence} It is promoted when it is resumed.` } as const;
+  const decision = { ...describeOutside(deps, rollout, told), approval, isApproved: true };
+  takeHold(deps, await deps.db.write(noteDecision, { id: rollout.id, decision }));
 }
 
 function takeHold({ live }: RolloutsDeps, rollout: Rollout): Rollout {
