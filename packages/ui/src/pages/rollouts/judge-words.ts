@@ -57,6 +57,9 @@ const guards: Readonly<Record<string, string>> = {
 
 export const guardWords = (guard: string): string => guards[guard] ?? `the guard ${guard}`;
 
+/** A reason is typed with a full stop or without one. */
+const ended = (sentence: string): string => (/[.!?]$/.test(sentence) ? sentence : `${sentence}.`);
+
 /** One sentence: what became of it. */
 export function verdictOf(rollout: Rollout): string {
   const { candidate, incumbent, plan } = rollout;
@@ -82,7 +85,7 @@ export function verdictOf(rollout: Rollout): string {
       return `v${candidate} was not shown to be good enough${seen}; v${incumbent} stays.`;
     case 'rolled-back':
       if (rollout.guard === undefined)
-        return `${last?.sentence ?? 'Rolled back by hand.'} All traffic went back to v${incumbent}${seen}.`;
+        return `${ended(last?.sentence ?? 'Rolled back by hand')} All traffic went back to v${incumbent}${seen}.`;
       return `v${candidate} was stopped by ${guardWords(rollout.guard ?? 'of the judge')} after ${plural(last?.canaryRequests ?? 0, 'answer')} of its own; all traffic went back to v${incumbent}.`;
     case 'cancelled':
       return `Cancelled${seen}; all traffic went back to v${incumbent}.`;
