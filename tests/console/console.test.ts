@@ -27,6 +27,7 @@ const pages = [
   '/experiments',
   '/models',
   '/endpoints',
+  '/approvals',
   '/monitors',
   '/alerts',
   '/policies',

@@ -291,7 +291,7 @@ function limitsOf(card: Omit<ModelCard, 'limits' | 'unknown'>, version: ModelVer
       limits.push(`In ${name} it is not shown to differ from version ${paired?.champion}: the interval holds zero.`);
   }
   for (const { monitor, last, openAlerts } of monitors) {
-    if (openAlerts > 0) limits.push(`${openAlerts} open alerts of monitor ${monitor}.`);
+    if (openAlerts > 0) limits.push(`Open alerts of monitor ${monitor}: ${openAlerts}.`);
     else if (last !== undefined && last.status !== 'ok') limits.push(`Monitor ${monitor}: ${last.sentence}`);
   }
   if (serves.length > 0 && monitors.length === 0) limits.push('It serves, and no monitor watches it.');

@@ -34,8 +34,8 @@ const touches: Readonly<Record<string, readonly string[]>> = {
   labels: ['endpoints', 'monitors', 'rollouts'],
   monitor: ['monitors', 'alerts'],
   alert: ['alerts', 'monitors'],
-  policy: ['policies'],
-  approval: ['approvals', 'models', 'policies'],
+  policy: ['policies', 'approvals'],
+  approval: ['approvals', 'policies', 'models'],
   token: ['tokens'],
 };
 const everything = ['project'];

@@ -27,6 +27,7 @@ const icons: Readonly<Record<string, IconName>> = {
   monitor: 'monitor',
   alert: 'bell',
   policy: 'policy',
+  approval: 'approve',
   project: 'doc',
   token: 'user',
 };

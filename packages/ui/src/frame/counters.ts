@@ -14,7 +14,14 @@ const countedMax = 100;
 
 export function useCounters(): Readonly<Record<string, Counter>> {
   const alerts = useAsk('alerts.list', { query: { state: 'open', limit: countedMax } });
+  const waiting = useAsk('approvals.list', { query: { state: 'waiting', limit: countedMax } });
   return {
+    [to.approvals]: {
+      count: waiting.data?.items.length ?? 0,
+      isMore: waiting.data?.nextPageToken !== undefined,
+      what: 'approvals that wait',
+      tone: 'ask',
+    },
     [to.alerts]: {
       count: alerts.data?.items.length ?? 0,
       isMore: alerts.data?.nextPageToken !== undefined,

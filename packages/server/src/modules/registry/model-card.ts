@@ -119,7 +119,7 @@ function serving({ serves, monitors }: ModelCard): string {
       m.last === undefined
         ? 'no window was judged for it yet'
         : `${day(m.last.from)} to ${day(m.last.to)}: ${plain(m.last.sentence)}`;
-    const open = m.openAlerts === 0 ? '' : ` ${m.openAlerts} open alerts.`;
+    const open = m.openAlerts === 0 ? '' : ` Open alerts: ${m.openAlerts}.`;
     return `monitor ${plain(m.monitor)}: ${last}${open}`;
   });
   return list([...traffic, ...watched], 'Nowhere, and nothing watches it.');

@@ -8,6 +8,7 @@ import { EmptyState, Skeleton } from '../../components/states.tsx';
 import { ArmMark, StatusBadge } from '../../components/status.tsx';
 import type { Arm, Status } from '../../components/status.tsx';
 import { count, day, decimals, signed } from '../../words.ts';
+import { GateFigures } from './gate-figures.tsx';
 
 interface AgainstProps {
   readonly version: ModelVersion;
@@ -23,7 +24,9 @@ export function Against(props: AgainstProps): ReactElement {
   const champion = model.aliases['champion'];
   const chosen = Number(
     search.get('against') ??
-      (champion === version.number ? (others.find((n) => n < version.number) ?? others[0]) : champion),
+      (champion === version.number || champion === undefined
+        ? (others.find((n) => n < version.number) ?? others[0])
+        : champion),
   );
   const endpoint = endpoints[0];
   const body =
@@ -72,6 +75,7 @@ export function Against(props: AgainstProps): ReactElement {
       }
     >
       {body}
+      {Number.isFinite(chosen) && <GateFigures version={version} other={chosen} />}
     </Panel>
   );
 }

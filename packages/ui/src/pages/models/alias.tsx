@@ -3,9 +3,13 @@ import { Modal } from '@mantine/core';
 import type { ModelVersion, RegisteredModel } from '@slipway/contract';
 import type { FormEvent, ReactElement } from 'react';
 import { useState } from 'react';
+import { Link } from 'react-router';
 import { useChange } from '../../api/queries.ts';
 import { Icon } from '../../components/icon.tsx';
 import { ErrorNote } from '../../components/states.tsx';
+import { to } from '../../frame/places.ts';
+import { duration } from '../../words.ts';
+import { whoMayWords } from '../approvals/words.ts';
 import { gateWords } from './marks.tsx';
 
 interface SetAliasProps {
@@ -38,6 +42,7 @@ function AliasForm({ model, version, close }: SetAliasProps & { close: () => voi
   const known = [...new Set([...(model.gate?.protected ?? []), ...Object.keys(model.aliases)])];
   const [alias, setAlias] = useState(known.find((a) => model.aliases[a] !== version.number) ?? '');
   const [reason, setReason] = useState('');
+  const [asked, setAsked] = useState<string | undefined>(undefined);
   const move = useChange('models.setAlias');
   const submit = (event: FormEvent): void => {
     event.preventDefault();
@@ -47,9 +52,11 @@ function AliasForm({ model, version, close }: SetAliasProps & { close: () => voi
         params: { model: model.name, alias: alias.trim() },
         body: { version: version.number, ...(why === '' ? {} : { reason: why }) },
       },
-      { onSuccess: close },
+      { onSuccess: ({ approval }) => (approval === undefined ? close() : setAsked(approval.id)) },
     );
   };
+  if (asked !== undefined) return <Asked id={asked} alias={alias} version={version} close={close} />;
+  const needsApproval = model.approvals?.[alias.trim()] !== undefined;
   const isSame = model.aliases[alias.trim()] === version.number;
   return (
     <form className="stack" onSubmit={submit}>
@@ -91,10 +98,43 @@ function AliasForm({ model, version, close }: SetAliasProps & { close: () => voi
           Leave it
         </button>
         <button type="submit" className="btn pri" disabled={move.isPending || alias.trim() === '' || isSame}>
-          {alias.trim() === '' ? 'Set alias' : `Point ${alias.trim()} at v${version.number}`}
+          {alias.trim() === ''
+            ? 'Set alias'
+            : needsApproval
+              ? `Ask for v${version.number} as ${alias.trim()}`
+              : `Point ${alias.trim()} at v${version.number}`}
         </button>
       </div>
     </form>
+  );
+}
+
+function Asked({
+  id,
+  alias,
+  version,
+  close,
+}: {
+  id: string;
+  alias: string;
+  version: ModelVersion;
+  close: () => void;
+}): ReactElement {
+  return (
+    <div className="stack" role="status">
+      <p>
+        Asked for: v{version.number} becomes {alias} when somebody approves{' '}
+        <Link to={to.approval(id)} data-autofocus>
+          the request
+        </Link>
+        . Until then the alias names what it named.
+      </p>
+      <div className="row end">
+        <button type="button" className="btn pri" onClick={close}>
+          Done
+        </button>
+      </div>
+    </div>
   );
 }
 
@@ -102,11 +142,18 @@ function Consequences({ model, version, alias }: SetAliasProps & { alias: string
   if (alias === '') return null;
   const from = model.aliases[alias];
   const isProtected = model.gate?.protected.includes(alias) === true;
+  const rule = model.approvals?.[alias];
   const isRefused = isProtected && version.gate?.passed !== true;
   return (
     <div className={isRefused ? 'note warn' : 'note'}>
       <Icon name={isRefused ? 'warn' : 'info'} />
       <ul className="stack">
+        {rule !== undefined && from !== version.number && (
+          <li>
+            This makes a request, and the alias moves when somebody approves it. {whoMayWords(rule)}, within{' '}
+            {duration(Number(rule.lapsesAfter))}.
+          </li>
+        )}
         <li>
           {from === undefined
             ? `${alias} is a new alias of this model.`

@@ -46,8 +46,8 @@ const marginOf = (bound: { readonly nonInferior: number } | string): string =>
 export function checkWords(name: string): { readonly what: string; readonly direction: 'min' | 'max' } {
   const parts = name.split('.');
   const [kind = '', ...rest] = parts;
-  if (kind === 'beats') return { what: `${rest.slice(1).join('.')}, gain over ${rest[0] ?? ''}`, direction: 'min' };
-  if (kind === 'champion') return { what: `${rest.join('.')}, loss against champion`, direction: 'max' };
+  if (kind === 'beats') return { what: `${rest.slice(1).join('.')} over ${rest[0] ?? ''}`, direction: 'min' };
+  if (kind === 'champion') return { what: `${rest.join('.')} against champion`, direction: 'max' };
   return { what: parts.slice(0, -1).join('.'), direction: parts.at(-1) === 'max' ? 'max' : 'min' };
 }
 
@@ -83,3 +83,7 @@ export function intervalOf(name: string, evidence: GateEvidence | undefined): In
     ? undefined
     : { low: estimate.low, high: estimate.high };
 }
+
+/** As the judge has it (modules/registry/gate.ts): what measures loss or error is better when smaller. */
+export const isLowerBetter = (metric: string): boolean =>
+  /loss|brier|ece|error|rmse|mae|mse|mape|deviance|latency/i.test(metric);

@@ -1,18 +1,19 @@
 /** The checks of a judged gate: what was measured, against which bound, and how much room was left. */
 import type { GateCheck, GateEvidence } from '@slipway/contract';
 import type { ReactElement } from 'react';
-import { StatusBadge } from '../../components/status.tsx';
+import { ArmMark, StatusBadge } from '../../components/status.tsx';
 import { decimals, signed } from '../../words.ts';
-import type { Interval } from './bounds.ts';
 import { checkWords, intervalOf, mustBe, roomOf } from './bounds.ts';
+import { figuresOf } from './gate-values.ts';
 
 interface GateTableProps {
   readonly checks: readonly GateCheck[];
-  /** Present where the judgement is among the recent ones; it has the intervals. */
+  /** Of the judgement: intervals, and the figures of the champion and of simpler models. */
   readonly evidence: GateEvidence | undefined;
 }
 
 export function GateTable({ checks, evidence }: GateTableProps): ReactElement {
+  const champion = evidence?.paired?.champion;
   return (
     <div className="scroll" tabIndex={0}>
       <table className="tbl top0" aria-label="Checks of the gate">
@@ -21,16 +22,27 @@ export function GateTable({ checks, evidence }: GateTableProps): ReactElement {
             <th scope="col">Check</th>
             <th scope="col">Must be</th>
             <th scope="col" className="num">
-              Observed
+              <ArmMark arm="challenger" /> This one
             </th>
-            <th scope="col">Interval, 95 %</th>
+            <th scope="col" className="num">
+              {champion === undefined ? (
+                'Champion'
+              ) : (
+                <>
+                  <ArmMark arm="champion" /> v{champion} then
+                </>
+              )}
+            </th>
+            <th scope="col" className="num">
+              Simpler
+            </th>
             <th scope="col">Room to the line</th>
             <th scope="col">Result</th>
           </tr>
         </thead>
         <tbody>
           {checks.map((check) => (
-            <Row key={check.name} check={check} interval={intervalOf(check.name, evidence)} />
+            <Row key={check.name} check={check} evidence={evidence} />
           ))}
         </tbody>
       </table>
@@ -38,20 +50,32 @@ export function GateTable({ checks, evidence }: GateTableProps): ReactElement {
   );
 }
 
-function Row({ check, interval }: { check: GateCheck; interval: Interval | undefined }): ReactElement {
+function Row({ check, evidence }: { check: GateCheck; evidence: GateEvidence | undefined }): ReactElement {
   const room = roomOf(check);
+  const { own, champion, simpler } = figuresOf(check, evidence);
+  const interval = intervalOf(check.name, evidence);
   return (
     <tr title={check.sentence}>
       <td className="m">{checkWords(check.name).what}</td>
       <td className="t2">{mustBe(check)}</td>
       <td className="num m">
-        {check.observed === undefined ? <span className="t3">not set</span> : withMinus(decimals(check.observed, 4))}
+        {own === undefined ? <Missing /> : withMinus(decimals(own.value, 4))}
+        {interval !== undefined && (
+          <small className="t3 interval">
+            {check.name.startsWith('champion.') ? 'by ' : ''}
+            {withMinus(`${decimals(interval.low, 4)} to ${decimals(interval.high, 4)}`)}
+          </small>
+        )}
       </td>
-      <td className="t2">
-        {interval === undefined ? (
-          <span className="t3">not set</span>
+      <td className="num t2">{champion === undefined ? <Missing /> : withMinus(decimals(champion, 4))}</td>
+      <td className="num t2">
+        {simpler === undefined ? (
+          <Missing />
         ) : (
-          withMinus(`${decimals(interval.low, 4)} to ${decimals(interval.high, 4)}`)
+          <>
+            {withMinus(decimals(simpler.value, 4))}
+            <small className="t3 interval">{simpler.name}</small>
+          </>
         )}
       </td>
       <td>
@@ -71,9 +95,11 @@ function Row({ check, interval }: { check: GateCheck; interval: Interval | undef
   );
 }
 
+const Missing = (): ReactElement => <span className="t3">not set</span>;
+
 const withMinus = (text: string): string => text.replaceAll('-', '\u2212');
 
-const width = 96;
+const width = 68;
 const height = 16;
 const mid = height / 2;
 const mark = 7;

@@ -1,130 +1,108 @@
-/** From the data to the traffic, in one line; each box is fixed by its digest and leads to its page. */
-import type { Endpoint, ModelVersion } from '@slipway/contract';
+/** Where a version comes from and where it serves: a graph, and the same as a list. */
+import type { ModelVersion, VersionLineage } from '@slipway/contract';
 import type { ReactElement } from 'react';
+import { lazy, Suspense } from 'react';
 import { Link } from 'react-router';
-import { Icon } from '../../components/icon.tsx';
+import { useAsk } from '../../api/queries.ts';
+import { DataTable } from '../../components/data-table.tsx';
 import { Panel } from '../../components/layout.tsx';
+import { Loaded, Skeleton } from '../../components/states.tsx';
+import { useViewState } from '../../components/use-view-state.ts';
 import { to } from '../../frame/places.ts';
 import { short } from '../../words.ts';
+import { boxOf } from './lineage-boxes.ts';
 
-interface Box {
-  readonly kind: string;
-  readonly name: string;
-  readonly below: string;
-  readonly href?: string | undefined;
-  readonly isHere?: boolean;
-}
+const Graph = lazy(async () => ({ default: (await import('./lineage-graph.tsx')).LineageGraph }));
 
-export function LineageChain({
-  version,
-  endpoints,
-}: {
-  version: ModelVersion;
-  endpoints: readonly Endpoint[];
-}): ReactElement {
-  const boxes = [...causesOf(version), here(version), ...effectsOf(version, endpoints)];
+export function Lineage({ version }: { version: ModelVersion }): ReactElement {
+  const view = useViewState();
+  const isList = view.get('lineage') === 'list';
+  const params = { model: version.model, version: String(version.number) };
+  const lineage = useAsk('models.lineage', { params });
   return (
     <Panel
       title="Where it comes from"
       caption={
-        boxes.length > 1
-          ? 'from the data to the traffic; Full lineage has every link'
-          : 'its registration says nothing of it'
+        lineage.data !== undefined && lineage.data.nodes.length < 2
+          ? 'its registration says nothing of it'
+          : 'from the data to the traffic'
       }
-      actions={<Link to={to.why('version', `${version.model}/${version.number}`)}>Full lineage</Link>}
+      actions={
+        <>
+          <div className="seg" role="tablist" aria-label="Form of the lineage">
+            {(['graph', 'list'] as const).map((form) => (
+              <button
+                key={form}
+                type="button"
+                role="tab"
+                aria-selected={isList === (form === 'list')}
+                onClick={() => view.set({ lineage: form === 'list' ? 'list' : undefined })}
+              >
+                {form === 'list' ? 'List' : 'Graph'}
+              </button>
+            ))}
+          </div>
+          <Link to={to.why('version', `${version.model}/${version.number}`)}>Full lineage</Link>
+        </>
+      }
       flush
     >
-      {/* Focusable, so that it can be scrolled with the keys. */}
-      <ol className="lin" tabIndex={0} aria-label="Lineage">
-        {boxes.map((box, i) => (
-          <li key={`${box.kind} ${box.name}`}>
-            <BoxOf box={box} />
-            {i < boxes.length - 1 && <Icon name="arrow" small />}
-          </li>
-        ))}
-      </ol>
+      <Loaded query={lineage} lines={3}>
+        {(found) =>
+          isList ? (
+            <LineageList lineage={found} />
+          ) : (
+            <Suspense fallback={<Skeleton lines={3} />}>
+              <Graph lineage={found} />
+            </Suspense>
+          )
+        }
+      </Loaded>
     </Panel>
   );
 }
 
-function BoxOf({ box }: { box: Box }): ReactElement {
-  const inside = (
-    <>
-      <span>{box.kind}</span>
-      <b>{box.name}</b>
-      <span className="mono">{box.below}</span>
-    </>
-  );
-  if (box.href !== undefined) {
-    return (
-      <Link className="box" to={box.href}>
-        {inside}
-      </Link>
-    );
-  }
+function LineageList({ lineage: { nodes, edges } }: { lineage: VersionLineage }): ReactElement {
+  const nameOf = (id: string): string => nodes.find((node) => node.id === id)?.name ?? id;
+  const before = (id: string): string =>
+    edges
+      .filter((edge) => edge.to === id)
+      .map((edge) => nameOf(edge.from))
+      .join(', ');
   return (
-    <div className={box.isHere === true ? 'box here' : 'box'} aria-current={box.isHere === true ? 'page' : undefined}>
-      {inside}
-    </div>
+    <DataTable
+      label="Lineage"
+      rows={nodes}
+      rowKey={(node) => node.id}
+      columns={[
+        { key: 'kind', head: 'What', cell: (node) => boxOf(node).kind },
+        {
+          key: 'name',
+          head: 'Name',
+          cell: (node) => {
+            const { href, name } = boxOf(node);
+            return href === undefined ? <b className="m">{name}</b> : <Link to={href}>{name}</Link>;
+          },
+          value: (node) => node.name,
+        },
+        { key: 'fact', head: 'Fact', cell: (node) => node.fact ?? <span className="t3">none</span> },
+        {
+          key: 'digest',
+          head: 'Digest',
+          cell: (node) =>
+            node.digest === undefined ? (
+              <span className="t3">none</span>
+            ) : (
+              <code title={node.digest}>{short(node.digest)}</code>
+            ),
+          value: (node) => node.digest,
+        },
+        {
+          key: 'from',
+          head: 'Made from',
+          cell: (node) => before(node.id) || <span className="t3">nothing before it</span>,
+        },
+      ]}
+    />
   );
 }
-
-function causesOf({ lineage, runId }: ModelVersion): readonly Box[] {
-  const { datasetVersions = [], featureService, trainingSetDigest, pipelineRun, commit, codeDigest } = lineage;
-  const code = commit === undefined ? codeDigest : `commit ${commit.slice(0, 7)}`;
-  return [
-    ...datasetVersions.map(({ dataset, number, digest }) => ({
-      kind: 'dataset version',
-      name: `${dataset}@${number}`,
-      below: short(digest),
-      href: to.dataset(dataset, number),
-    })),
-    ...(featureService === undefined
-      ? []
-      : [
-          {
-            kind: 'feature service',
-            name: `${featureService.set}/${featureService.service}`,
-            below: short(featureService.digest),
-            href: to.featureSet(featureService.set),
-          },
-        ]),
-    ...(trainingSetDigest === undefined
-      ? []
-      : [{ kind: 'training set', name: 'rows as they were', below: short(trainingSetDigest) }]),
-    ...(pipelineRun === undefined
-      ? []
-      : [
-          {
-            kind: 'pipeline run',
-            name: short(pipelineRun),
-            below: code === undefined ? '' : short(code),
-            href: to.pipelineRun(pipelineRun),
-          },
-        ]),
-    ...(runId === undefined
-      ? []
-      : [{ kind: 'run', name: lineage.step ?? 'run', below: short(runId), href: to.run(runId) }]),
-  ];
-}
-
-const here = ({ model, number, artifactDigest }: ModelVersion): Box => ({
-  kind: 'model version',
-  name: `${model} v${number}`,
-  below: artifactDigest === undefined ? 'no files' : short(artifactDigest),
-  isHere: true,
-});
-
-const effectsOf = ({ number }: ModelVersion, endpoints: readonly Endpoint[]): readonly Box[] =>
-  endpoints.flatMap(({ name, deployment }) => {
-    const share = deployment?.traffic.find((t) => t.version === number);
-    if (deployment === undefined || share === undefined) return [];
-    return [
-      {
-        kind: 'deployment',
-        name: `${name} d-${deployment.number}`,
-        below: `${share.percent} % of traffic`,
-        href: to.endpoint(name),
-      },
-    ];
-  });

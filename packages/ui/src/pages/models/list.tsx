@@ -46,6 +46,7 @@ export function Page(): ReactElement {
               { key: 'aliases', head: 'Aliases', cell: (m) => <NamedVersions model={m} /> },
               { key: 'latest', head: 'Latest', isNumber: true, cell: (m) => `v${m.latestNumber}` },
               { key: 'gate', head: 'Gate', cell: gateCell },
+              { key: 'approvals', head: 'Asks for approval', cell: asksCell, isExtra: true },
               { key: 'about', head: 'What it says', isExtra: true, cell: (m) => <About model={m} /> },
               {
                 key: 'changed',
@@ -88,6 +89,13 @@ const gateCell = (model: RegisteredModel): ReactElement =>
     <span>
       {plural(boundsOf(model.gate).length, 'bound')} for {model.gate.protected.join(', ')}
     </span>
+  );
+
+const asksCell = ({ approvals = {} }: RegisteredModel): ReactElement =>
+  Object.keys(approvals).length === 0 ? (
+    <span className="t3">no</span>
+  ) : (
+    <span>{Object.keys(approvals).join(', ')}</span>
   );
 
 const About = ({ model }: { model: RegisteredModel }): ReactElement => (

@@ -14,6 +14,7 @@ import { RemoveAlias } from './alias.tsx';
 import { boundsOf, checkWords } from './bounds.ts';
 import { Aliases, GateBadge, gateWords } from './marks.tsx';
 import './models.css';
+import { Moves } from './moves.tsx';
 
 const gatesShown = 10;
 
@@ -35,6 +36,7 @@ function ModelPage({ model }: { model: RegisteredModel }): ReactElement {
           <AliasList model={model} />
           <About model={model} />
         </div>
+        <Moves model={model.name} />
         <Judgements model={model} />
       </Grid>
     </>
@@ -89,7 +91,7 @@ function Versions({ model }: { model: RegisteredModel }): ReactElement {
               head: 'Version',
               cell: (v) => <Link to={to.version(v.model, v.number)}>v{v.number}</Link>,
             },
-            { key: 'aliases', head: 'Aliases', cell: (v) => <Aliases aliases={v.aliases} /> },
+            { key: 'aliases', head: 'Aliases', cell: aliasesCell, value: (v) => v.aliases.join(' ') },
             { key: 'gate', head: 'Gate', cell: (v) => <GateBadge plain gate={v.gate} /> },
             { key: 'data', head: 'Trained on', cell: trainedOn },
             { key: 'run', head: 'From', cell: fromCell },
@@ -111,6 +113,17 @@ function Versions({ model }: { model: RegisteredModel }): ReactElement {
     </Panel>
   );
 }
+
+const aliasesCell = ({ aliases, approvals = {} }: ModelVersion): ReactNode => (
+  <span className="row wrap">
+    {(aliases.length > 0 || Object.keys(approvals).length === 0) && <Aliases aliases={aliases} />}
+    {Object.entries(approvals).map(([alias, id]) => (
+      <Link key={id} to={to.approval(id)}>
+        <StatusBadge state={{ tone: 'wait', word: `${alias} asked for` }} />
+      </Link>
+    ))}
+  </span>
+);
 
 function trainedOn({ lineage }: ModelVersion): ReactNode {
   const versions = lineage.datasetVersions ?? [];
@@ -161,7 +174,7 @@ function Bounds({ model }: { model: RegisteredModel }): ReactElement {
         <tbody>
           {bounds.map(({ name, sentence }) => (
             <tr key={name}>
-              <td className="m wrap">{checkWords(name).what.split(',')[0]}</td>
+              <td className="m wrap">{checkWords(name).what.split(' ')[0]}</td>
               <td className="wrap">{sentence}</td>
             </tr>
           ))}
@@ -185,16 +198,23 @@ function AliasList({ model }: { model: RegisteredModel }): ReactElement {
             <li className="named" key={alias}>
               <AliasBadge alias={alias} />
               <Link to={to.version(model.name, version)}>v{version}</Link>
-              <span className="t3 sm grow">
-                {model.gate?.protected.includes(alias) === true && 'guarded by the gate'}
-              </span>
-              <RemoveAlias model={model} alias={alias} />
+              <span className="t3 sm grow">{guardsOf(model, alias)}</span>
+              {model.approvals?.[alias] === undefined && <RemoveAlias model={model} alias={alias} />}
             </li>
           ))}
         </ul>
       )}
     </Panel>
   );
+}
+
+/** What stands before a move of this alias. */
+function guardsOf(model: RegisteredModel, alias: string): string {
+  const guards = [
+    ...(model.gate?.protected.includes(alias) === true ? ['guarded by the gate'] : []),
+    ...(model.approvals?.[alias] === undefined ? [] : ['moves with an approval']),
+  ];
+  return guards.join(', ');
 }
 
 function About({ model }: { model: RegisteredModel }): ReactElement {

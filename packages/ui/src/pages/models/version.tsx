@@ -8,27 +8,32 @@ import { Icon } from '../../components/icon.tsx';
 import { Grid, PageHead, Panel } from '../../components/layout.tsx';
 import { EmptyState, Loaded } from '../../components/states.tsx';
 import { StatusBadge } from '../../components/status.tsx';
+import { useViewState } from '../../components/use-view-state.ts';
 import { to } from '../../frame/places.ts';
 import { useView } from '../../frame/view.tsx';
 import { count, fullInstant, instant, short, signed } from '../../words.ts';
+import { ApprovalBox } from '../approvals/box.tsx';
 import { SetAlias } from './alias.tsx';
 import { checkWords, roomOf } from './bounds.ts';
 import { Against } from './against.tsx';
 import { closestOf, GateTable } from './gate-table.tsx';
-import { LineageChain } from './lineage.tsx';
+import { Card } from './card.tsx';
+import { Lineage } from './lineage.tsx';
 import { Aliases, GateBadge, gateWords } from './marks.tsx';
 import './models.css';
 import { Files, Signature, Tags } from './parts.tsx';
-
-/** A version's judgement is looked for among so many of the newest. */
-const gatesRead = 100;
 
 export function Page(): ReactElement {
   const { model: name = '', version: reference = '' } = useParams();
   const params = { model: name, version: reference };
   const version = useAsk('models.getVersion', { params });
   const model = useAsk('models.get', { params: { model: name } });
-  useView(`slipway model show ${name} ${reference}`, 'models.getVersion', { params });
+  const isCard = useViewState().get('tab') === 'card';
+  useView(
+    `slipway model ${isCard ? 'card' : 'show'} ${name} ${reference}`,
+    isCard ? 'models.card' : 'models.getVersion',
+    { params },
+  );
   return (
     <Loaded query={version} lines={10}>
       {(found) => <Loaded query={model}>{(of) => <VersionPage version={found} model={of} />}</Loaded>}
@@ -36,9 +41,16 @@ export function Page(): ReactElement {
   );
 }
 
+const tabs = [
+  { key: 'evidence', word: 'Evidence' },
+  { key: 'card', word: 'Model card' },
+] as const;
+
 function VersionPage({ version, model }: { version: ModelVersion; model: RegisteredModel }): ReactElement {
   const endpoints = useAsk('endpoints.list', { query: { limit: 50 } });
   const serving = (endpoints.data?.items ?? []).filter((e) => e.spec.model === model.name);
+  const view = useViewState();
+  const tab = view.get('tab') === 'card' ? 'card' : 'evidence';
   return (
     <>
       <PageHead
@@ -55,26 +67,41 @@ function VersionPage({ version, model }: { version: ModelVersion; model: Registe
         actions={
           <>
             <Siblings version={version} latest={model.latestNumber} />
-            <Link className="btn" to={to.why('version', `${version.model}/${version.number}`)}>
-              <Icon name="why" />
-              Where it comes from
-            </Link>
             <SetAlias model={model} version={version} />
           </>
         }
       />
-      <Grid>
-        <LineageChain version={version} endpoints={serving} />
-        <div className="stacked version-main">
-          <GatePanel version={version} />
-          <Files version={version} />
-          <Signature version={version} />
-        </div>
-        <div className="version-side">
-          <Against version={version} model={model} endpoints={serving} />
-        </div>
-        <Tags version={version} />
-      </Grid>
+      <div className="tabs version-tabs" role="tablist" aria-label="Of the version">
+        {tabs.map(({ key, word }) => (
+          <button
+            type="button"
+            role="tab"
+            key={key}
+            aria-selected={tab === key}
+            onClick={() => view.set({ tab: key === 'evidence' ? undefined : key })}
+          >
+            {word}
+          </button>
+        ))}
+      </div>
+      {tab === 'card' ? (
+        <Card version={version} />
+      ) : (
+        <Grid>
+          <Lineage version={version} />
+          <div className="stacked version-main">
+            <GatePanel version={version} />
+            <Files version={version} />
+            <Signature version={version} />
+          </div>
+          <div className="stacked version-side">
+            <Waiting version={version} />
+            <Against version={version} model={model} endpoints={serving} />
+            <Serves version={version} endpoints={serving} />
+          </div>
+          <Tags version={version} />
+        </Grid>
+      )}
     </>
   );
 }
@@ -135,12 +162,63 @@ function Siblings({ version, latest }: { version: ModelVersion; latest: number }
   );
 }
 
+/** Requests for aliases that would go to this version, each with its decision in place. */
+function Waiting({ version }: { version: ModelVersion }): ReactElement {
+  return (
+    <>
+      {Object.values(version.approvals ?? {}).map((id) => (
+        <WaitingBox key={id} id={id} />
+      ))}
+    </>
+  );
+}
+
+function WaitingBox({ id }: { id: string }): ReactElement {
+  const approval = useAsk('approvals.get', { params: { approval: id } });
+  return <Loaded query={approval}>{(found) => <ApprovalBox approval={found} />}</Loaded>;
+}
+
+function Serves({ version, endpoints }: { version: ModelVersion; endpoints: readonly Endpoint[] }): ReactElement {
+  const rows = endpoints.flatMap(({ name, deployment }) => {
+    const share = deployment?.traffic.find((t) => t.version === version.number);
+    const isShadow = share === undefined && deployment?.shadow === version.number;
+    return deployment === undefined || (share === undefined && !isShadow) ? [] : [{ name, deployment, share }];
+  });
+  return (
+    <Panel title="Where it serves" flush>
+      {rows.length === 0 ? (
+        <EmptyState
+          title="Nowhere now"
+          command={`slipway endpoint deploy ${endpoints[0]?.name ?? 'NAME'} ${version.number}`}
+        >
+          {endpoints.length === 0
+            ? 'No endpoint serves this model.'
+            : 'Endpoints of this model answer with other versions.'}
+        </EmptyState>
+      ) : (
+        <ul>
+          {rows.map(({ name, deployment, share }) => (
+            <li className="named" key={name}>
+              <Link to={to.endpoint(name)}>{name}</Link>
+              <span className="grow t2">{share === undefined ? 'in the shadow' : `${share.percent} % of traffic`}</span>
+              <span className="t3 sm">
+                deployment {deployment.number},{' '}
+                <time title={fullInstant(deployment.createdAt)}>{instant(deployment.createdAt)}</time>
+              </span>
+            </li>
+          ))}
+        </ul>
+      )}
+    </Panel>
+  );
+}
+
 function sentenceOf(version: ModelVersion, model: RegisteredModel): ReactNode {
-  const champion = model.aliases['champion'];
   const { pipelineRun } = version.lineage;
   return (
     <>
-      Registered <time title={fullInstant(version.createdAt)}>{instant(version.createdAt)}</time>{' '}
+      {verdictOf(version, model)} Registered{' '}
+      <time title={fullInstant(version.createdAt)}>{instant(version.createdAt)}</time>{' '}
       {pipelineRun === undefined ? (
         `by ${version.createdBy}`
       ) : (
@@ -148,28 +226,53 @@ function sentenceOf(version: ModelVersion, model: RegisteredModel): ReactNode {
           by pipeline run <Link to={to.pipelineRun(pipelineRun)}>{short(pipelineRun)}</Link>
         </>
       )}
-      ; {version.gate === undefined ? 'no gate was judged for it' : gateWords(version.gate)}.{' '}
-      {champion === undefined ? (
-        'There is no champion yet.'
-      ) : champion === version.number ? (
-        'It is the champion.'
-      ) : (
-        <>
-          Champion is <Link to={to.version(model.name, champion)}>v{champion}</Link>.
-        </>
-      )}{' '}
-      {version.description}
+      . {version.description}
+    </>
+  );
+}
+
+/** May it be used, and what stands between it and its use? */
+function verdictOf(version: ModelVersion, model: RegisteredModel): ReactNode {
+  const { gate, number, approvals = {} } = version;
+  const champion = model.aliases['champion'];
+  const [asked] = Object.entries(approvals);
+  if (asked !== undefined) {
+    const [alias, id] = asked;
+    return (
+      <>
+        It becomes {alias} when somebody approves <Link to={to.approval(id)}>the request</Link>
+        {gate === undefined ? '' : `; ${gateWords(gate)}`}.
+      </>
+    );
+  }
+  const now =
+    champion === undefined ? (
+      'there is no champion yet'
+    ) : (
+      <>
+        champion is <Link to={to.version(model.name, champion)}>v{champion}</Link>
+      </>
+    );
+  if (champion === number)
+    return `It is the champion${gate === undefined ? ', and no gate was judged for it' : `: ${gateWords(gate)}`}.`;
+  if (gate === undefined) return <>No gate was judged for it, so no figure speaks for it; {now}.</>;
+  if (!gate.passed)
+    return (
+      <>
+        It cannot take a protected alias: {gateWords(gate)}; {now}.
+      </>
+    );
+  const isAsked = model.approvals?.['champion'] !== undefined;
+  return (
+    <>
+      It may become champion{isAsked ? ' with an approval' : ''}: {gateWords(gate)}; {now}.
     </>
   );
 }
 
 function GatePanel({ version }: { version: ModelVersion }): ReactElement {
   const { gate } = version;
-  const judged = useAsk(
-    'models.gates',
-    { params: { model: version.model }, query: { limit: gatesRead } },
-    { enabled: gate !== undefined },
-  );
+  const judged = useAsk('gates.get', { params: { gate: gate?.id ?? '' } }, { enabled: gate !== undefined });
   if (gate === undefined) {
     return (
       <Panel title="Gate" flush>
@@ -179,7 +282,7 @@ function GatePanel({ version }: { version: ModelVersion }): ReactElement {
       </Panel>
     );
   }
-  const found = judged.data?.items.find((g) => g.id === gate.id);
+  const found = judged.data;
   const rows = Object.values(found?.evidence.metrics ?? {})[0]?.n;
   const closest = closestOf(gate.checks);
   const failed = gate.checks.filter((c) => !c.passed);

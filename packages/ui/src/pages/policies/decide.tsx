@@ -2,18 +2,27 @@
 import type { PolicyFiring } from '@slipway/contract';
 import type { ReactElement } from 'react';
 import { useState } from 'react';
+import { Link } from 'react-router';
 import { useChange } from '../../api/queries.ts';
 import { Confirm } from '../../components/confirm.tsx';
+import { to } from '../../frame/places.ts';
 import { actionWords } from './policy-words.ts';
 
 const reasonMaxChars = 1000;
 
 export function Decide({ firing }: { firing: PolicyFiring }): ReactElement {
   const [open, setOpen] = useState<'approve' | 'reject' | undefined>(undefined);
-  const approve = useChange('policies.approve');
-  const reject = useChange('policies.reject');
+  const approve = useChange('approvals.approve');
+  const reject = useChange('approvals.reject');
   const close = (): void => setOpen(undefined);
-  const params = { policy: firing.policy, firing: firing.id };
+  const params = { approval: `firing-${firing.id}` };
+  const field = {
+    label: 'Reason (kept in the ledger)',
+    placeholder: 'Why now, or why not',
+    maxChars: reasonMaxChars,
+    isRequired: true,
+  };
+  const bodyOf = (reason: string | undefined): { reason: string } => ({ reason: reason ?? '' });
   const what = actionWords(firing.action, true);
   const cause = (
     <p className="sm">
@@ -22,6 +31,7 @@ export function Decide({ firing }: { firing: PolicyFiring }): ReactElement {
   );
   return (
     <span className="row">
+      <Link to={to.approval(params.approval)}>the case</Link>
       <button type="button" className="btn sm" onClick={() => setOpen('approve')}>
         Approve
       </button>
@@ -35,7 +45,8 @@ export function Decide({ firing }: { firing: PolicyFiring }): ReactElement {
           keep="Let it wait"
           change={approve}
           close={close}
-          confirm={() => approve.mutate({ params }, { onSuccess: close })}
+          reason={field}
+          confirm={(reason) => approve.mutate({ params, body: bodyOf(reason) }, { onSuccess: close })}
         >
           <p>The policy will {what}, at once. Your name goes to the ledger with it.</p>
           {cause}
@@ -48,11 +59,9 @@ export function Decide({ firing }: { firing: PolicyFiring }): ReactElement {
           keep="Let it wait"
           isDanger
           change={reject}
-          reason={{ label: 'Reason', placeholder: 'for the ledger', maxChars: reasonMaxChars }}
+          reason={field}
           close={close}
-          confirm={(reason) =>
-            reject.mutate({ params, body: reason === undefined ? {} : { reason } }, { onSuccess: close })
-          }
+          confirm={(reason) => reject.mutate({ params, body: bodyOf(reason) }, { onSuccess: close })}
         >
           <p>The policy will not {what}. It asks again when the next event fits.</p>
           {cause}

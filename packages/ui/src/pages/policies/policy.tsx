@@ -9,6 +9,7 @@ import { StatusBadge } from '../../components/status.tsx';
 import { useView } from '../../frame/view.tsx';
 import { duration, fullInstant, instant, plural } from '../../words.ts';
 import { LoadedPages, rowsOf } from '../../components/loaded-pages.tsx';
+import { whoMayWords } from '../approvals/words.ts';
 import { DryRun } from './dry-run.tsx';
 import { Firings } from './firings.tsx';
 import { actionWords, conditionWords, eventPhrase, limitWords, specWords } from './policy-words.ts';
@@ -84,6 +85,12 @@ function sentenceOf(rows: readonly PolicyFiring[]): string {
   return `Fired ${times}, last ${instant(last.createdAt)}${others.length === 0 ? '' : `: ${others.join(', ')}`}.`;
 }
 
+function approvalWords({ approval }: Policy['spec']): string {
+  if (approval === false) return 'not asked for';
+  if (approval === true) return 'asked for';
+  return `asked for: ${whoMayWords(approval)}, within ${duration(approval.lapsesAfter)}`;
+}
+
 function Spec({ policy }: { policy: Policy }): ReactElement {
   const { spec } = policy;
   const where = Object.entries(spec.where);
@@ -102,7 +109,7 @@ function Spec({ policy }: { policy: Policy }): ReactElement {
           { name: 'Do', value: actionWords(spec.do) },
           { name: 'Pause', value: spec.cooldown === 0 ? 'none' : `${duration(spec.cooldown)} of event time` },
           { name: 'A day', value: `at most ${spec.maxPerDay}` },
-          { name: 'Approval', value: spec.approval ? 'asked for' : 'not asked for' },
+          { name: 'Approval', value: approvalWords(spec) },
           { name: 'Since', value: <time title={fullInstant(policy.createdAt)}>{instant(policy.createdAt)}</time> },
         ]}
       />
