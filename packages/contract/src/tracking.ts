@@ -20,7 +20,7 @@ export const TrackingKey = z
   .string()
   .min(1)
   .max(metricKeyLimitChars)
-  .regex(/^[\w.:/ -]+$/u, 'letters, digits, underscore, dot, dash, colon, space and slash');
+  .regex(/^[\p{L}\p{N}_.:/ -]+$/u, 'letters, digits, underscore, dot, dash, colon, space and slash');
 
 export const ArtifactPath = z
   .string()

@@ -1,6 +1,7 @@
 /** Files of a run, folder by folder, with what can be shown of them here. */
 import type { Artifact } from '@slipway/contract';
 import type { ReactElement } from 'react';
+import { useMemo, useState } from 'react';
 import { pathOf } from '../../api/client.ts';
 import { useAsk, useAskText } from '../../api/queries.ts';
 import { Icon } from '../../components/icon.tsx';
@@ -8,6 +9,7 @@ import { Panel } from '../../components/layout.tsx';
 import { EmptyState, Loaded } from '../../components/states.tsx';
 import { bytes, plural } from '../../words.ts';
 import { KnownChart } from './known-charts.tsx';
+import { readCsv } from './read-csv.ts';
 import { useViewState } from '../../components/use-view-state.ts';
 
 const previewMaxBytes = 1_000_000;
@@ -90,38 +92,78 @@ export function Artifacts({ run }: { run: string }): ReactElement {
 const firstToShow = (items: readonly Artifact[]): Artifact | undefined =>
   items.find((a) => !a.isFolder && (texts.test(a.path) || images.test(a.path)));
 
+/** Shown by a browser as pages: only in a frame that may run nothing, ask nobody and has no origin. */
+const framed = /\.(html?|svg)$/i;
+
 function File({ run, file }: { run: string; file: Artifact }): ReactElement {
-  const href = pathOf('runs.getArtifact', { params: { run, path: file.path } });
-  const isImage = images.test(file.path);
-  const isText = texts.test(file.path) && (file.sizeBytes ?? 0) <= previewMaxBytes;
+  const { path } = file;
+  const href = pathOf('runs.getArtifact', { params: { run, path } });
+  const isFramed = framed.test(path);
+  const [isSource, setSource] = useState(false);
   return (
     <div className="stack">
-      <div className="row between">
-        <span className="sm">
-          <b className="m">{file.path}</b>{' '}
+      <div className="row wrap between">
+        <span className="sm wrap-any">
+          <b className="m">
+            <bdi>{path}</bdi>
+          </b>{' '}
           {file.digest !== undefined && (
             <code className="t3" title={file.digest}>
               {file.digest.slice(0, 19)}…
             </code>
           )}
         </span>
-        <a className="btn sm" href={href} download={nameOf(file.path)}>
-          Download
-        </a>
+        <span className="row">
+          {isFramed && (
+            <button type="button" className="btn sm" aria-pressed={isSource} onClick={() => setSource(!isSource)}>
+              {isSource ? 'As page' : 'As text'}
+            </button>
+          )}
+          <a className="btn sm" href={href} download={nameOf(path)}>
+            Download
+          </a>
+        </span>
       </div>
-      {isImage ? (
-        <img src={href} alt={file.path} loading="lazy" />
-      ) : isText ? (
-        <TextFile run={run} path={file.path} />
-      ) : (
-        <p className="t2 sm">
-          {texts.test(file.path)
-            ? `Too large to show here (${bytes(file.sizeBytes ?? 0)}).`
-            : 'This kind of file is not shown here; download it.'}
-        </p>
-      )}
+      <Preview run={run} file={file} href={href} isSource={isSource} />
     </div>
   );
+}
+
+interface PreviewProps {
+  readonly run: string;
+  readonly file: Artifact;
+  readonly href: string;
+  /** The text of a file that could be shown as a page. */
+  readonly isSource: boolean;
+}
+
+function Preview({ run, file, href, isSource }: PreviewProps): ReactElement {
+  const { path, sizeBytes = 0 } = file;
+  if (images.test(path)) return <img src={href} alt={path} loading="lazy" />;
+  const isKnown = texts.test(path);
+  if (!isKnown) return <p className="t2 sm">This kind of file is not shown here; download it.</p>;
+  if (sizeBytes > previewMaxBytes)
+    return (
+      <p className="t2 sm">
+        Too large to show here ({bytes(sizeBytes)}; the limit is {bytes(previewMaxBytes)}). Download it.
+      </p>
+    );
+  if (framed.test(path) && !isSource) {
+    return (
+      <>
+        <iframe
+          className="framed"
+          title={`${nameOf(path)}, without scripts`}
+          src={pathOf('runs.previewArtifact', { params: { run, path } })}
+          sandbox=""
+          referrerPolicy="no-referrer"
+          loading="lazy"
+        />
+        <p className="t3 xs">Shown without scripts, and without anything from elsewhere.</p>
+      </>
+    );
+  }
+  return <TextFile run={run} path={path} />;
 }
 
 function TextFile({ run, path }: { run: string; path: string }): ReactElement {
@@ -131,10 +173,53 @@ function TextFile({ run, path }: { run: string; path: string }): ReactElement {
       {(found) => (
         <>
           <KnownChart name={nameOf(path)} text={found} />
-          <Source path={path} text={found} />
+          {tables.test(path) ? <Table path={path} text={found} /> : <Source path={path} text={found} />}
         </>
       )}
     </Loaded>
+  );
+}
+
+const tables = /\.(csv|tsv)$/i;
+const tableRowsMax = 200;
+const tableColumnsMax = 60;
+
+function Table({ path, text }: { path: string; text: string }): ReactElement {
+  const table = useMemo(() => readCsv(text, /tsv$/i.test(path) ? '\t' : ',', tableRowsMax), [path, text]);
+  const columns = Math.min(table.head.length, tableColumnsMax);
+  return (
+    <>
+      <div className="scroll file-table" tabIndex={0}>
+        <table className="tbl top0" aria-label={`Rows of ${path}`}>
+          <thead>
+            <tr>
+              {table.head.slice(0, columns).map((name, i) => (
+                <th key={i} scope="col" dir="auto">
+                  {name}
+                </th>
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            {table.rows.map((row, i) => (
+              <tr key={i}>
+                {row.slice(0, columns).map((cell, j) => (
+                  <td key={j} dir="auto" title={cell}>
+                    {cell}
+                  </td>
+                ))}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+      {(table.isCut || table.head.length > columns) && (
+        <p className="t3 xs">
+          The first {plural(table.rows.length, 'row')}
+          {table.head.length > columns && ` and ${columns} of ${table.head.length} columns`}; download it for the rest.
+        </p>
+      )}
+    </>
   );
 }
 

@@ -1,7 +1,7 @@
 /** Runs of one experiment or of all: filtered and ordered by the server, read page by page, opened beside the list. */
 import type { Run } from '@slipway/contract';
 import type { ReactElement } from 'react';
-import { useCallback, useMemo } from 'react';
+import { useEffect, useMemo, useRef } from 'react';
 import { useNavigate } from 'react-router';
 import { useAsk } from '../../api/queries.ts';
 import { downloadSheet } from '../../components/download.ts';
@@ -169,19 +169,28 @@ function RunList({ view, rows, shown, pins, selected, opened }: RunListProps): R
     () => runColumns({ runs, keys: shown, pins, hasExperiment }),
     [runs, keys, pins.join(','), hasExperiment],
   );
-  const compare = useCallback(() => {
-    if (selected.length > 1) void navigate(to.compare(selected));
-  }, [navigate, selected]);
+  // Keys may follow each other more quickly than the address is drawn.
+  const latest = useRef(selected);
+  const text = selected.join(',');
+  useEffect(() => {
+    latest.current = text === '' ? [] : text.split(',');
+  }, [text]);
+  const choose = (ids: readonly string[]): void => {
+    latest.current = ids.slice(0, selectedMax);
+    view.set({ sel: latest.current.length === 0 ? undefined : latest.current.join(',') }, within);
+  };
   const actions: RunActions = {
     sort: (sort) => view.set({ sort }),
     open: (open) => view.set({ open }, within),
-    select: (ids, isSelected) => {
-      const rest = selected.filter((id) => !ids.includes(id));
-      const next = (isSelected ? [...rest, ...ids] : rest).slice(0, selectedMax);
-      view.set({ sel: next.length === 0 ? undefined : next.join(',') }, within);
+    select: (ids, how) => {
+      const now = latest.current;
+      const rest = now.filter((id) => !ids.includes(id));
+      choose(how === 'toggle' && rest.length < now.length ? rest : [...rest, ...ids]);
     },
-    clear: () => view.set({ sel: undefined }, within),
-    compare,
+    clear: () => choose([]),
+    compare: () => {
+      if (latest.current.length > 1) void navigate(to.compare(latest.current));
+    },
     showNew: rows.showNew,
   };
   if (rows.isPending) return <Skeleton lines={10} />;

@@ -31,7 +31,8 @@ export interface RunActions {
   readonly sort: (order: string | undefined) => void;
   /** Undefined closes. */
   readonly open: (id: string | undefined) => void;
-  readonly select: (ids: readonly string[], isSelected: boolean) => void;
+  /** `toggle` is for one: it goes when it is selected. */
+  readonly select: (ids: readonly string[], how: 'toggle' | 'add') => void;
   readonly clear: () => void;
   readonly compare: () => void;
   readonly showNew: () => void;
@@ -144,7 +145,7 @@ const isTyping = (target: EventTarget | null): boolean =>
     /^(TEXTAREA|SELECT)$/.test(target.tagName) ||
     (target instanceof HTMLInputElement && target.type !== 'checkbox'));
 
-function useWalk({ runs, selected, opened, actions, scroller, show }: Walking): {
+function useWalk({ runs, opened, actions, scroller, show }: Walking): {
   readonly focused: number;
   readonly setFocused: (index: number) => void;
   readonly onKey: (event: KeyboardEvent) => void;
@@ -196,14 +197,14 @@ function useWalk({ runs, selected, opened, actions, scroller, show }: Walking): 
         : { Enter: () => (event.shiftKey ? void navigate(to.run(run.id)) : actions.open(run.id)) }),
       x: () => {
         if (run === undefined) return;
-        actions.select([run.id], !selected.includes(run.id));
+        actions.select([run.id], 'toggle');
         anchor.current = focused;
       },
       X: () => {
         const [from, until] = [Math.min(anchor.current, focused), Math.max(anchor.current, focused)];
         actions.select(
           runs.slice(from, until + 1).map((one) => one.id),
-          true,
+          'add',
         );
       },
       v: actions.compare,
@@ -316,7 +317,7 @@ const RunRow = memo(function RunRow(props: RunRowProps): ReactElement {
           tabIndex={-1}
           aria-label={`Select ${run.name} of ${instant(run.startedAt)}`}
           checked={isSelected}
-          onChange={() => select([run.id], !isSelected)}
+          onChange={() => select([run.id], 'toggle')}
         />
       </td>
       {columns.map((column) => {

@@ -2,21 +2,26 @@
 import type { Run } from '@slipway/contract';
 import { useQueryClient } from '@tanstack/react-query';
 import type { ReactElement, ReactNode } from 'react';
-import { useEffect } from 'react';
+import { useEffect, useMemo, useState } from 'react';
 import { Link, useParams } from 'react-router';
 import { useAsk } from '../../api/queries.ts';
 import type { Pair } from '../../components/layout.tsx';
 import { Grid, PageHead, Pairs, Panel } from '../../components/layout.tsx';
 import { LineChart } from '../../components/line-chart.tsx';
 import { EmptyState, Loaded, Skeleton } from '../../components/states.tsx';
+import { useViewState } from '../../components/use-view-state.ts';
 import { StatusBadge } from '../../components/status.tsx';
 import { to } from '../../frame/places.ts';
 import { useView } from '../../frame/view.tsx';
-import { duration, fullInstant, instant, plural, short } from '../../words.ts';
+import { count, duration, fullInstant, instant, plural } from '../../words.ts';
 import { Artifacts } from './artifacts.tsx';
+import { chartState, MetricChoice } from './charts.tsx';
 import './experiments.css';
-import { chartOf, countWords, isCurve, useHistories } from './histories.ts';
+import { CopyId } from './copy-id.tsx';
+import { lineageOf } from './lineage.tsx';
+import { colourOf, MetricChart } from './metric-chart.tsx';
 import { useVersionsOfRun } from './registered.ts';
+import { lineOf } from './sample-lines.ts';
 import { metricText, tookMs } from './values.ts';
 
 /** A chart each; the others are one click away in the comparison. */
@@ -69,8 +74,8 @@ function RunPage({ run }: { run: Run }): ReactElement {
         <Facts run={run} />
         {run.metrics.length > 0 && <Curves run={run} />}
         <Artifacts run={run.id} />
-        <Params run={run} />
-        <Tags run={run} />
+        <Texts title="Params" noun="param" texts={run.params} none="This run was given no params of its own." />
+        <Texts title="Tags" noun="tag" texts={run.tags} none="No tags." />
       </Grid>
     </>
   );
@@ -91,13 +96,46 @@ function sentenceOf(run: Run): ReactNode {
   );
 }
 
+/** More rows than this are found by writing a part of their key. */
+const rowsMax = 200;
+
+function useNeedle<T>(
+  items: readonly T[],
+  keyOf: (item: T) => string,
+  noun: string,
+): { shown: readonly T[]; field: ReactNode } {
+  const [needle, setNeedle] = useState('');
+  const found = items.filter((item) => keyOf(item).toLowerCase().includes(needle.toLowerCase()));
+  const field = items.length > foldedMax && (
+    <span className="row">
+      {found.length > rowsMax && (
+        <span className="t3 xs nw">
+          {count(rowsMax)} of {count(found.length)}
+        </span>
+      )}
+      <input
+        className="input needle"
+        aria-label={`Find a ${noun}`}
+        placeholder={`Find among ${count(items.length)}`}
+        value={needle}
+        onChange={(event) => setNeedle(event.target.value)}
+      />
+    </span>
+  );
+  return { shown: found.slice(0, rowsMax), field };
+}
+
+/** Fewer are seen at a glance. */
+const foldedMax = 12;
+
 function Metrics({ run }: { run: Run }): ReactElement {
+  const { shown, field } = useNeedle(run.metrics, (metric) => metric.key, 'metric');
   return (
-    <Panel title="Metrics" caption="the latest value of each" span={7} flush>
+    <Panel title="Metrics" caption="the latest value of each" span={7} flush actions={field}>
       {run.metrics.length === 0 ? (
         <EmptyState title="No metrics">This run measured nothing; what it made is under Files.</EmptyState>
       ) : (
-        <div className="scroll" tabIndex={0}>
+        <div className="scroll run-metrics" tabIndex={0}>
           <table className="tbl top0" aria-label="Metrics">
             <thead>
               <tr>
@@ -112,9 +150,11 @@ function Metrics({ run }: { run: Run }): ReactElement {
               </tr>
             </thead>
             <tbody>
-              {run.metrics.map((metric) => (
+              {shown.map((metric) => (
                 <tr key={metric.key}>
-                  <td className="mono">{metric.key}</td>
+                  <td className="mono text" dir="auto" title={metric.key}>
+                    {metric.key}
+                  </td>
                   <td className="num m">{metricText(metric.value)}</td>
                   <td className="num">{metric.step}</td>
                   <td className="t2" title={fullInstant(metric.at)}>
@@ -131,130 +171,101 @@ function Metrics({ run }: { run: Run }): ReactElement {
 }
 
 function Facts({ run }: { run: Run }): ReactElement {
-  const pipelineRun = run.tags['slipway.pipelineRun'];
-  const step = run.tags['slipway.step'];
   const versions = useVersionsOfRun(run.id);
   const pairs: Pair[] = [
-    { name: 'Run', value: <code className="digest">{run.id}</code> },
+    { name: 'Run', value: <CopyId id={run.id} noun="run" /> },
     { name: 'Started', value: fullInstant(run.startedAt) },
     ...(run.endedAt === undefined ? [] : [{ name: 'Ended', value: fullInstant(run.endedAt) }]),
-    ...(pipelineRun === undefined
-      ? []
-      : [
-          {
-            name: 'Pipeline run',
-            value: <Link to={to.pipelineRun(pipelineRun)}>{short(pipelineRun)}</Link>,
-          },
-        ]),
-    ...(step === undefined ? [] : [{ name: 'Step', value: step }]),
     ...(run.user === undefined ? [] : [{ name: 'By', value: <span className="digest">{run.user}</span> }]),
-    ...listed(
-      'Inputs',
-      run.datasets.map((d) => <Input key={`${d.name} ${d.digest}`} name={d.name} digest={d.digest} />),
-    ),
-    ...listed(
-      'Registered',
-      versions.map((v) => (
-        <Link key={v.id} to={to.version(v.model, v.number)}>
-          {v.model} v{v.number}
-        </Link>
-      )),
-    ),
-    ...listed(
-      'Models read',
-      run.modelInputs.map((id) => <code key={id}>{short(id)}</code>),
-    ),
-    ...listed(
-      'Models made',
-      run.modelOutputs.map(({ model }) => <code key={model}>{short(model)}</code>),
-    ),
+    ...lineageOf(run, versions),
   ];
   return (
-    <Panel title="About" span={5}>
+    <Panel title="About" caption="and where it comes from" span={5}>
       <Pairs pairs={pairs} />
     </Panel>
   );
 }
 
-/** Nothing for none, else one line each under one name. */
-const listed = (name: string, items: readonly ReactElement[]): Pair[] =>
-  items.length === 0 ? [] : [{ name, value: <span className="col">{items}</span> }];
-
-/** Scripts name inputs as they like: only what this server keeps is a link. */
-function Input({ name, digest }: { name: string; digest: string }): ReactElement {
-  const datasets = useAsk('datasets.list', { query: { limit: 200 } });
-  const isKept = datasets.data?.items.some((d) => d.name === name) === true;
-  return (
-    <span>
-      {isKept ? <Link to={to.dataset(name)}>{name}</Link> : name} <code className="t3">{short(digest)}</code>
-    </span>
-  );
-}
-
 function Curves({ run }: { run: Run }): ReactElement {
-  const { found, isPending } = useHistories(run.metrics.map((m) => ({ run: run.id, key: m.key })));
-  const curves = run.metrics.flatMap((m, i) => {
-    const history = found[i];
-    return isCurve(history) ? [{ key: m.key, history }] : [];
-  });
-  if (isPending)
+  const view = useViewState();
+  const stepped = run.metrics.filter((m) => m.step > 0).map((m) => m.key);
+  const metric = view.get('metric') ?? stepped[0];
+  if (metric === undefined)
     return (
-      <Panel title="Over steps">
-        <Skeleton />
+      <Panel title="Over steps" caption="every metric was logged at its first step only">
+        <p className="t2 sm">A curve appears when a metric is logged at more than one step.</p>
       </Panel>
     );
+  const others = stepped.filter((key) => key !== metric);
   return (
     <Panel
-      title="Over steps"
-      caption={
-        curves.length === 0
-          ? 'every metric was logged once'
-          : `${plural(Math.min(curves.length, curvesMax), 'metric')} with a curve, ${countWords(curves.map((c) => c.history))}`
-      }
+      title={<bdi className="el">{metric}</bdi>}
+      caption="over steps"
+      actions={stepped.length > 1 && <MetricChoice view={view} keys={stepped} metric={metric} />}
     >
-      {curves.length === 0 ? (
-        <p className="t2 sm">A curve appears when a metric is logged at more than one step.</p>
-      ) : (
+      <MetricChart
+        metric={metric}
+        runs={[{ id: run.id, name: run.name, isRunning: run.status === 'running', ...colourOf(0) }]}
+        height={210}
+        {...chartState(view)}
+      />
+      {others.length > 0 && (
         <div className="curves">
-          {curves.slice(0, curvesMax).map(({ key, history }, i) => {
-            const { x, series } = chartOf([{ name: key, color: `--c${(i % 4) + 1}`, history }]);
-            return (
-              <LineChart
-                key={key}
-                label={`${key} by step`}
-                x={x}
-                isTime={false}
-                series={series}
-                height={150}
-                digits={4}
-              />
-            );
-          })}
+          {others.slice(0, curvesMax).map((key, i) => (
+            <SmallCurve key={key} run={run} metric={key} color={`--c${((i + 1) % 4) + 1}`} />
+          ))}
         </div>
       )}
+      {others.length > curvesMax && <p className="t3 sm">{count(others.length - curvesMax)} more: choose one above.</p>}
     </Panel>
   );
 }
 
-const textPairs = (texts: Readonly<Record<string, string>>): Pair[] =>
-  Object.entries(texts)
-    .toSorted(([a], [b]) => a.localeCompare(b))
-    .map(([name, value]) => ({ name, value: <code className="wrap-any">{value}</code> }));
+const smallPoints = 200;
 
-function Params({ run }: { run: Run }): ReactElement {
-  const pairs = textPairs(run.params);
+function SmallCurve({ run, metric, color }: { run: Run; metric: string; color: string }): ReactElement | null {
+  const sample = useAsk('runs.sample', { query: { runs: run.id, key: metric, points: smallPoints } }, { keep: true });
+  const series = sample.data?.items[0];
+  const line = useMemo(() => (series === undefined ? undefined : lineOf(series)), [series]);
+  if (line === undefined || series === undefined) return <Skeleton lines={3} />;
   return (
-    <Panel title="Params" caption={plural(pairs.length, 'key')} span={6}>
-      {pairs.length === 0 ? <p className="t2 sm">This run was given no params of its own.</p> : <Pairs pairs={pairs} />}
-    </Panel>
+    <LineChart
+      label={`${metric} by step${series.isExact ? '' : `, min and max of ${count(series.pointCount)} points`}`}
+      x={line.steps}
+      isTime={false}
+      series={[{ name: metric, color, values: line.values }]}
+      height={150}
+      digits={4}
+    />
   );
 }
 
-function Tags({ run }: { run: Run }): ReactElement {
-  const pairs = textPairs(run.tags);
+const textPairs = (texts: readonly (readonly [string, string])[]): Pair[] =>
+  texts.map(([name, value]) => ({
+    name,
+    value: (
+      <code className="wrap-any" dir="auto">
+        {value}
+      </code>
+    ),
+  }));
+
+const sorted = (texts: Readonly<Record<string, string>>): readonly (readonly [string, string])[] =>
+  Object.entries(texts).toSorted(([a], [b]) => a.localeCompare(b));
+
+interface TextsProps {
+  readonly title: string;
+  readonly noun: string;
+  readonly texts: Readonly<Record<string, string>>;
+  readonly none: string;
+}
+
+function Texts({ title, noun, texts, none }: TextsProps): ReactElement {
+  const entries = sorted(texts);
+  const { shown, field } = useNeedle(entries, ([key]) => key, noun);
   return (
-    <Panel title="Tags" caption={plural(pairs.length, 'key')} span={6}>
-      {pairs.length === 0 ? <p className="t2 sm">No tags.</p> : <Pairs pairs={pairs} />}
+    <Panel title={title} caption={plural(entries.length, 'key')} span={6} actions={field}>
+      {entries.length === 0 ? <p className="t2 sm">{none}</p> : <Pairs pairs={textPairs(shown)} />}
     </Panel>
   );
 }

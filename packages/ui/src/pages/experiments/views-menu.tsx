@@ -34,20 +34,27 @@ export function ViewsMenu(): ReactElement {
       position="bottom-end"
       width={340}
       trapFocus
+      withRoles={false}
       withinPortal={false}
       shadow="md"
       opened={isOpen}
       onChange={setOpen}
     >
       <Popover.Target>
-        <button type="button" className="btn" onClick={() => setOpen(!isOpen)}>
+        <button
+          type="button"
+          className="btn"
+          aria-haspopup="dialog"
+          aria-expanded={isOpen}
+          onClick={() => setOpen(!isOpen)}
+        >
           <Icon name="link" />
           <span className="el view-name" dir="auto">
             {now === undefined ? 'Views' : now.name}
           </span>
         </button>
       </Popover.Target>
-      <Popover.Dropdown className="colpick views" aria-label="Saved views">
+      <Popover.Dropdown className="colpick views" role="dialog" aria-label="Saved views">
         <Save query={query} saved={now} />
         <Loaded query={views} lines={2}>
           {({ items }) => <List views={items} now={now} query={query} close={() => setOpen(false)} />}
