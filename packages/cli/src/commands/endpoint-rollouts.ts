@@ -162,7 +162,10 @@ export function drawRollout(rollout: Rollout): string {
     'rolled-back': 'red',
     cancelled: 'dim',
   } as const;
-  const state = paint(colour[rollout.state], rollout.state);
+  const state =
+    rollout.hold === undefined
+      ? paint(colour[rollout.state], rollout.state)
+      : paint('yellow', `on hold until ${instant(rollout.deadlineAt)}`);
   const head = `${paint('bold', rollout.id)} version ${rollout.candidate} over ${rollout.incumbent}: ${state}${rollout.guard === undefined ? '' : ` (${rollout.guard})`}`;
   const rows = rollout.decisions.map((d) => [
     instant(d.at),
