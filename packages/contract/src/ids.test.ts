@@ -34,6 +34,10 @@ test('an id is its 128 bits in base 32, and comes back', () => {
   );
 });
 
+test('prefixes have three letters, which is how ids are spelled', () => {
+  for (const prefix of Object.values(idPrefixes)) assert.match(prefix, /^[a-z]{3}$/);
+});
+
 test('the order of the texts is the order of the bytes', () => {
   fc.assert(
     fc.property(idBytes, idBytes, (a, b) => {

@@ -46,51 +46,53 @@ export type ModelVersionId = Id<'modelVersion'>;
 export type PredictionId = Id<'prediction'>;
 
 const alphabet = '0123456789abcdefghjkmnpqrstvwxyz';
-/** Two digits for each value of 10 bits: a spelling is 13 of them (128 bits behind two zeros). */
-const digitPairs: readonly string[] = Array.from(
-  { length: 1024 },
-  (_, n) => alphabet.charAt(n >> 5) + alphabet.charAt(n & 31),
-);
+/** ASCII codes of the digits. */
+const codes = Uint8Array.from(alphabet, (digit) => digit.charCodeAt(0));
 /** The value of each ASCII character as a digit; 255 for all others. */
 const digitValues = Uint8Array.from({ length: 128 }, (_, code) => {
   const value = alphabet.indexOf(String.fromCharCode(code));
   return value < 0 ? 255 : value;
 });
-const idBytes = 16;
 const digitCount = 26;
 
-/** Spells 16 bytes as 26 base-32 characters, most significant first, so that text order is time order. */
+/**
+ * Spells 16 bytes as 26 base-32 characters, most significant first, so that text order is time order. The first byte is two
+ * digits, and each five bytes after it are eight. Every prediction has an id: all characters go into one call, because text
+ * that is joined from parts would be copied once more by whoever reads it.
+ */
 export function spellId(noun: IdNoun, bytes: Uint8Array, offset = 0): string {
-  let text = `${idPrefixes[noun]}_`;
-  let waiting = 0;
-  let waitingBits = 2;
-  for (let i = offset; i < offset + idBytes; i++) {
-    waiting = (waiting << 8) | (bytes[i] ?? 0);
-    waitingBits += 8;
-    if (waitingBits < 10) continue;
-    waitingBits -= 10;
-    text += digitPairs[waiting >> waitingBits] ?? '';
-    waiting &= (1 << waitingBits) - 1;
-  }
-  return text;
+  const prefix = idPrefixes[noun];
+  const first = bytes[offset] ?? 0;
+  const [a, b] = [highTwenty(bytes, offset + 1), lowTwenty(bytes, offset + 1)];
+  const [c, d] = [highTwenty(bytes, offset + 6), lowTwenty(bytes, offset + 6)];
+  const [e, f] = [highTwenty(bytes, offset + 11), lowTwenty(bytes, offset + 11)];
+  // prettier-ignore
+  return String.fromCharCode(
+    prefix.charCodeAt(0), prefix.charCodeAt(1), prefix.charCodeAt(2), underscore, codeOf(first >> 5), codeOf(first),
+    codeOf(a >> 15), codeOf(a >> 10), codeOf(a >> 5), codeOf(a), codeOf(b >> 15), codeOf(b >> 10), codeOf(b >> 5), codeOf(b),
+    codeOf(c >> 15), codeOf(c >> 10), codeOf(c >> 5), codeOf(c), codeOf(d >> 15), codeOf(d >> 10), codeOf(d >> 5), codeOf(d),
+    codeOf(e >> 15), codeOf(e >> 10), codeOf(e >> 5), codeOf(e), codeOf(f >> 15), codeOf(f >> 10), codeOf(f >> 5), codeOf(f),
+  );
 }
+
+const underscore = 95;
+const codeOf = (digit: number): number => codes[digit & 31] ?? 0;
+
+/** The first four of the eight digits that five bytes make, and the last four. */
+const highTwenty = (bytes: Uint8Array, at: number): number =>
+  ((bytes[at] ?? 0) << 12) | ((bytes[at + 1] ?? 0) << 4) | ((bytes[at + 2] ?? 0) >> 4);
+const lowTwenty = (bytes: Uint8Array, at: number): number =>
+  ((bytes[at + 2] ?? 0) << 16) | ((bytes[at + 3] ?? 0) << 8) | (bytes[at + 4] ?? 0);
 
 /** Writes the 16 bytes of an id in our spelling. Throws `id_invalid` when it is not one of this noun. */
 export function writeIdBytes(noun: IdNoun, id: string, to: Uint8Array, offset = 0): void {
   const start = idPrefixes[noun].length + 1;
-  let isOurs = isId(noun, id);
-  let waiting = 0;
-  // The first digit has 5 bits and only 3 places: a value above 7 does not fit.
-  let waitingBits = -2;
-  let at = offset;
-  for (let i = start; isOurs && i < start + digitCount; i++) {
-    const value = digitValues[id.charCodeAt(i)] ?? 255;
-    isOurs = value < (i === start ? 8 : 32);
-    waiting = ((waiting << 5) | value) & 0xfff;
-    waitingBits += 5;
-    if (waitingBits < 8) continue;
-    waitingBits -= 8;
-    to[at++] = waiting >> waitingBits;
+  const [high, low] = [digitAt(id, start), digitAt(id, start + 1)];
+  // Two digits have ten bits, and the first byte has room for eight.
+  let isOurs = isId(noun, id) && high < 8 && low < 32;
+  to[offset] = (high << 5) | low;
+  for (let group = 0; isOurs && group < 3; group++) {
+    isOurs = readEight(id, start + 2 + 8 * group, to, offset + 1 + 5 * group);
   }
   if (!isOurs) {
     const example = `${idPrefixes[noun]}_01k9zv3m5qf8s7c2x4a6b8d0eg`;
@@ -98,9 +100,26 @@ export function writeIdBytes(noun: IdNoun, id: string, to: Uint8Array, offset = 
   }
 }
 
+const digitAt = (text: string, at: number): number => digitValues[text.charCodeAt(at)] ?? 255;
+
+/** Eight digits as five bytes; false where one is no digit. */
+// oxlint-disable-next-line max-params -- four numbers of one hot loop; an object for them would cost more than the work
+function readEight(text: string, at: number, to: Uint8Array, offset: number): boolean {
+  const [a, b, c, d] = [digitAt(text, at), digitAt(text, at + 1), digitAt(text, at + 2), digitAt(text, at + 3)];
+  const [e, f, g, h] = [digitAt(text, at + 4), digitAt(text, at + 5), digitAt(text, at + 6), digitAt(text, at + 7)];
+  const high = (a << 15) | (b << 10) | (c << 5) | d;
+  const low = (e << 15) | (f << 10) | (g << 5) | h;
+  to[offset] = high >> 12;
+  to[offset + 1] = high >> 4;
+  to[offset + 2] = (high << 4) | (low >> 16);
+  to[offset + 3] = low >> 8;
+  to[offset + 4] = low;
+  return (a | b | c | d | e | f | g | h) < 32;
+}
+
 /** The 32 hex digits of an id in our spelling. Throws `id_invalid` when it is not one of this noun. */
 export function idToHex(noun: IdNoun, id: string): string {
-  const bytes = Buffer.alloc(idBytes);
+  const bytes = Buffer.alloc(16);
   writeIdBytes(noun, id, bytes);
   return bytes.toString('hex');
 }
@@ -114,5 +133,5 @@ export function idFromHex(noun: IdNoun, hex: string): string {
 }
 
 export function isId(noun: IdNoun, value: string): boolean {
-  return value.startsWith(`${idPrefixes[noun]}_`) && value.length === idPrefixes[noun].length + 27;
+  return value.startsWith(`${idPrefixes[noun]}_`) && value.length === idPrefixes[noun].length + 1 + digitCount;
 }

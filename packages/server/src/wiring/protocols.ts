@@ -40,7 +40,7 @@ export function createProtocols(platform: Platform, modules: Modules): Protocols
     hot: createHotPaths(
       {
         scoring,
-        now: () => clock.monotonic(),
+        clock,
         series: createSeries(seconds),
         report: (error) => log.error('a prediction failed', { error }),
       },

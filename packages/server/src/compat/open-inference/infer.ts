@@ -9,6 +9,7 @@
 import type { Prediction } from '@slipway/contract';
 import { instancesPerRequestMax, SlipwayError } from '@slipway/contract';
 import type { ForeignAnswer } from '../../platform/http/foreign.ts';
+import { jsonCodes, jsonKey, JsonScan } from '../../lib/json-scan.ts';
 import { refuse, show } from './errors.ts';
 import type { EndpointInputs, PredictionRow } from '../../modules/serving/index.ts';
 import { BinaryTail, encode, isObject, NAME_MAX, parseTensor } from './tensors.ts';
@@ -19,7 +20,16 @@ const operation = 'infer';
 const TENSORS_MAX = 10_000;
 /** An id is also the routing key of its rows. */
 const ID_MAX = 200;
-const tensorKeys: ReadonlySet<string> = new Set(['name', 'shape', 'datatype', 'data']);
+const keys = {
+  id: jsonKey('id'),
+  inputs: jsonKey('inputs'),
+  name: jsonKey('name'),
+  shape: jsonKey('shape'),
+  datatype: jsonKey('datatype'),
+  data: jsonKey('data'),
+};
+const [fp32, fp64] = [jsonKey('FP32'), jsonKey('FP64')];
+const { brace, closingBrace, bracket, closingBracket, comma } = jsonCodes;
 
 /** Outputs that every endpoint has. */
 export const inferOutputs = [
@@ -48,6 +58,8 @@ const allJson = inferOutputs.map(({ name }) => ({ name, isBinary: false }));
 
 export interface InferRequest {
   readonly id: string | undefined;
+  /** The id is ASCII and needs no escapes. */
+  readonly isPlain?: true;
   readonly rows: readonly PredictionRow[];
   readonly outputs: readonly { readonly name: OutputName; readonly isBinary: boolean }[];
   /** Columns of `probabilities` or `quantiles`. */
@@ -55,7 +67,7 @@ export interface InferRequest {
 }
 
 export interface InferBody {
-  readonly bytes: Uint8Array;
+  readonly bytes: Buffer;
   /** Length of the JSON part when binary tensors follow it (header Inference-Header-Content-Length). */
   readonly jsonLength: number | undefined;
 }
@@ -66,45 +78,79 @@ export function parseInfer(body: InferBody, inputs: EndpointInputs): InferReques
   if (jsonLength !== undefined && !(jsonLength >= 2 && jsonLength <= bytes.length)) {
     throw refuse(operation, `Inference-Header-Content-Length is ${jsonLength} for a body of ${bytes.length} bytes`);
   }
+  const usual = jsonLength === undefined ? scanUsual(bytes, inputs) : undefined;
+  if (usual !== undefined) return usual;
   const json = parseJson(jsonLength === undefined ? bytes : bytes.subarray(0, jsonLength));
-  return (jsonLength === undefined ? readUsual(json, inputs) : undefined) ?? parseAny(json, body, inputs);
+  return parseAny(json, body, inputs);
 }
 
 /**
- * The usual request to a model of numbers, one tensor of all columns and nothing optional but an id, read by one loop into
+ * The usual request to a model of numbers, one tensor of all columns and nothing optional but an id, from its bytes into
  * rows; undefined for everything else, right or wrong.
  */
-function readUsual(json: unknown, known: EndpointInputs): InferRequest | undefined {
-  const { numberNames: names } = known;
-  if (names === undefined || names.length < 2 || !isObject(json)) return undefined;
-  for (const key in json) if (key !== 'id' && key !== 'inputs') return undefined;
-  const { id, inputs } = json;
-  if (id !== undefined && (typeof id !== 'string' || id.length > ID_MAX)) return undefined;
-  const tensor: unknown = Array.isArray(inputs) && inputs.length === 1 ? inputs[0] : undefined;
-  if (!isObject(tensor)) return undefined;
-  for (const key in tensor) if (!tensorKeys.has(key)) return undefined;
-  const { name, shape, datatype, data } = tensor;
-  if (typeof name !== 'string' || name.length === 0 || name.length > NAME_MAX) return undefined;
-  if ((datatype !== 'FP32' && datatype !== 'FP64') || !Array.isArray(shape) || !Array.isArray(data)) return undefined;
-  const rowCount: unknown = shape[0];
-  const width = names.length;
-  if (shape.length !== 2 || shape[1] !== width || typeof rowCount !== 'number' || !Number.isInteger(rowCount)) {
-    return undefined;
-  }
-  if (rowCount < 1 || rowCount > instancesPerRequestMax || data.length !== rowCount * width) return undefined;
+function scanUsual(bytes: Buffer, known: EndpointInputs): InferRequest | undefined {
+  const { numberNames: names, detailNames } = known;
+  if (names === undefined || names.length < 2) return undefined;
+  const scan = new JsonScan(bytes);
+  if (!scan.skip(brace)) return undefined;
+  let id: string | undefined;
+  let data: readonly number[] | undefined;
+  do {
+    if (id === undefined && scan.skipKey(keys.id)) {
+      id = scan.text();
+      if (id === undefined || id.length > ID_MAX) return undefined;
+    } else if (data === undefined && scan.skipKey(keys.inputs)) {
+      data = scanTensor(scan, names.length);
+      if (data === undefined) return undefined;
+    } else return undefined;
+  } while (scan.skip(comma));
+  if (data === undefined || !scan.skip(closingBrace) || !scan.isAtEnd()) return undefined;
   const routingId = id === '' ? undefined : id;
-  if (!isNumbers(data)) return undefined;
   const rows: PredictionRow[] = [];
-  for (let row = 0; row < rowCount; row++) {
-    rows.push({ id: routingId, at: undefined, names, numbers: data, start: row * width });
+  for (let start = 0; start < data.length; start += names.length) {
+    rows.push({ id: routingId, at: undefined, names, numbers: data, start });
   }
-  const outputs = parseOutputs(undefined, outputsOf(known), false);
-  return { id, rows, outputs, detailNames: known.detailNames?.names ?? [] };
+  if (detailNames === undefined) return { id, isPlain: true, rows, outputs: allJson, detailNames: [] };
+  return { id, rows, outputs: parseOutputs(undefined, outputsOf(known), false), detailNames: detailNames.names };
 }
 
-function isNumbers(data: readonly unknown[]): data is readonly (number | null)[] {
-  for (let i = 0; i < data.length; i++) if (typeof data[i] !== 'number' && data[i] !== null) return false;
-  return true;
+/** A list of one tensor [rows, width] of floats: its values, NaN where one is missing. */
+function scanTensor(scan: JsonScan, width: number): readonly number[] | undefined {
+  if (!scan.skip(bracket) || !scan.skip(brace)) return undefined;
+  let nameLength = 0;
+  let isFloat = false;
+  let shape: readonly number[] | undefined;
+  let data: readonly number[] | undefined;
+  do {
+    if (nameLength === 0 && scan.skipKey(keys.name)) {
+      nameLength = scan.skipText();
+      if (nameLength < 1 || nameLength > NAME_MAX) return undefined;
+    } else if (shape === undefined && scan.skipKey(keys.shape)) {
+      shape = scanNumbers(scan, 2);
+      if (shape?.length !== 2 || shape[1] !== width) return undefined;
+    } else if (!isFloat && scan.skipKey(keys.datatype)) {
+      isFloat = scan.skipValue(fp32) || scan.skipValue(fp64);
+      if (!isFloat) return undefined;
+    } else if (data === undefined && scan.skipKey(keys.data)) {
+      data = scanNumbers(scan, instancesPerRequestMax * width);
+      if (data === undefined || data.length === 0) return undefined;
+    } else return undefined;
+  } while (scan.skip(comma));
+  if (!scan.skip(closingBrace) || !scan.skip(closingBracket)) return undefined;
+  const isWhole = nameLength > 0 && isFloat && data?.length === (shape?.[0] ?? 0) * width;
+  return isWhole ? data : undefined;
+}
+
+/** A list of at most so many numbers; null is NaN. */
+function scanNumbers(scan: JsonScan, countMax: number): readonly number[] | undefined {
+  if (!scan.skip(bracket)) return undefined;
+  const numbers: number[] = [];
+  do {
+    const value = scan.number();
+    if (Number.isNaN(value) && !scan.skipNull()) return undefined;
+    if (numbers.push(value) > countMax) return undefined;
+  } while (scan.skip(comma));
+  return scan.skip(closingBracket) ? numbers : undefined;
 }
 
 function parseAny(json: unknown, { bytes, jsonLength }: InferBody, inputs: EndpointInputs): InferRequest {
@@ -247,9 +293,13 @@ export function answerInfer(
   request: InferRequest,
   predictions: readonly Prediction[],
 ): ForeignAnswer {
+  const [first] = predictions;
+  if (request.isPlain && predictions.length === 1 && first !== undefined) {
+    return { status: 200, headers: jsonHeaders, body: shortAnswer(endpoint, request.id, first), isAscii: true };
+  }
   if (request.outputs === allJson)
     return { status: 200, headers: jsonHeaders, body: usualAnswer(endpoint, request.id, predictions) };
-  const version = predictions[0]?.version;
+  const version = first?.version;
   const isOneVersion = predictions.every((prediction) => prediction.version === version);
   const tails: Uint8Array[] = [];
   const outputs = request.outputs.map(({ name, isBinary }) => {
@@ -277,6 +327,17 @@ export function answerInfer(
     'inference-header-content-length': String(head.length),
   };
   return { status: 200, headers, body: Buffer.concat([head, ...tails]) };
+}
+
+/** One prediction, in as few pieces as it can be. Names of endpoints are of letters, digits, dots and dashes. */
+function shortAnswer(
+  endpoint: string,
+  id: string | undefined,
+  { id: predictionId, score, version }: Prediction,
+): string {
+  const named = id === undefined ? '' : `"id":"${id}",`;
+  const value = Number.isFinite(score) ? score : 'null';
+  return `{"model_name":"${endpoint}","model_version":"${version}",${named}"outputs":[{"name":"score","datatype":"FP32","shape":[1],"data":[${value}]},{"name":"prediction_id","datatype":"BYTES","shape":[1],"data":["${predictionId}"]},{"name":"model_version","datatype":"INT64","shape":[1],"data":[${version}]}]}`;
 }
 
 /** All outputs as JSON, in the same words, without going through objects. */

@@ -73,7 +73,12 @@ function inferenceRoutes({ scoring, version }: OpenInferenceDeps): ForeignRoute[
         const endpoint = endpointOf(request);
         const chunks: Uint8Array[] = [];
         for await (const chunk of request.stream) chunks.push(chunk);
-        const body = { bytes: Buffer.concat(chunks), jsonLength: readJsonLength(request.caller.headers) };
+        const { headers } = request.caller;
+        const jsonLength = readJsonLength((name) => {
+          const value = headers[name];
+          return typeof value === 'string' ? value : undefined;
+        });
+        const body = { bytes: Buffer.concat(chunks), jsonLength };
         const parsed = parseInfer(body, mustInputs(scoring, endpoint));
         const predictions = scoring.predict(endpoint, parsed.rows);
         await scoring.settled(endpoint);
@@ -110,9 +115,9 @@ const jsonType = /^application\/(?:[\w.+-]+\+)?json\b/i;
  * Length of the JSON part when binary tensors follow it; undefined when the whole body is JSON. Throws
  * `media_type_unsupported` when the body is declared to be neither.
  */
-export function readJsonLength(headers: Readonly<Record<string, string | string[] | undefined>>): number | undefined {
-  const declared = headers['inference-header-content-length'];
-  if (typeof declared === 'string') {
+export function readJsonLength(header: (name: string) => string | undefined): number | undefined {
+  const declared = header('inference-header-content-length');
+  if (declared !== undefined) {
     if (!/^\d{1,10}$/.test(declared)) {
       throw new SlipwayError('request_invalid', {
         operation: 'infer',
@@ -122,10 +127,10 @@ export function readJsonLength(headers: Readonly<Record<string, string | string[
     return Number(declared);
   }
   // tritonclient sends a pure JSON body without a type
-  const contentType = headers['content-type'] ?? 'application/json';
-  if (contentType === 'application/json' || jsonType.test(String(contentType))) return undefined;
+  const contentType = header('content-type') ?? 'application/json';
+  if (contentType === 'application/json' || jsonType.test(contentType)) return undefined;
   throw new SlipwayError('media_type_unsupported', {
-    contentType: String(contentType).slice(0, 100),
+    contentType: contentType.slice(0, 100),
     operation: 'infer',
     accepted: 'application/json, or application/octet-stream with Inference-Header-Content-Length',
   });

@@ -70,7 +70,7 @@ export async function startScoringServer(options: ScoringServerOptions): Promise
   const traces = createTraces({ endpoint: undefined, clock, log });
   const hotDeps = {
     scoring,
-    now: () => clock.monotonic(),
+    clock,
     series: (endpoint: string, status: number) => seconds.series({ endpoint, status: String(status) }),
     report: (error: unknown) => log.error('prediction failed', { error }),
   };

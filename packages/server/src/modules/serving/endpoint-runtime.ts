@@ -16,12 +16,12 @@ import type { PredictionLog } from './prediction-log.ts';
 import type { NextMove, RolloutRuntime, ScoredRequest } from './rollout-runtime.ts';
 import type { ScoreDetail, Scorer } from './scorer.ts';
 
-/** A row of a request whose model takes numbers alone: one for each name, from `start` on; null is a missing one. */
+/** A row of a request whose model takes numbers alone: one for each name, from `start` on; NaN is a missing one. */
 export interface NumberRow {
   readonly id: string | undefined;
   readonly at: number | undefined;
   readonly names: readonly string[];
-  readonly numbers: readonly (number | null)[];
+  readonly numbers: readonly number[];
   readonly start: number;
 }
 
@@ -29,9 +29,12 @@ export type PredictionRow = Instance | NumberRow;
 
 const isNumberRow = (row: PredictionRow): row is NumberRow => 'numbers' in row;
 
+const numberOrNull = (value: number | undefined): number | null =>
+  value === undefined || Number.isNaN(value) ? null : value;
+
 const inputsOf = (row: PredictionRow): Instance['inputs'] =>
   isNumberRow(row)
-    ? Object.fromEntries(row.names.map((name, i) => [name, row.numbers[row.start + i] ?? null]))
+    ? Object.fromEntries(row.names.map((name, i) => [name, numberOrNull(row.numbers[row.start + i])]))
     : row.inputs;
 
 /** A version loaded for this endpoint. */

@@ -1,17 +1,25 @@
 /**
- * Prediction requests taken before the framework, whatever their protocol: collect the body, parse, score, log, answer.
+ * Prediction requests taken before the framework, whatever their protocol: read the body, parse, score, log, answer.
  *
  * Requests that arrive in one turn of the event loop are scored and logged together (one write of the log, answers
  * released together), which costs less than any tuning of the single request. A lone caller would only pay for the wait,
  * so the default is to answer at once; every 16th request is held to the end of its turn as a probe, a turn that held
  * more than one switches to batching, and 8 turns of one in a row switch back.
  *
+ * A small body arrives with its head: when the server's parser is done with what was received, the whole request is there
+ * and is read at once, without the events of a stream. Only a body in several pieces is collected by them.
+ *
  * The caller has been authenticated and authorised when a handler here gets the request.
  */
-import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Prediction } from '@slipway/contract';
 import { SlipwayError } from '@slipway/contract';
+import type { Clock } from '../../platform/clock.ts';
 import type { ForeignAnswer, HotAnswered, HotPath, HotPaths } from '../../platform/http/foreign.ts';
+import type { OneWrite } from '../../platform/http/one-write.ts';
+import { createOneWrite } from '../../platform/http/one-write.ts';
+import { keepAliveTimeoutMs } from '../../platform/http/server.ts';
+import { findHeader } from '../../platform/http/raw-header.ts';
 import type { PredictionRow } from './endpoint-runtime.ts';
 import type { ScoringPort } from './scoring-port.ts';
 
@@ -31,11 +39,11 @@ export interface HotProtocol<Head = unknown, Request extends HotRequest = HotReq
   readonly isEndpoint: (name: string) => boolean;
   readonly bodyLimitBytes: number;
   /** What the headers say of the body. Throws where they refuse it. */
-  readonly readHead: (headers: IncomingHttpHeaders) => Head;
+  readonly readHead: (request: IncomingMessage) => Head;
   /** Throws what the protocol's route would throw. */
   parse(body: Buffer, head: Head, endpoint: string): Request;
   answer(endpoint: string, request: Request, predictions: readonly Prediction[]): ForeignAnswer;
-  readonly error: (error: unknown, headers: IncomingHttpHeaders) => ForeignAnswer;
+  readonly error: (error: unknown, request: IncomingMessage) => ForeignAnswer;
 }
 
 export interface HotRequest {
@@ -44,8 +52,7 @@ export interface HotRequest {
 
 export interface HotPathDeps {
   readonly scoring: Pick<ScoringPort, 'predict' | 'settled'>;
-  /** Monotonic milliseconds. */
-  readonly now: () => number;
+  readonly clock: Clock;
   /** Where the time of answers with this status is counted; asked for once per path and status 200. */
   readonly series: (endpoint: string, status: number) => (seconds: number) => void;
   /** Unforeseen failures, answered with 500. */
@@ -68,26 +75,33 @@ interface Target {
 
 interface Waiting extends Target {
   readonly head: unknown;
-  readonly body: Buffer;
+  /** Undefined until it was read. */
+  body: Buffer | undefined;
+}
+
+/** What serving a request takes. */
+interface Parts extends HotPathDeps {
+  readonly oneWrite: OneWrite;
 }
 
 /** `find` knows the paths of these protocols; anything else is for the framework. */
-export function createHotPaths(deps: HotPathDeps, protocols: readonly HotProtocol[]): HotPaths {
-  const push = createBatcher((batch) => serve(deps, batch));
+export function createHotPaths(given: HotPathDeps, protocols: readonly HotProtocol[]): HotPaths {
+  const deps: Parts = { ...given, oneWrite: createOneWrite({ now: given.clock.now, keepAliveTimeoutMs }) };
+  const push = createBatcher(deps, (batch) => serve(deps, batch));
   const paths = new Map<string, Path>();
   let tell: (answered: HotAnswered) => void = () => undefined;
   const makePath = (protocol: HotProtocol, endpoint: string): Path => {
     const { operation } = protocol;
     let good: ((seconds: number) => void) | undefined;
     const answered = (status: number, { request, startMs }: Target): void => {
-      const endMs = deps.now();
+      const endMs = deps.clock.monotonic();
       if (status === 200) good ??= deps.series(endpoint, status);
       const series = status === 200 && good !== undefined ? good : deps.series(endpoint, status);
       series((endMs - startMs) / 1000);
       tell({ path, request, status, startMs, endMs });
     };
     const handle: HotPath['handle'] = (request, response, startMs) =>
-      collect({ path, request, response, startMs }, push);
+      accept(deps, { path, request, response, startMs }, push);
     const path: Path = { operation, protocol, endpoint, answered, handle };
     return path;
   };
@@ -109,55 +123,82 @@ export function createHotPaths(deps: HotPathDeps, protocols: readonly HotProtoco
   };
 }
 
-function collect(target: Target, push: (waiting: Waiting) => void): void {
+function accept(deps: Parts, target: Target, push: (waiting: Waiting) => void): void {
   const { request, response, path, startMs } = target;
-  const { bodyLimitBytes: limitBytes, operation } = path.protocol;
   let head: unknown;
   try {
-    head = path.protocol.readHead(request.headers);
-    const declared = request.headers['content-length'];
-    if (declared !== undefined && Number(declared) > limitBytes) {
-      throw new SlipwayError('body_too_large', { limitBytes, operation });
-    }
+    head = path.protocol.readHead(request);
+    const declared = findHeader(request, 'content-length');
+    if (declared !== undefined) checkSize(path.protocol, Number(declared));
   } catch (error) {
-    return refuse(target, error);
+    return refuse(deps, target, error);
   }
-  let first: Buffer | undefined;
-  let rest: Buffer[] | undefined;
-  let size = 0;
+  push({ path, request, response, startMs, head, body: undefined });
+}
+
+function checkSize({ bodyLimitBytes: limitBytes, operation }: HotProtocol, sizeBytes: number): void {
+  if (sizeBytes > limitBytes) throw new SlipwayError('body_too_large', { limitBytes, operation });
+}
+
+const noBytes = Buffer.alloc(0);
+
+/** True when the whole body is there; otherwise the request comes back through `push`, or was refused. */
+function isRead(deps: Parts, waiting: Waiting, push: (waiting: Waiting) => void): boolean {
+  if (waiting.body !== undefined) return true;
+  const { request, path } = waiting;
+  if (!request.complete) {
+    collect(deps, waiting, push);
+    return false;
+  }
+  // No text decoder is set: what is read is bytes, all of them at once.
+  const bytes = (request.read() as Buffer | null) ?? noBytes;
+  try {
+    checkSize(path.protocol, bytes.length);
+  } catch (error) {
+    refuse(deps, waiting, error);
+    return false;
+  }
+  waiting.body = bytes;
+  return true;
+}
+
+function collect(deps: Parts, waiting: Waiting, push: (waiting: Waiting) => void): void {
+  const { request, path } = waiting;
+  const chunks: Buffer[] = [];
+  let sizeBytes = 0;
   request.on('data', (chunk: Buffer) => {
-    size += chunk.length;
-    if (size > limitBytes) return refuse(target, new SlipwayError('body_too_large', { limitBytes, operation }));
-    if (first === undefined) first = chunk;
-    else (rest ??= []).push(chunk);
+    sizeBytes += chunk.length;
+    chunks.push(chunk);
+    try {
+      checkSize(path.protocol, sizeBytes);
+    } catch (error) {
+      refuse(deps, waiting, error);
+    }
   });
   request.on('end', () => {
-    const start = first ?? Buffer.alloc(0);
-    push({
-      path,
-      request,
-      response,
-      startMs,
-      head,
-      body: rest === undefined ? start : Buffer.concat([start, ...rest]),
-    });
+    waiting.body = Buffer.concat(chunks);
+    push(waiting);
   });
 }
 
 /** Before the body was read: the connection cannot be used again. */
-function refuse(target: Target, error: unknown): void {
+function refuse(deps: Parts, target: Target, error: unknown): void {
   const { request, path } = target;
   request.removeAllListeners('data').removeAllListeners('end');
   request.resume();
-  const answer = path.protocol.error(error, request.headers);
-  send(target, { ...answer, headers: { ...answer.headers, connection: 'close' } });
+  const answer = path.protocol.error(error, request);
+  send(deps, target, { ...answer, headers: { ...answer.headers, connection: 'close' } });
 }
 
-function createBatcher(serveBatch: (batch: readonly Waiting[]) => void): (waiting: Waiting) => void {
+function createBatcher(deps: Parts, serveBatch: (batch: readonly Waiting[]) => void): (waiting: Waiting) => void {
   let pending: Waiting[] = [];
   let isTurning = false;
   let count = 0;
   let lonelyTurns = 0;
+  const serveRead = (batch: readonly Waiting[]): void => {
+    const whole = batch.filter((waiting) => isRead(deps, waiting, push));
+    if (whole.length > 0) serveBatch(whole);
+  };
   const flush = (): void => {
     const batch = pending;
     pending = [];
@@ -167,13 +208,20 @@ function createBatcher(serveBatch: (batch: readonly Waiting[]) => void): (waitin
     } else if (++lonelyTurns >= lonelyTurnsMax) {
       isTurning = false;
     }
-    serveBatch(batch);
+    serveRead(batch);
   };
-  return (waiting) => {
-    if (!isTurning && pending.length === 0 && ++count % probeEvery !== 0) return serveBatch([waiting]);
+  const serveOne = (waiting: Waiting): void => serveRead([waiting]);
+  const push = (waiting: Waiting): void => {
+    if (!isTurning && pending.length === 0 && ++count % probeEvery !== 0) {
+      // The parser has only seen the head yet; the body behind it is there when this turn's code has ended.
+      if (waiting.body === undefined) process.nextTick(serveOne, waiting);
+      else serveOne(waiting);
+      return;
+    }
     pending.push(waiting);
     if (pending.length === 1) setImmediate(flush);
   };
+  return push;
 }
 
 interface Parsed {
@@ -181,7 +229,7 @@ interface Parsed {
   readonly request: HotRequest;
 }
 
-function serve(deps: HotPathDeps, batch: readonly Waiting[]): void {
+function serve(deps: Parts, batch: readonly Waiting[]): void {
   const [only] = batch;
   if (batch.length === 1 && only !== undefined) {
     const parsed = parse(deps, only);
@@ -199,10 +247,10 @@ function serve(deps: HotPathDeps, batch: readonly Waiting[]): void {
   for (const [endpoint, list] of byEndpoint) serveEndpoint(deps, endpoint, list);
 }
 
-function parse(deps: HotPathDeps, waiting: Waiting): Parsed | undefined {
+function parse(deps: Parts, waiting: Waiting): Parsed | undefined {
   const { path, body, head } = waiting;
   try {
-    return { waiting, request: path.protocol.parse(body, head, path.endpoint) };
+    return { waiting, request: path.protocol.parse(body ?? noBytes, head, path.endpoint) };
   } catch (error) {
     fail(deps, waiting, error);
     return undefined;
@@ -214,13 +262,13 @@ interface Answered {
   readonly answer: ForeignAnswer;
 }
 
-function serveEndpoint(deps: HotPathDeps, endpoint: string, list: readonly Parsed[]): void {
+function serveEndpoint(deps: Parts, endpoint: string, list: readonly Parsed[]): void {
   const { scoring } = deps;
   const answered = scoreAll(deps, endpoint, list);
   if (answered.length === 0) return;
   const settled = scoring.settled(endpoint);
   const reply = (): void => {
-    for (const { waiting, answer } of answered) send(waiting, answer);
+    for (const { waiting, answer } of answered) send(deps, waiting, answer);
   };
   if (settled === undefined) return reply();
   settled.then(reply, (error: unknown) => {
@@ -229,7 +277,7 @@ function serveEndpoint(deps: HotPathDeps, endpoint: string, list: readonly Parse
 }
 
 /** Nothing of a refused batch was logged: each request is then judged alone, so that one cannot spoil the others. */
-function scoreAll(deps: HotPathDeps, endpoint: string, list: readonly Parsed[]): Answered[] {
+function scoreAll(deps: Parts, endpoint: string, list: readonly Parsed[]): Answered[] {
   try {
     return score(deps, endpoint, list);
   } catch (error) {
@@ -255,21 +303,29 @@ function score({ scoring }: HotPathDeps, endpoint: string, list: readonly Parsed
   });
 }
 
-function fail(deps: HotPathDeps, waiting: Waiting, error: unknown): void {
+function fail(deps: Parts, waiting: Waiting, error: unknown): void {
   if (!(error instanceof SlipwayError) || error.status >= 500) deps.report(error);
-  send(waiting, waiting.path.protocol.error(error, waiting.request.headers));
+  send(deps, waiting, waiting.path.protocol.error(error, waiting.request));
 }
 
-function send(target: Target, { status, headers, body }: ForeignAnswer): void {
-  const { response, path } = target;
-  const isText = typeof body === 'string';
-  const bytes = isText ? Buffer.byteLength(body) : body instanceof Uint8Array ? body.length : 0;
-  if (!response.headersSent && !response.destroyed) {
-    const list = ['x-content-type-options', 'nosniff', 'content-length', String(bytes)];
-    for (const name in headers) list.push(name, headers[name] ?? '');
-    response.writeHead(status, list);
-    if (isText) response.end(body, bytes === body.length ? 'latin1' : 'utf8');
-    else response.end(body instanceof Uint8Array ? body : undefined);
+function send({ oneWrite }: Parts, target: Target, answer: ForeignAnswer): void {
+  const { request, response, path } = target;
+  const { status, headers = {}, body } = answer;
+  if (!response.writableEnded && !response.headersSent && !response.destroyed) {
+    const isText = typeof body === 'string';
+    const sizeBytes = isText && !answer.isAscii ? Buffer.byteLength(body) : lengthOf(body);
+    const isAscii = isText && sizeBytes === body.length;
+    if (!(status === 200 && isAscii && oneWrite(request, response, { headers, body }))) {
+      const list = ['x-content-type-options', 'nosniff', 'content-length', String(sizeBytes)];
+      for (const name in headers) list.push(name, headers[name] ?? '');
+      response.writeHead(status, list);
+      if (isText) response.end(body, isAscii ? 'latin1' : 'utf8');
+      else response.end(body instanceof Uint8Array ? body : undefined);
+    }
   }
   path.answered(status, target);
 }
+
+/** A stream has none of its own; predictions are not streamed. */
+const lengthOf = (body: ForeignAnswer['body']): number =>
+  typeof body === 'string' || body instanceof Uint8Array ? body.length : 0;

@@ -39,9 +39,9 @@ export interface LogRecord {
   readonly inputs: string | undefined;
 }
 
-/** A record that is to be written; its features may be a part of a longer list, null for NaN. */
+/** A record that is to be written; its features may be a part of a longer list. */
 export interface NewRecord extends Omit<LogRecord, 'features'> {
-  readonly features: ArrayLike<number | null>;
+  readonly features: ArrayLike<number>;
   readonly featuresStart?: number;
 }
 

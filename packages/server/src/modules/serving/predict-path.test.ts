@@ -38,7 +38,7 @@ async function startWay(isHot: boolean): Promise<Way> {
   const hot = createHotPaths(
     {
       scoring,
-      now: () => performance.now(),
+      clock,
       series: (endpoint, status) => seconds.series({ endpoint, status: String(status) }),
       report: () => undefined,
     },

@@ -1,13 +1,17 @@
 /**
- * `POST /api/endpoints/{endpoint}/predict` before the framework. A loop over the parsed body decides whether it fits; what
- * it does not know goes through the route's own schema, which accepts it or says what is wrong: messages live there only.
+ * `POST /api/endpoints/{endpoint}/predict` before the framework. The usual body of numbers is read from its bytes. Any other
+ * is parsed; a loop decides whether it fits, and what that does not know goes through the route's own schema, which accepts
+ * it or says what is wrong: messages live there only.
  */
 import type { Instance, Prediction } from '@slipway/contract';
 import { instancesPerRequestMax, Name, servingRoutes, SlipwayError } from '@slipway/contract';
-import { defaultBodyLimitBytes, parseJsonBody } from '../../platform/http/body.ts';
+import type { JsonKey } from '../../lib/json-scan.ts';
+import { jsonCodes, jsonKey, JsonScan } from '../../lib/json-scan.ts';
+import { checkJsonType, defaultBodyLimitBytes, parseJsonBody } from '../../platform/http/body.ts';
 import { checkPart } from '../../platform/http/check-part.ts';
 import { errorAnswer, requestIdOf } from '../../platform/http/error-answer.ts';
-import type { PredictionRow } from './endpoint-runtime.ts';
+import { findHeader } from '../../platform/http/raw-header.ts';
+import type { NumberRow, PredictionRow } from './endpoint-runtime.ts';
 import type { HotProtocol, HotRequest } from './hot-path.ts';
 import type { EndpointInputs, ScoringPort } from './scoring-port.ts';
 
@@ -18,6 +22,8 @@ const [before = '', after = ''] = route.path.split('{endpoint}');
 const idMax = 200;
 const textMax = 2000;
 const instantMax = 8_640_000_000_000_000;
+const keys = { instances: jsonKey('instances'), id: jsonKey('id'), at: jsonKey('at'), inputs: jsonKey('inputs') };
+const { brace, closingBrace, bracket, closingBracket, comma } = jsonCodes;
 
 /** The head is the declared content type. */
 export function createPredictPath(scoring: Pick<ScoringPort, 'inputs'>): HotProtocol<string, HotRequest> {
@@ -27,19 +33,22 @@ export function createPredictPath(scoring: Pick<ScoringPort, 'inputs'>): HotProt
     after,
     isEndpoint: (name) => Name.safeParse(name).success,
     bodyLimitBytes: route.bodyLimitBytes ?? defaultBodyLimitBytes,
-    readHead: (headers) => headers['content-type'] ?? '',
+    readHead: (request) => findHeader(request, 'content-type') ?? '',
     parse: (body, contentType, endpoint) => {
+      if (body.length > 0) checkJsonType(contentType, operation);
+      const rows = scanBody(body, findInputs(scoring, endpoint));
+      if (rows !== undefined) return { rows };
       const json = parseJsonBody(body, contentType, operation);
-      const instances = isBody(json) ? json.instances : parseSlowly(json);
-      return { rows: rowsOf(instances, findInputs(scoring, endpoint)) };
+      return { rows: isBody(json) ? json.instances : parseSlowly(json) };
     },
     answer: (_endpoint, _request, predictions) => ({
       status: 200,
       headers: jsonHeaders,
       body: answerText(predictions),
+      isAscii: true,
     }),
-    error: (error, headers) => {
-      const requestId = requestIdOf(headers);
+    error: (error, request) => {
+      const requestId = requestIdOf(request);
       return { ...errorAnswer(error, requestId), headers: { ...jsonHeaders, 'x-request-id': requestId } };
     },
   };
@@ -93,27 +102,51 @@ function findInputs(scoring: Pick<ScoringPort, 'inputs'>, endpoint: string): End
   }
 }
 
-function rowsOf(instances: readonly Instance[], inputs: EndpointInputs | undefined): readonly PredictionRow[] {
-  const names = inputs?.numberNames;
-  if (names === undefined) return instances;
-  const [only] = instances;
-  if (instances.length === 1 && only !== undefined) return [rowOf(only, names)];
-  return instances.map((instance) => rowOf(instance, names));
+/** The usual body for a model of numbers, in the order of its names; undefined for everything else, right or wrong. */
+function scanBody(body: Buffer, inputs: EndpointInputs | undefined): readonly PredictionRow[] | undefined {
+  const { numberNames: names, numberKeys } = inputs ?? {};
+  if (names === undefined || numberKeys === undefined) return undefined;
+  const scan = new JsonScan(body);
+  if (!scan.skip(brace) || !scan.skipKey(keys.instances) || !scan.skip(bracket)) return undefined;
+  const rows: PredictionRow[] = [];
+  do {
+    const row = scanInstance(scan, names, numberKeys);
+    if (row === undefined || rows.push(row) > instancesPerRequestMax) return undefined;
+  } while (scan.skip(comma));
+  return scan.skip(closingBracket) && scan.skip(closingBrace) && scan.isAtEnd() ? rows : undefined;
 }
 
-/** Numbers and nulls under exactly these names, without their names. */
-function rowOf(instance: Instance, names: readonly string[]): PredictionRow {
-  const { id, at, inputs } = instance;
-  let count = 0;
-  for (const _ in inputs) count++;
-  if (count !== names.length) return instance;
-  const numbers: (number | null)[] = [];
-  for (let i = 0; i < names.length; i++) {
-    const input = inputs[names[i] ?? ''];
-    if (typeof input !== 'number' && input !== null) return instance;
-    numbers.push(input);
+function scanInstance(scan: JsonScan, names: readonly string[], numberKeys: readonly JsonKey[]): NumberRow | undefined {
+  if (!scan.skip(brace)) return undefined;
+  let id: string | undefined;
+  let at: number | undefined;
+  let numbers: readonly number[] | undefined;
+  do {
+    if (id === undefined && scan.skipKey(keys.id)) {
+      id = scan.text();
+      if (id === undefined || id.length === 0 || id.length > idMax) return undefined;
+    } else if (at === undefined && scan.skipKey(keys.at)) {
+      at = scan.number();
+      if (!Number.isInteger(at) || at < 0 || at > instantMax) return undefined;
+    } else if (numbers === undefined && scan.skipKey(keys.inputs)) {
+      numbers = scanInputs(scan, numberKeys);
+      if (numbers === undefined) return undefined;
+    } else return undefined;
+  } while (scan.skip(comma));
+  return numbers === undefined || !scan.skip(closingBrace) ? undefined : { id, at, names, numbers, start: 0 };
+}
+
+function scanInputs(scan: JsonScan, numberKeys: readonly JsonKey[]): readonly number[] | undefined {
+  if (!scan.skip(brace)) return undefined;
+  const numbers: number[] = [];
+  for (const key of numberKeys) {
+    if (numbers.length > 0 && !scan.skip(comma)) return undefined;
+    if (!scan.skipKey(key)) return undefined;
+    const value = scan.number();
+    if (Number.isNaN(value) && !scan.skipNull()) return undefined;
+    numbers.push(value);
   }
-  return { id, at, names, numbers, start: 0 };
+  return scan.skip(closingBrace) ? numbers : undefined;
 }
 
 /** Ids are base 32, so the text needs no escapes; a score that is not finite is null in JSON. */

@@ -1,5 +1,7 @@
 /** What scoring protocols need of an endpoint, whichever protocol it is: the columns that a request brings, and the scores. */
 import type { Prediction, TrafficShare } from '@slipway/contract';
+import type { JsonKey } from '../../lib/json-scan.ts';
+import { jsonKey } from '../../lib/json-scan.ts';
 import type { Arm, PredictionRow } from './endpoint-runtime.ts';
 import type { DetailNames } from './scorer.ts';
 import type { Serving } from './service.ts';
@@ -24,6 +26,8 @@ export interface EndpointInputs {
   readonly numberNames: readonly string[] | undefined;
   /** What its answers say beside the score. */
   readonly detailNames: DetailNames | undefined;
+  /** The same names as they stand in JSON. */
+  readonly numberKeys: readonly JsonKey[] | undefined;
 }
 
 export interface ScoringPort {
@@ -62,7 +66,15 @@ export function createScoringPort(serving: Pick<Serving, 'runtime' | 'predict' |
 
 function inputsOf(model: string, arm: Arm | undefined, traffic: readonly TrafficShare[]): EndpointInputs {
   if (arm === undefined)
-    return { model, columns: [], usesFeatures: false, versions: [], numberNames: undefined, detailNames: undefined };
+    return {
+      model,
+      columns: [],
+      usesFeatures: false,
+      versions: [],
+      numberNames: undefined,
+      numberKeys: undefined,
+      detailNames: undefined,
+    };
   return {
     model,
     columns: arm.scorer.columns.filter((_, i) => (arm.sources[i] ?? -1) < 0),
@@ -70,5 +82,6 @@ function inputsOf(model: string, arm: Arm | undefined, traffic: readonly Traffic
     versions: traffic.map((share) => share.version),
     numberNames: arm.isNumeric ? arm.names : undefined,
     detailNames: arm.scorer.detailNames,
+    numberKeys: arm.isNumeric ? arm.names.map(jsonKey) : undefined,
   };
 }

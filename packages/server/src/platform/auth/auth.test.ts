@@ -23,8 +23,10 @@ function authOf(db: Db, more: Partial<AuthOptions> = {}): Auth {
 
 /** All requests come over one connection, which must not remember more than it may. Of the rest only the headers are read. */
 const socket = {};
-const asked = (headers: Readonly<Record<string, string>>, method = 'GET'): IncomingMessage =>
-  ({ method, socket, headers: { host: 'localhost:7700', ...headers } }) as unknown as IncomingMessage;
+const asked = (given: Readonly<Record<string, string>>, method = 'GET'): IncomingMessage => {
+  const headers = { host: 'localhost:7700', ...given };
+  return { method, socket, headers, rawHeaders: Object.entries(headers).flat() } as unknown as IncomingMessage;
+};
 const bearer = (secret: string): IncomingMessage => asked({ authorization: `Bearer ${secret}` });
 const basic = (text: string): IncomingMessage =>
   asked({ authorization: `Basic ${Buffer.from(text).toString('base64')}` });

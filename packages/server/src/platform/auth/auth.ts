@@ -64,9 +64,11 @@ interface Known {
   readonly expiresAt: number;
 }
 
-/** A connection whose header was found to be good, as of a generation of the cache. */
+/** What a connection's last good request said, as of a generation of the cache. */
 interface Introduced extends Known {
-  readonly header: string;
+  readonly method: string | undefined;
+  /** Names and values of its headers in turn. */
+  readonly headers: readonly string[];
   readonly generation: number;
 }
 
@@ -78,7 +80,10 @@ export function createAuth(options: AuthOptions): Auth {
     generation++;
     cache.clear();
   };
-  /** What a connection said last: callers keep theirs open, and hashing a secret anew costs more than answering some requests. */
+  /**
+   * Callers keep their connection open and say the same again, but for the length of the body; reading it all anew, and
+   * hashing the secret, would cost more than answering some requests.
+   */
   const connections = new WeakMap<object, Introduced>();
   const steps = new Map<string, Principal>();
   const hosts = new Set(options.allowedHosts.map((h) => h.toLowerCase()));
@@ -123,22 +128,24 @@ export function createAuth(options: AuthOptions): Auth {
   };
 
   const authenticate = (request: IncomingMessage): Principal | Promise<Principal> => {
+    const { socket, method, rawHeaders: headers } = request;
+    const last = connections.get(socket);
+    if (last !== undefined && last.generation === generation && last.method === method) {
+      if (isRepeated(last.headers, headers) && last.expiresAt > clock.now()) return last.principal;
+    }
     checkOrigin(request);
     const header = request.headers.authorization;
     if (header === undefined) {
-      if (options.trustLoopback) return owner;
-      throw new SlipwayError('not_authenticated');
-    }
-    const last = connections.get(request.socket);
-    if (last?.header === header && last.generation === generation && last.expiresAt > clock.now()) {
-      return last.principal;
+      if (!options.trustLoopback) throw new SlipwayError('not_authenticated');
+      connections.set(socket, { principal: owner, expiresAt: Infinity, method, headers, generation });
+      return owner;
     }
     const secret = secretOf(header);
     const step = steps.get(secret);
     if (step) return step;
     const known = cache.get(sha256(secret));
     if (known === undefined || known.expiresAt <= clock.now()) return lookUp(secret);
-    connections.set(request.socket, { ...known, header, generation });
+    connections.set(socket, { ...known, method, headers, generation });
     return known.principal;
   };
 
@@ -185,6 +192,17 @@ export function createAuth(options: AuthOptions): Auth {
       return { secret, revoke: () => void steps.delete(secret) };
     },
   };
+}
+
+/** The same headers in the same order, but for what Content-Length says. */
+function isRepeated(before: readonly string[], now: readonly string[]): boolean {
+  if (before.length !== now.length) return false;
+  for (let i = 0; i < now.length; i += 2) {
+    const name = now[i] ?? '';
+    if (name !== before[i]) return false;
+    if (now[i + 1] !== before[i + 1] && name.toLowerCase() !== 'content-length') return false;
+  }
+  return true;
 }
 
 /** The secret in `Bearer <secret>`, or the password (or the user name, when it is empty) of Basic. */

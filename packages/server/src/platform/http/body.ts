@@ -32,16 +32,20 @@ export async function readJson(request: IncomingMessage, limitBytes: number, ope
   return parseJsonBody(bytes, request.headers['content-type'] ?? '', operation);
 }
 
+/** Throws `media_type_unsupported`. */
+export function checkJsonType(contentType: string, operation: string): void {
+  if (contentType === 'application/json' || /^application\/(?:[\w.+-]+\+)?json\b/i.test(contentType)) return;
+  throw new SlipwayError('media_type_unsupported', {
+    contentType: contentType.slice(0, 100),
+    operation,
+    accepted: 'application/json',
+  });
+}
+
 /** The same of a body that was read. Throws `media_type_unsupported`, `body_not_json`. */
 export function parseJsonBody(bytes: Buffer, contentType: string, operation: string): unknown {
   if (bytes.length === 0) return undefined;
-  if (contentType !== 'application/json' && !/^application\/(?:[\w.+-]+\+)?json\b/i.test(contentType)) {
-    throw new SlipwayError('media_type_unsupported', {
-      contentType: contentType.slice(0, 100),
-      operation,
-      accepted: 'application/json',
-    });
-  }
+  checkJsonType(contentType, operation);
   try {
     return JSON.parse(bytes.toString('utf8')) as unknown;
   } catch (error) {

@@ -1,19 +1,20 @@
 /** Failures as answers, and the id that an answer, a log line and a span share. */
 import { randomBytes } from 'node:crypto';
-import type { IncomingHttpHeaders } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { SlipwayError } from '@slipway/contract';
 import { z } from 'zod';
+import { findHeader } from './raw-header.ts';
 
 export const newRequestId = (): string => randomBytes(16).toString('hex');
 
 /** The trace id of the caller's W3C header, where it has one. */
-export function traceIdOf(headers: IncomingHttpHeaders): string | undefined {
-  const parent = headers['traceparent'];
-  return typeof parent === 'string' ? /^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/.exec(parent)?.[1] : undefined;
+export function traceIdOf(request: IncomingMessage): string | undefined {
+  const parent = findHeader(request, 'traceparent');
+  return parent === undefined ? undefined : /^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/.exec(parent)?.[1];
 }
 
 /** A caller's own trace id is kept, so that our log lines and spans join its trace. */
-export const requestIdOf = (headers: IncomingHttpHeaders): string => traceIdOf(headers) ?? newRequestId();
+export const requestIdOf = (request: IncomingMessage): string => traceIdOf(request) ?? newRequestId();
 
 /** An error of ours as it is; anything unforeseen becomes an incident that the log explains. */
 export function knownError(error: unknown, requestId: string): SlipwayError {

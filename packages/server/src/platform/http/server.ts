@@ -86,7 +86,12 @@ export async function createHttpServer(options: HttpOptions): Promise<HttpServer
     },
     serverFactory: (handler) => {
       server = createServer(
-        { requestTimeout: requestLimitMs, headersTimeout: 30_000, keepAliveTimeout: 65_000, maxHeaderSize: 16_384 },
+        {
+          requestTimeout: requestLimitMs,
+          headersTimeout: 30_000,
+          keepAliveTimeout: keepAliveTimeoutMs,
+          maxHeaderSize: 16_384,
+        },
         (request, response) => {
           const path = request.method === 'POST' ? (request.url ?? '') : '';
           const hot = path === '' ? undefined : options.hot.find(path);
@@ -146,6 +151,9 @@ export async function createHttpServer(options: HttpOptions): Promise<HttpServer
   };
 }
 
+/** A connection that asks nothing for so long is closed; longer than the proxies' minute, so that they close first. */
+export const keepAliveTimeoutMs = 65_000;
+
 /** A whole request, head and body, has to arrive within this time. */
 const requestLimitMs = 300_000;
 
@@ -192,7 +200,7 @@ interface RefusedHot {
 
 function refuseHot(deps: Deps, path: HotPath, { request, response, startMs, error }: RefusedHot): void {
   request.resume();
-  const requestId = requestIdOf(request.headers);
+  const requestId = requestIdOf(request);
   const { status, body } = failure(deps, error, requestId);
   response.writeHead(status, { ...securityHeaders, 'content-type': jsonType, 'x-request-id': requestId });
   response.end(body);
@@ -209,7 +217,7 @@ function createHotListener({ seconds, clock, traces }: Omit<Deps, 'onHotAnswered
     byClass[statusClass] ??= seconds.series({ operation: path.operation, status: `${statusClass}xx` });
     byClass[statusClass]((endMs - startMs) / 1000);
     // A span for who traces: without a trace of the caller's, a prediction is worth a count only.
-    const traceId = traceIdOf(request.headers);
+    const traceId = traceIdOf(request);
     if (traceId === undefined) return;
     const endAt = clock.now();
     const startAt = endAt - Math.round(endMs - startMs);
@@ -269,7 +277,7 @@ function mount(app: FastifyInstance, deps: Deps, binding: Binding): void {
       // A stream of events has no end that a HEAD could answer without.
       exposeHeadRoute: route.method === 'GET' && route.response !== 'events',
       handler: async (request, reply) => {
-        const requestId = requestIdOf(request.raw.headers);
+        const requestId = requestIdOf(request.raw);
         const startAt = deps.clock.now();
         reply.header('x-request-id', requestId);
         try {
@@ -359,7 +367,7 @@ function mountForeign(app: FastifyInstance, deps: Deps, route: ForeignRoute): vo
     url: fastifyPath(route.path),
     exposeHeadRoute: route.method === 'GET',
     handler: async (request, reply) => {
-      const requestId = requestIdOf(request.raw.headers);
+      const requestId = requestIdOf(request.raw);
       const startAt = deps.clock.now();
       const [path = '', search = ''] = request.url.split('?', 2);
       const name = `${route.method} ${route.path}`;
