@@ -199,7 +199,7 @@ async function run({ rounds, say }: BenchContext): Promise<BenchResult> {
   const formOf = (title: string, path: string, own: readonly string[]): Form => ({
     title,
     slipway: { url: slipway.url + path, pid: slipway.pid, bodies: own, authorization },
-    floor: { url: `${floor.found[1]}/`, pid: floor.child.pid ?? 0, bodies: own, authorization },
+    floor: { url: `${floor.found[1]}${path}`, pid: floor.child.pid ?? 0, bodies: own, authorization },
   });
   const forms = [
     formOf('Open Inference V2', '/v2/models/bench/infer', bodies.v2),
@@ -215,7 +215,7 @@ async function run({ rounds, say }: BenchContext): Promise<BenchResult> {
     tables,
     notRun: [],
     notes: [
-      `One row of ${featureCount} numbers per request, ${differentBodies} different bodies, 100 trees of 31 leaves; bursts of ${requestsPerBurst} requests take turns, and a sample is the cheapest of ${burstsPerSample}. With Slipway: signature check, routing, authorisation by token, log before the answer, metrics. The bare server gets the same requests and checks nothing.`,
+      `One row of ${featureCount} numbers per request, ${differentBodies} different bodies, 100 trees of 31 leaves; bursts of ${requestsPerBurst} requests take turns, and a sample is the cheapest of ${burstsPerSample}. With Slipway: signature check, routing, authorisation by token, log before the answer, metrics. The bare server gets the same requests, answers bodies of the same form, and checks nothing.`,
       'One answer of each form was compared with the trainer before timing. Closed loop: latencies say how the server queues, not what a caller at a fixed rate would see.',
     ],
   };

@@ -10,8 +10,8 @@ import type { Clock } from '../../platform/clock.ts';
 const syncEveryMs = 100;
 
 export interface AppendFile {
-  /** Throws the system's error; the file then ends where it ended before. */
-  append(bytes: Uint8Array): void;
+  /** All of the bytes, or so many of them. Throws the system's error; the file then ends where it ended before. */
+  append(bytes: Uint8Array, length?: number): void;
   /** Rejects when the disk did not take what was appended so far. */
   synced(): Promise<void>;
   /** Syncs and closes; what goes wrong is told to those who wait and to `onError`. */
@@ -84,12 +84,12 @@ export function openAppendFile(options: AppendFileOptions): AppendFile {
   };
 
   return {
-    append: (bytes) => {
+    append: (bytes, length = bytes.length) => {
       if (isCutPending) ftruncateSync(descriptor, sizeBytes);
       isCutPending = true;
       let written = 0;
       try {
-        while (written < bytes.length) written += writeSync(descriptor, bytes, written);
+        while (written < length) written += writeSync(descriptor, bytes, written, length - written);
       } catch (error) {
         // A part of it may be in the file: cut off now, or before the next append when the disk refuses that too.
         ftruncateSync(descriptor, sizeBytes);
@@ -97,7 +97,7 @@ export function openAppendFile(options: AppendFileOptions): AppendFile {
         throw error;
       }
       isCutPending = false;
-      sizeBytes += bytes.length;
+      sizeBytes += length;
       appended++;
       if (!isSyncing) schedule();
     },

@@ -63,7 +63,8 @@ export interface HotPathDeps {
 interface Path extends HotPath {
   readonly protocol: HotProtocol;
   readonly endpoint: string;
-  readonly answered: (status: number, target: Target) => void;
+  /** `endMs` is monotonic. */
+  readonly answered: (status: number, target: Target, endMs: number) => void;
 }
 
 interface Target {
@@ -86,15 +87,14 @@ interface Parts extends HotPathDeps {
 
 /** `find` knows the paths of these protocols; anything else is for the framework. */
 export function createHotPaths(given: HotPathDeps, protocols: readonly HotProtocol[]): HotPaths {
-  const deps: Parts = { ...given, oneWrite: createOneWrite({ now: given.clock.now, keepAliveTimeoutMs }) };
+  const deps: Parts = { ...given, oneWrite: createOneWrite(keepAliveTimeoutMs) };
   const push = createBatcher(deps, (batch) => serve(deps, batch));
   const paths = new Map<string, Path>();
   let tell: (answered: HotAnswered) => void = () => undefined;
   const makePath = (protocol: HotProtocol, endpoint: string): Path => {
     const { operation } = protocol;
     let good: ((seconds: number) => void) | undefined;
-    const answered = (status: number, { request, startMs }: Target): void => {
-      const endMs = deps.clock.monotonic();
+    const answered: Path['answered'] = (status, { request, startMs }, endMs) => {
       if (status === 200) good ??= deps.series(endpoint, status);
       const series = status === 200 && good !== undefined ? good : deps.series(endpoint, status);
       series((endMs - startMs) / 1000);
@@ -187,7 +187,7 @@ function refuse(deps: Parts, target: Target, error: unknown): void {
   request.removeAllListeners('data').removeAllListeners('end');
   request.resume();
   const answer = path.protocol.error(error, request);
-  send(deps, target, { ...answer, headers: { ...answer.headers, connection: 'close' } });
+  sendAlone(deps, target, { ...answer, headers: { ...answer.headers, connection: 'close' } });
 }
 
 function createBatcher(deps: Parts, serveBatch: (batch: readonly Waiting[]) => void): (waiting: Waiting) => void {
@@ -268,7 +268,10 @@ function serveEndpoint(deps: Parts, endpoint: string, list: readonly Parsed[]): 
   if (answered.length === 0) return;
   const settled = scoring.settled(endpoint);
   const reply = (): void => {
+    deps.oneWrite.tell(deps.clock.now());
     for (const { waiting, answer } of answered) send(deps, waiting, answer);
+    const endMs = deps.clock.monotonic();
+    for (const { waiting, answer } of answered) waiting.path.answered(answer.status, waiting, endMs);
   };
   if (settled === undefined) return reply();
   settled.then(reply, (error: unknown) => {
@@ -305,25 +308,26 @@ function score({ scoring }: HotPathDeps, endpoint: string, list: readonly Parsed
 
 function fail(deps: Parts, waiting: Waiting, error: unknown): void {
   if (!(error instanceof SlipwayError) || error.status >= 500) deps.report(error);
-  send(deps, waiting, waiting.path.protocol.error(error, waiting.request));
+  sendAlone(deps, waiting, waiting.path.protocol.error(error, waiting.request));
 }
 
-function send({ oneWrite }: Parts, target: Target, answer: ForeignAnswer): void {
-  const { request, response, path } = target;
+function sendAlone(deps: Parts, target: Target, answer: ForeignAnswer): void {
+  send(deps, target, answer);
+  target.path.answered(answer.status, target, deps.clock.monotonic());
+}
+
+function send({ oneWrite }: Parts, { request, response }: Target, answer: ForeignAnswer): void {
+  if (response.writableEnded || response.headersSent || response.destroyed) return;
   const { status, headers = {}, body } = answer;
-  if (!response.writableEnded && !response.headersSent && !response.destroyed) {
-    const isText = typeof body === 'string';
-    const sizeBytes = isText && !answer.isAscii ? Buffer.byteLength(body) : lengthOf(body);
-    const isAscii = isText && sizeBytes === body.length;
-    if (!(status === 200 && isAscii && oneWrite(request, response, { headers, body }))) {
-      const list = ['x-content-type-options', 'nosniff', 'content-length', String(sizeBytes)];
-      for (const name in headers) list.push(name, headers[name] ?? '');
-      response.writeHead(status, list);
-      if (isText) response.end(body, isAscii ? 'latin1' : 'utf8');
-      else response.end(body instanceof Uint8Array ? body : undefined);
-    }
-  }
-  path.answered(status, target);
+  const isText = typeof body === 'string';
+  const sizeBytes = isText && answer.isAscii !== true ? Buffer.byteLength(body) : lengthOf(body);
+  const isAscii = isText && sizeBytes === body.length;
+  if (status === 200 && isAscii && oneWrite.answer(request, response, { headers, body })) return;
+  const list = ['x-content-type-options', 'nosniff', 'content-length', String(sizeBytes)];
+  for (const name in headers) list.push(name, headers[name] ?? '');
+  response.writeHead(status, list);
+  if (isText) response.end(body, isAscii ? 'latin1' : 'utf8');
+  else response.end(body instanceof Uint8Array ? body : undefined);
 }
 
 /** A stream has none of its own; predictions are not streamed. */

@@ -88,8 +88,9 @@ export function extendRange(range: RecordRange, by: RecordRange): void {
 const viewOf = (buffer: Buffer): DataView => new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength);
 
 export interface Block {
-  /** Valid until the next block is made. */
+  /** The block is the first `sizeBytes` of these, until the next block is made. */
   readonly bytes: Buffer;
+  readonly sizeBytes: number;
   readonly range: RecordRange;
 }
 
@@ -111,15 +112,15 @@ export class BlockWriter {
     for (const record of records) {
       const start = length;
       length = this.#add(record, start);
-      noteRecord(range, this.#buffer, start);
+      const idMs = this.#view.getUint16(start + idOffset) * 0x1_0000_0000 + this.#view.getUint32(start + idOffset + 2);
+      extendByOne(range, { at: record.at, servedAt: record.servedAt, idMs });
     }
-    const buffer = this.#buffer;
-    const payload = buffer.subarray(blockHeadBytes, length);
-    buffer.writeUInt32LE(blockMagic, 0);
-    buffer.writeUInt32LE(payload.length, 4);
-    buffer.writeUInt32LE(records.length, 8);
-    buffer.writeUInt32LE(crc32(payload), 12);
-    return { bytes: buffer.subarray(0, length), range };
+    const view = this.#view;
+    view.setUint32(0, blockMagic, true);
+    view.setUint32(4, length - blockHeadBytes, true);
+    view.setUint32(8, records.length, true);
+    view.setUint32(12, crc32(this.#buffer.subarray(blockHeadBytes, length)), true);
+    return { bytes: this.#buffer, sizeBytes: length, range };
   }
 
   /** Answers the offset behind the record. */
@@ -156,9 +157,20 @@ export class BlockWriter {
 }
 
 function noteRecord(range: RecordRange, file: Buffer, offset: number): void {
-  const servedAt = servedAtOf(file, offset);
-  const at = atOf(file, offset);
-  const idMs = idMsOf(file, offset);
+  extendByOne(range, {
+    at: atOf(file, offset),
+    servedAt: servedAtOf(file, offset),
+    idMs: idMsOf(file, offset),
+  });
+}
+
+interface Instants {
+  readonly at: number;
+  readonly servedAt: number;
+  readonly idMs: number;
+}
+
+function extendByOne(range: RecordRange, { at, servedAt, idMs }: Instants): void {
   range.count++;
   if (at < range.fromAt) range.fromAt = at;
   if (at > range.toAt) range.toAt = at;

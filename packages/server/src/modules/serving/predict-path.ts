@@ -45,7 +45,8 @@ export function createPredictPath(scoring: Pick<ScoringPort, 'inputs'>): HotProt
       status: 200,
       headers: jsonHeaders,
       body: answerText(predictions),
-      isAscii: true,
+      // Labels are whatever the model was trained on.
+      isAscii: predictions[0]?.label === undefined,
     }),
     error: (error, request) => {
       const requestId = requestIdOf(request);

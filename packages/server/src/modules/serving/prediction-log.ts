@@ -120,13 +120,13 @@ export function openPredictionLog(options: {
     append: (records) => {
       if (current !== undefined && current.endBytes > segmentLimitBytes) roll(current.head.features);
       if (current === undefined || file === undefined) throw new Error(`the log of ${endpoint} has no features yet`);
-      const { bytes, range } = writer.block(records);
+      const { bytes, sizeBytes, range } = writer.block(records);
       try {
-        file.append(bytes);
+        file.append(bytes, sizeBytes);
       } catch (error) {
         throw failed(error);
       }
-      noteBlock(current, bytes.length, range);
+      noteBlock(current, sizeBytes, range);
     },
     synced: async () => {
       try {

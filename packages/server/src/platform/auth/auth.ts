@@ -131,7 +131,8 @@ export function createAuth(options: AuthOptions): Auth {
     const { socket, method, rawHeaders: headers } = request;
     const last = connections.get(socket);
     if (last !== undefined && last.generation === generation && last.method === method) {
-      if (isRepeated(last.headers, headers) && last.expiresAt > clock.now()) return last.principal;
+      const isValid = last.expiresAt === Infinity || last.expiresAt > clock.now();
+      if (isValid && isRepeated(last.headers, headers)) return last.principal;
     }
     checkOrigin(request);
     const header = request.headers.authorization;

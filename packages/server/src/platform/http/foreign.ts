@@ -19,8 +19,8 @@ export interface ForeignAnswer {
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /** A string is sent as it is (JSON already serialised by the protocol's own rules). */
   readonly body: string | Uint8Array | Stream;
-  /** The protocol knows that its text is, so that nobody has to look. */
-  readonly isAscii?: true;
+  /** True where the protocol knows that its text is, so that nobody has to look. */
+  readonly isAscii?: boolean;
 }
 
 export interface ForeignRoute {

@@ -19,40 +19,40 @@ export interface TextAnswer {
   readonly body: string;
 }
 
-/** Answers 200 and says true, or leaves the response alone. */
-export type OneWrite = (request: IncomingMessage, response: ServerResponse, answer: TextAnswer) => boolean;
-
-export interface OneWriteOptions {
-  /** Milliseconds since 1970, for the Date header. */
-  readonly now: () => number;
-  /** As the server was told. */
-  readonly keepAliveTimeoutMs: number;
+export interface OneWrite {
+  /** The time for the Date headers of the answers that follow, milliseconds since 1970. */
+  tell(nowMs: number): void;
+  /** Answers 200 and says true, or leaves the response alone. */
+  answer(request: IncomingMessage, response: ServerResponse, answer: TextAnswer): boolean;
 }
 
-export function createOneWrite({ now, keepAliveTimeoutMs }: OneWriteOptions): OneWrite {
+/** The time-out is the server's. */
+export function createOneWrite(keepAliveTimeoutMs: number): OneWrite {
   // Of constants of the protocols, so as many as there are.
   const heads = new Map<TextAnswer['headers'], string>();
   const keepAlive = `connection: keep-alive\r\nkeep-alive: timeout=${Math.floor(keepAliveTimeoutMs / 1000)}\r\n\r\n`;
   let second = 0;
   let tail = '';
-  return (request, response, { headers, body }) => {
-    const { socket } = response;
-    // Undocumented, but as old as `node:http`: what the request's version and headers say of the connection.
-    const { shouldKeepAlive } = response as ServerResponse & { readonly shouldKeepAlive: boolean };
-    const isUsual = isKnownNode && shouldKeepAlive && request.httpVersionMinor === 1 && request.complete;
-    // Without a socket the response waits behind an earlier one; with a backlog order is the stream's business.
-    if (!isUsual || socket === null || socket.writableLength > 0 || response.headersSent) return false;
-    const at = now();
-    if (at >= second + 1000 || at < second) {
-      second = at - (at % 1000);
+  return {
+    tell: (nowMs) => {
+      if (nowMs < second + 1000 && nowMs >= second) return;
+      second = nowMs - (nowMs % 1000);
       tail = `date: ${new Date(second).toUTCString()}\r\n${keepAlive}`;
-    }
-    let head = heads.get(headers);
-    if (head === undefined) heads.set(headers, (head = headOf(headers)));
-    socket.write(`${head}content-length: ${body.length}\r\n${tail}${body}`, 'latin1');
-    response.finished = true;
-    response.emit('finish');
-    return true;
+    },
+    answer: (request, response, { headers, body }) => {
+      const { socket } = response;
+      // Undocumented, but as old as `node:http`: what the request's version and headers say of the connection.
+      const { shouldKeepAlive } = response as ServerResponse & { readonly shouldKeepAlive: boolean };
+      const isUsual = isKnownNode && shouldKeepAlive && request.httpVersionMinor === 1 && request.complete;
+      // Without a socket the response waits behind an earlier one; with a backlog order is the stream's business.
+      if (!isUsual || socket === null || socket.writableLength > 0 || response.headersSent) return false;
+      let head = heads.get(headers);
+      if (head === undefined) heads.set(headers, (head = headOf(headers)));
+      socket.write(`${head}content-length: ${body.length}\r\n${tail}${body}`, 'latin1');
+      response.finished = true;
+      response.emit('finish');
+      return true;
+    },
   };
 }
 
