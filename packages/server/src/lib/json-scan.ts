@@ -107,9 +107,9 @@ export class JsonScan {
     const { length } = bytes;
     const start = this.#at;
     let at = start;
-    let byte = at < length ? (bytes[at] as number) : 0; // casts in this function: below the length
+    let byte = at < length ? (bytes[at] ?? 0) : 0;
     const isNegative = byte === minus;
-    if (isNegative) byte = ++at < length ? (bytes[at] as number) : 0;
+    if (isNegative) byte = ++at < length ? (bytes[at] ?? 0) : 0;
     if (byte < zero || byte > nine) return Number.NaN;
     const isZero = byte === zero;
     let digits = 0;
@@ -124,7 +124,7 @@ export class JsonScan {
       } else if (byte === dot && dotAt < 0) dotAt = at;
       else break;
       if (++at >= length) break;
-      byte = bytes[at] as number;
+      byte = bytes[at] ?? 0;
     }
     if (dotAt === at - 1) return Number.NaN;
     const places = dotAt < 0 ? 0 : at - 1 - dotAt;
@@ -138,7 +138,7 @@ export class JsonScan {
       const value = Number(bytes.toString('latin1', start, at));
       return Number.isFinite(value) ? value : Number.NaN;
     }
-    const value = places === 0 ? digits : digits / (powersOfTen[places] as number);
+    const value = places === 0 ? digits : digits / (powersOfTen[places] ?? 1);
     return isNegative ? -value : value;
   }
 

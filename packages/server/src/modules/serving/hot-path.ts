@@ -150,8 +150,9 @@ function isRead(deps: Parts, waiting: Waiting, push: (waiting: Waiting) => void)
     collect(deps, waiting, push);
     return false;
   }
-  // No text decoder is set: what is read is bytes, all of them at once.
-  const bytes = (request.read() as Buffer | null) ?? noBytes;
+  // All there is at once; null where the body is empty.
+  const read: unknown = request.read();
+  const bytes = Buffer.isBuffer(read) ? read : noBytes;
   try {
     checkSize(path.protocol, bytes.length);
   } catch (error) {

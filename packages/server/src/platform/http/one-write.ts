@@ -40,9 +40,7 @@ export function createOneWrite(keepAliveTimeoutMs: number): OneWrite {
       tail = `date: ${new Date(second).toUTCString()}\r\n${keepAlive}`;
     },
     answer: (request, response, { headers, body }) => {
-      const { socket } = response;
-      // Undocumented, but as old as `node:http`: what the request's version and headers say of the connection.
-      const { shouldKeepAlive } = response as ServerResponse & { readonly shouldKeepAlive: boolean };
+      const { socket, shouldKeepAlive } = response;
       const isUsual = isKnownNode && shouldKeepAlive && request.httpVersionMinor === 1 && request.complete;
       // Without a socket the response waits behind an earlier one; with a backlog order is the stream's business.
       if (!isUsual || socket === null || socket.writableLength > 0 || response.headersSent) return false;
