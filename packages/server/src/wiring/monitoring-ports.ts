@@ -21,12 +21,10 @@ export function createMonitoringPorts({ serving, registry, objects, analytics }:
     findModel: async (endpoint) => (await serving.get(endpoint)).spec.model,
     findNextPrediction: (endpoint, at) => serving.findNextPrediction(endpoint, at),
     readPredictions: async (endpoint, range) => {
-      const all = await serving.readLabelled(endpoint, range);
-      const stride = Math.max(1, Math.ceil(all.length / range.rowsMax));
-      const rows = stride === 1 ? all : all.filter((_, i) => i % stride === 0);
+      const { total, rows } = await serving.readLabelled(endpoint, range);
       const names = range.features ? [...new Set(rows.flatMap((r) => r.featureNames))] : [];
       return {
-        total: all.length,
+        total,
         at: Float64Array.from(rows, (r) => r.at),
         version: Int32Array.from(rows, (r) => r.version),
         score: Float64Array.from(rows, (r) => r.score),

@@ -82,13 +82,27 @@ eachDatabase((database, open) => {
       [2000, 3000],
       [1000, 1020],
     ] as const) {
-      const rows = await serving.readLabelled('e', { from, to });
+      const { rows, total } = await serving.readLabelled('e', { from, to, rowsMax: 10_000 });
       assert.equal(rows.length, Math.min(to - from, 300) * (to > 4000 ? 4 : 1));
+      assert.equal(total, rows.length);
+      for (const rowsMax of [1, 7, rows.length - 1, rows.length]) {
+        const sample = await serving.readLabelled('e', { from, to, rowsMax });
+        const stride = Math.ceil(total / rowsMax);
+        assert.equal(sample.total, total);
+        assert.deepEqual(
+          sample.rows,
+          rows.filter((_, i) => i % stride === 0),
+        );
+      }
       for (const row of rows) {
         const i = (JSON.parse(row.inputs) as { x0: number }).x0;
         assert.ok(Object.is(row.label, i % 3 === 0 ? Number.NaN : i), `${i}: ${row.label}`);
       }
     }
-    assert.ok((await serving.readLabelled('f', { from: 0, to: 5000 })).every((row) => Number.isNaN(row.label)));
+    assert.ok(
+      (await serving.readLabelled('f', { from: 0, to: 5000, rowsMax: 10_000 })).rows.every((row) =>
+        Number.isNaN(row.label),
+      ),
+    );
   });
 });

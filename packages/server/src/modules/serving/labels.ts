@@ -13,11 +13,21 @@ const rangeFactor = 4;
 export interface Labels {
   /** Of these predictions of one endpoint, by id. */
   of(endpoint: EndpointRuntime, ids: readonly string[]): Promise<ReadonlyMap<string, Label>>;
-  /** Records of a range of event time with the labels that they have now; NaN where none came. */
-  readLabelled(
-    endpoint: EndpointRuntime,
-    range: { readonly from: number; readonly to: number },
-  ): Promise<readonly (LoggedPrediction & { readonly label: number })[]>;
+  /** Records of a range of event time, or an even share of them, with the labels that they have now; NaN where none came. */
+  readLabelled(endpoint: EndpointRuntime, range: LabelledRange): Promise<LabelledRows>;
+}
+
+export interface LabelledRange {
+  readonly from: number;
+  readonly to: number;
+  /** Every second, third, ... record is left out, so that there are at most so many. */
+  readonly rowsMax: number;
+}
+
+export interface LabelledRows {
+  /** Records in the range. */
+  readonly total: number;
+  readonly rows: readonly (LoggedPrediction & { readonly label: number })[];
 }
 
 export function createLabels(db: Db): Labels {
@@ -34,12 +44,14 @@ export function createLabels(db: Db): Labels {
   };
   return {
     of,
-    readLabelled: async (endpoint, { from, to }) => {
-      const records: LoggedPrediction[] = [];
-      for await (const record of endpoint.log.readEventTime(from, to)) records.push(record);
+    readLabelled: async (endpoint, { rowsMax, ...range }) => {
+      const { total, records } = await endpoint.log.sampleEventTime(range, rowsMax);
       const ids = records.map((record) => record.id);
       const labels = await of(endpoint, ids);
-      return records.map((record) => ({ ...record, label: labels.get(record.id)?.value ?? Number.NaN }));
+      return {
+        total,
+        rows: records.map((record) => ({ ...record, label: labels.get(record.id)?.value ?? Number.NaN })),
+      };
     },
   };
 }

@@ -39,6 +39,14 @@ export interface PredictionLog {
   synced(): Promise<void>;
   /** Records with `fromMs <= at < toMs` (event time), in the order of the log. */
   readEventTime(fromMs: number, toMs: number): AsyncGenerator<LoggedPrediction>;
+  /**
+   * How many those are, and an even share of them: all, or every second, third, ... so that there are at most `rowsMax`.
+   * What is left out is not decoded, and what lies wholly in the range is counted from memory.
+   */
+  sampleEventTime(
+    range: { readonly from: number; readonly to: number },
+    rowsMax: number,
+  ): Promise<{ readonly total: number; readonly records: LoggedPrediction[] }>;
   /** The earliest event time at or after this instant. */
   findNextAt(atMs: number): Promise<number | undefined>;
   /** Records served at or after this instant of wall time. */
@@ -135,11 +143,14 @@ export function openPredictionLog(options: {
         throw failed(error);
       }
     },
-    readEventTime: (fromMs, toMs) =>
-      read(segments, {
-        mayHold: (range) => range.toAt >= fromMs && range.fromAt < toMs,
-        isWanted: ({ bytes, offset }) => atOf(bytes, offset) >= fromMs && atOf(bytes, offset) < toMs,
-      }),
+    sampleEventTime: async (range, rowsMax) => {
+      const total = await countEventTime(segments, range);
+      const stride = Math.max(1, Math.ceil(total / rowsMax));
+      const records: LoggedPrediction[] = [];
+      for await (const record of read(segments, inEventTime(range), stride)) records.push(record);
+      return { total, records };
+    },
+    readEventTime: (from, to) => read(segments, inEventTime({ from, to })),
     findNextAt: (atMs) => findNextAt(segments, atMs),
     readServedSince: (servedMs) =>
       read(segments, {
@@ -186,14 +197,40 @@ function openSegments(folder: string, log: Log): Segment[] {
   return segments;
 }
 
-async function* read(segments: readonly Segment[], wanted: Wanted): AsyncGenerator<LoggedPrediction> {
+interface EventRange {
+  readonly from: number;
+  readonly to: number;
+}
+
+const inEventTime = ({ from, to }: EventRange): Wanted => ({
+  mayHold: (range) => range.toAt >= from && range.fromAt < to,
+  isWanted: ({ bytes, offset }) => atOf(bytes, offset) >= from && atOf(bytes, offset) < to,
+});
+
+/** Spans that lie wholly in the range are counted from memory; those at its edges are read. */
+async function countEventTime(segments: readonly Segment[], range: EventRange): Promise<number> {
+  const wanted = inEventTime(range);
+  const isInside = (r: RecordRange): boolean => r.fromAt >= range.from && r.toAt < range.to;
+  let count = 0;
+  for (const segment of segments.filter((s) => wanted.mayHold(s.range))) {
+    for (const span of segment.spans) if (isInside(span.range)) count += span.range.count;
+    const edges = segment.spans.filter((s) => wanted.mayHold(s.range) && !isInside(s.range));
+    for await (const places of readSpans(segment, edges))
+      for (const place of places) if (wanted.isWanted(place)) count++;
+  }
+  return count;
+}
+
+/** Every `stride`th of the wanted records, beginning with the first. */
+async function* read(segments: readonly Segment[], wanted: Wanted, stride = 1): AsyncGenerator<LoggedPrediction> {
+  let seen = 0;
   for (const segment of segments.filter((s) => wanted.mayHold(s.range))) {
     const { features } = segment.head;
     const spans = segment.spans.filter((s) => wanted.mayHold(s.range));
     for await (const places of readSpans(segment, spans)) {
       for (const place of places) {
         if (!wanted.isWanted(place)) continue;
-        yield decodeLogged(place, features);
+        if (seen++ % stride === 0) yield decodeLogged(place, features);
       }
     }
   }

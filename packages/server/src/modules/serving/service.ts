@@ -26,7 +26,7 @@ import type { EndpointRuntime, PredictionRow } from './endpoint-runtime.ts';
 import { predict } from './endpoint-runtime.ts';
 import type { JoinedLabels, Label, NewLabel } from './label-store.ts';
 import { joinLabels } from './label-store.ts';
-import type { Labels } from './labels.ts';
+import type { LabelledRange, LabelledRows, Labels } from './labels.ts';
 import { createLabels } from './labels.ts';
 import type { LiveEndpoints } from './live-endpoints.ts';
 import { createLiveEndpoints, versionsOf } from './live-endpoints.ts';
@@ -104,11 +104,8 @@ export interface Serving {
   try(name: string, inputs: TrialInputs): Trial;
   seenInputs(name: string): Promise<{ rows: number; inputs: SeenInput[] }>;
   prediction(id: string): Promise<PredictionRecord>;
-  /** Records of a range of event time with their labels (NaN where none came), for monitoring. */
-  readLabelled(
-    name: string,
-    range: { readonly from: number; readonly to: number },
-  ): Promise<readonly (LoggedPrediction & { readonly label: number })[]>;
+  /** Records of a range of event time, or an even share of them, with their labels (NaN where none came), for monitoring. */
+  readLabelled(name: string, range: LabelledRange): Promise<LabelledRows>;
   findNextPrediction(name: string, at: number): Promise<number | undefined>;
   /** Scores rows that are complete in these columns (training rows): for references, off the prediction log. */
   scoreRows(model: string, version: number, columns: readonly ScoredColumn[]): Promise<Float64Array | undefined>;
