@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { request as httpRequest } from 'node:http';
+import { connect } from 'node:net';
+import { text as streamText } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
 import fc from 'fast-check';
 import type { Auth } from '../../platform/auth/auth.ts';
@@ -210,6 +212,43 @@ test('both ways refuse what is no JSON, too large, of another type, or for an en
   }
   const large = ways.map(async ({ url }) => (await post(url + path, ' '.repeat(8 * 1024 * 1024 + 1))).status);
   for (const status of await Promise.all(large.map((one) => one.catch(() => 413)))) assert.equal(status, 413);
+});
+
+/** Sends these pieces over one connection, each in a packet of its own, and reads until it is closed. */
+async function sendPieces(url: string, pieces: readonly string[]): Promise<string> {
+  const { hostname, port } = new URL(url);
+  const socket = connect({ host: hostname, port: Number(port), noDelay: true });
+  const received = streamText(socket);
+  for (const piece of pieces) {
+    socket.write(piece);
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+  return received;
+}
+
+test('a body in pieces, with or without a length, is answered as a whole one, and so is the next on the connection', async () => {
+  const text = JSON.stringify(good);
+  const head = `POST ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n`;
+  const cut = (at: number): string[] => [text.slice(0, at), text.slice(at)];
+  const chunk = (part: string): string => `${part.length.toString(16)}\r\n${part}\r\n`;
+  const last = `${head}Connection: close\r\nContent-Length: ${text.length}\r\n\r\n${text}`;
+  const told = `${head}Content-Length: ${text.length}\r\n\r\n`;
+  for (const pieces of [
+    [told, ...cut(1), last],
+    [told + (cut(20)[0] ?? ''), cut(20)[1] ?? '', last],
+    [`${head}Transfer-Encoding: chunked\r\n\r\n${chunk(text)}`, '0\r\n\r\n', last],
+    [`${head}Transfer-Encoding: chunked\r\n\r\n`, ...cut(30).map(chunk), `0\r\n\r\n${last}`],
+    [told + text + told + text + last],
+  ]) {
+    for (const { url, name } of ways) {
+      const answers = await sendPieces(url, pieces);
+      const count = pieces.join('').split('POST ').length - 1;
+      assert.equal(answers.split('HTTP/1.1 200 OK').length - 1, count, `${name}: ${answers}`);
+      assert.equal(answers.split(/"version":1[,}]/).length - 1, count, `${name}: ${answers}`);
+    }
+  }
+  const tooLarge = `${head}Transfer-Encoding: chunked\r\n\r\n${chunk(' '.repeat(60_000)).repeat(140)}0\r\n\r\n`;
+  assert.match(await sendPieces(ways[0].url, [tooLarge]), /^HTTP\/1\.1 413 /);
 });
 
 test('who may not predict is refused before the body is read, on both ways', async () => {
