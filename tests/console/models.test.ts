@@ -156,6 +156,7 @@ browserTest(
     await ben.page.goto(`${url}/models/${model}`);
     const moves = ben.page.getByRole('table', { name: 'Moves' });
     await moves.getByText('token:ben').waitFor();
+    assert.deepEqual(await barriers(ben.page), []);
     await moves.getByRole('link', { name: 'approved' }).click();
     await ben.page.getByText(/Approved by token:ben.*the gain is proven/).waitFor();
     assert.deepEqual([ann.problems, ben.problems], [[], []]);
@@ -215,6 +216,7 @@ browserTest('the version page: gate, comparison, lineage in both forms, card on 
   await gate.getByText('0.7000').first().waitFor();
   const figures = page.getByRole('table', { name: 'Figures of both gates' });
   await figures.getByText('+0.0600').waitFor();
+  assert.deepEqual(await barriers(page), []);
   await page.getByRole('tab', { name: 'List' }).click();
   await page.getByRole('table', { name: 'Lineage' }).getByText('2 of 2 checks passed').waitFor();
   assert.match(page.url(), /lineage=list/);

@@ -120,6 +120,11 @@ test('the command line asks, lists, shows, decides, and its exit codes say which
     assert.match((await slipway(['complete', '--', 'approval', 'reject', ''])).out, new RegExp(other));
     assert.match((await slipway(['approval', 'reject', other, '--reason', 'not now'])).out, /withdrawn/);
     assert.equal((await slipway(['model', 'unalias', model, 'champion'])).code, 1);
+    assert.match((await slipway(['model', 'stage', model, 'champion', 'Production'])).out, /sure\/2 is Production/);
+    assert.equal((await slipway(['model', 'stage', model, '3', 'Production'])).code, 1);
+    assert.equal((await slipway(['model', 'stage', model, '3', 'production'])).code, 2);
+    assert.match((await slipway(['model', 'card', model, 'champion'])).out, /^# sure, version 2, champion/);
+    assert.match((await slipway(['model', 'lineage', model, '2'])).out, /version +sure v2/);
   }));
 
 test('a policy that moves such an alias asks, and its own consent comes first', () =>

@@ -2,12 +2,13 @@ import { createWriteStream } from 'node:fs';
 import { basename } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline as pipe } from 'node:stream/promises';
-import { Alias, ModelName } from '@slipway/contract';
+import { Alias, ModelName, modelStages } from '@slipway/contract';
 import type { ModelVersion } from '@slipway/contract';
 import type { Command } from 'commander';
+import { Argument } from 'commander';
 import { usage, versionOf } from '../arguments.ts';
 import { CommandFailure } from '../failure.ts';
-import { action } from '../command.ts';
+import { action, oneOf } from '../command.ts';
 import type { PageFlags } from '../listing.ts';
 import { paged, pageQuery, showPage } from '../listing.ts';
 import { bytes, instant, paint, shortDigest, table } from '../output.ts';
@@ -33,6 +34,7 @@ export function register(program: Command): void {
   card(model);
   lineage(model);
   aliases(model);
+  stage(model);
 }
 
 function lists(model: Command): void {
@@ -221,6 +223,27 @@ function drawVersion(found: ModelVersion): string {
     table(['FROM', 'WHAT'], known.length === 0 ? [['-', 'it came without lineage']] : known),
     table(['FILE', 'SIZE', 'DIGEST'], files),
   ].join('\n\n');
+}
+
+type StageWords = readonly [model: string, version: string, stage: string, flags: { readonly archive?: boolean }];
+
+function stage(model: Command): void {
+  model
+    .command('stage')
+    .description('Set the stage of a version, for clients from before aliases; Production follows the champion')
+    .argument('<model>', '', modelName)
+    .argument('<version>', versionHelp)
+    .addArgument(new Argument('<stage>', 'a label from before aliases').choices(modelStages))
+    .option('--archive', 'move the versions that hold the stage now to Archived')
+    .addHelpText('after', '\nExample:\n  slipway model stage flight-delay champion Production --archive\n')
+    .action(
+      action(async ({ client, output }, ...[name, version, typed, flags]: StageWords) => {
+        const params = { model: name, version: String(versionOf(version)) };
+        const body = { stage: oneOf('stage', modelStages, typed), archiveExisting: flags.archive === true };
+        const changed = await client.models.setStage({ params, body });
+        output.result(changed, () => `${changed.model}/${changed.number} is ${changed.stage}`);
+      }),
+    );
 }
 
 type AliasWords = readonly [model: string, alias: string, version: string, flags: { readonly reason?: string }];

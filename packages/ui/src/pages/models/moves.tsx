@@ -63,14 +63,14 @@ const whenCell = ({ seq, at }: AliasMove): ReactElement => (
 );
 
 const moveCell = ({ model, previous, version }: AliasMove): ReactElement => (
-  <>
+  <span className="amid">
     {previous === undefined ? 'nothing' : `v${previous}`} →{' '}
     {version === undefined ? 'nothing' : <Link to={to.version(model, version)}>v{version}</Link>}
-  </>
+  </span>
 );
 
 const whyCell = ({ reason, approval }: AliasMove): ReactElement => (
-  <span className="wrap-cell">
+  <span className="wrap-cell amid">
     {reason ?? <span className="t3">not said</span>}
     {approval !== undefined && (
       <>
