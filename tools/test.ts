@@ -13,9 +13,14 @@ interface Suite {
   readonly args: () => readonly string[];
 }
 
-const nodeTest = (patterns: readonly string[], concurrency: number): (() => readonly string[]) => {
+const nodeTest = (
+  patterns: readonly string[],
+  concurrency: number,
+  flags: readonly string[] = [],
+): (() => readonly string[]) => {
   return () => [
     '--test',
+    ...flags,
     `--test-concurrency=${concurrency}`,
     '--test-reporter=spec',
     ...patterns.flatMap((p) => globSync(p, { cwd: root }).sort()),
@@ -37,7 +42,8 @@ const suites: readonly Suite[] = [
   {
     name: 'console',
     what: 'the web console in a real browser',
-    args: nodeTest(['tests/console/**/*.test.ts'], 1),
+    // One process: its files share a browser and the workspace of the demo.
+    args: nodeTest(['tests/console/**/*.test.ts'], 1, ['--test-isolation=none']),
   },
   { name: 'compat', what: 'the real foreign clients', args: nodeTest(['tests/compat/**/*.test.ts'], 1) },
   { name: 'sim', what: 'seeded faults', args: () => ['tests/sim/main.ts', '--seeds', '10'] },

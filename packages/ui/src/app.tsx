@@ -86,17 +86,20 @@ function NotFound(): ReactElement {
 
 function Broken(): ReactElement {
   const error = useRouteError();
-  const known =
-    error instanceof ApiError
-      ? error
-      : new ApiError(error instanceof Error ? error.message : String(error), {
-          code: 'page_failed',
-          status: 0,
-          isRetryable: false,
-        });
+  const known = error instanceof ApiError ? error : new ApiError(wordsOf(error), pageFailed);
   return (
     <div className="padded">
       <ErrorNote error={known} retry={() => location.reload()} />
     </div>
   );
+}
+
+const pageFailed = { code: 'page_failed', status: 0, isRetryable: false } as const;
+
+/** Each page is a file of its own, and its name changes with the version of the server. */
+function wordsOf(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return /dynamically imported|importing a module/i.test(text)
+    ? 'This page could not be loaded: the server does not answer, or it was updated meanwhile.'
+    : text;
 }

@@ -8,18 +8,25 @@ import {
   useQuery,
   useQueryClient,
 } from '@tanstack/react-query';
+import { useState } from 'react';
 import type { Ask, Operation, Reply } from './client.ts';
 import { ApiError, ask, askText } from './client.ts';
 
 const retriesMax = 3;
+/** Before the first retry; each further one waits twice as long. */
+const retryMs = 300;
 
 export function createQueryClient(): QueryClient {
   return new QueryClient({
     defaultOptions: {
+      // The server may run on this very machine: whether the browser believes to be online says nothing about it.
+      mutations: { networkMode: 'always' },
       queries: {
+        networkMode: 'always',
         // The event stream says when something changed; until then an answer stays good.
         staleTime: Infinity,
         refetchOnWindowFocus: false,
+        retryDelay: (count) => retryMs * 2 ** count,
         retry: (count, error) => count < retriesMax && error instanceof ApiError && error.isRetryable,
       },
     },
@@ -92,9 +99,16 @@ export function useAskPages<K extends Operation>(
 /** Afterwards everything of the same noun is asked for again; the event stream does the same in other windows. */
 export function useChange<K extends Operation>(operation: K): UseMutationResult<Reply<K>, ApiError, Ask<K>> {
   const client = useQueryClient();
+  const [inFlight] = useState(() => new Map<string, Promise<Reply<K>>>());
   const noun = operation.split('.', 1)[0] ?? '';
   return useMutation<Reply<K>, ApiError, Ask<K>>({
-    mutationFn: (request) => ask(operation, request),
+    mutationFn: (request) => {
+      // Pressed twice before the button is grey, it is still one request.
+      const key = JSON.stringify(request);
+      const sent = inFlight.get(key) ?? ask(operation, request).finally(() => inFlight.delete(key));
+      inFlight.set(key, sent);
+      return sent;
+    },
     onSuccess: () =>
       client.invalidateQueries({ predicate: ({ queryKey: [key] }) => String(key).startsWith(`${noun}.`) }),
   });

@@ -73,7 +73,7 @@ export function Frame(): ReactElement {
           <Icon name="menu" />
         </button>
         <Breadcrumb />
-        <button type="button" className="find" aria-label="Search" onClick={palette.open}>
+        <button type="button" className="find" onClick={palette.open}>
           <Icon name="search" small />
           <span className="sm">Search</span>
           <kbd>Ctrl K</kbd>

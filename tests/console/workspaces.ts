@@ -1,0 +1,149 @@
+/**
+ * One browser and two servers for all tests of the console: the workspace that the demo leaves behind, and an empty one.
+ * The files of the suite run in one process (tools/test.ts), so that this is made once.
+ */
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import assert from 'node:assert/strict';
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import { buildConsole } from '../../tools/console.ts';
+import type { TestServer } from '../journeys/server.ts';
+import { startTestServer } from '../journeys/server.ts';
+import { axePath, openBrowser } from './browser.ts';
+
+const launcher = join(import.meta.dirname, '../../packages/cli/bin/slipway.js');
+const demoLimitMs = 5 * 60_000;
+/** After the heading everything else of a page is there within this. */
+const settledWithinMs = 15_000;
+
+export interface Workspaces {
+  readonly browser: Browser;
+  readonly demo: TestServer;
+  readonly empty: TestServer;
+}
+
+let found: Workspaces | { readonly problem: string } | undefined;
+let folder = '';
+
+before(async () => {
+  const opened = await openBrowser();
+  if (!opened.ok) {
+    found = { problem: `The console suite did not run: ${opened.problem}` };
+    return;
+  }
+  await buildConsole();
+  // A finished workspace of the demo spares its minute while tests are written; it is used as it is.
+  const given = process.env['CONSOLE_WORKSPACE'];
+  if (given !== undefined) {
+    found = await serve(opened.browser, given);
+    return;
+  }
+  folder = mkdtempSync(join(tmpdir(), 'slipway-console-'));
+  const code = await new Promise<number | null>((resolve) => {
+    const child = spawn(process.execPath, [launcher, 'demo', '--exit', '--dir', folder], {
+      stdio: 'ignore',
+      timeout: demoLimitMs,
+    });
+    child.once('close', resolve);
+  });
+  assert.equal(code, 0, 'the demo ran');
+  found = await serve(opened.browser, folder);
+});
+
+const serve = async (browser: Browser, workspace: string): Promise<Workspaces> => ({
+  browser,
+  demo: await startTestServer({ folder: workspace }),
+  empty: await startTestServer(),
+});
+
+after(async () => {
+  if (found !== undefined && 'browser' in found) {
+    await found.browser.close();
+    await found.demo.stop();
+    await found.empty.stop();
+  }
+  if (folder !== '') rmSync(folder, { recursive: true, force: true });
+});
+
+export function workspaces(): Workspaces {
+  assert(found !== undefined && 'browser' in found);
+  return found;
+}
+
+export const browserTest = (name: string, run: (at: Workspaces) => Promise<void>): void =>
+  void test(name, async (t) => {
+    if (found !== undefined && 'problem' in found) {
+      if (process.env['CI'] === 'true') assert.fail(found.problem);
+      return t.skip(found.problem);
+    }
+    return run(workspaces());
+  });
+
+export interface Opened {
+  readonly page: Page;
+  /** Errors of scripts, refused loads, violations of the content security policy. */
+  readonly problems: string[];
+}
+
+/** A page of its own, with nothing kept from others. */
+export async function newPage(options: BrowserContextOptions = {}): Promise<Opened> {
+  const page = await workspaces().browser.newPage({ viewport: { width: 1440, height: 900 }, ...options });
+  const problems: string[] = [];
+  page.on('pageerror', (error) => problems.push(String(error)));
+  page.on('console', (message) => {
+    if (message.type() === 'error') problems.push(message.text());
+  });
+  await page.addInitScript(
+    `document.addEventListener('securitypolicyviolation', (e) => console.error('policy: ' + e.violatedDirective + ' ' + e.blockedURI))`,
+  );
+  return { page, problems };
+}
+
+/** Waits until nothing is being loaded any more. The stream of events never ends, so the network is no guide. */
+export async function settled(page: Page): Promise<void> {
+  await page.getByRole('heading', { level: 1 }).first().waitFor();
+  await page
+    .locator('[role="status"][aria-label="Loading"]')
+    .first()
+    .waitFor({ state: 'detached', timeout: settledWithinMs })
+    .catch(() => assert.fail(`${page.url()} was still loading after ${settledWithinMs} ms`));
+  // Answers are drawn, charts have their size.
+  await page.waitForTimeout(100);
+}
+
+export async function openPage(url: string, options: BrowserContextOptions = {}): Promise<Opened> {
+  const opened = await newPage(options);
+  await opened.page.goto(url);
+  await settled(opened.page);
+  return opened;
+}
+
+interface Violation {
+  readonly id: string;
+  readonly impact: string;
+  readonly nodes: readonly { readonly target: readonly string[] }[];
+}
+
+/** Serious barriers by the accessibility checker; of contrast alone where only colours differ from a page already seen. */
+export async function seriousProblems(page: Page, only?: 'color-contrast'): Promise<string[]> {
+  // The page's policy refuses script tags from elsewhere, as it should: the checker is evaluated instead.
+  await page.evaluate(await readFile(axePath, 'utf8'));
+  const options = only === undefined ? {} : { runOnly: { type: 'rule', values: [only] } };
+  const violations = await page.evaluate<Violation[]>(
+    `axe.run(document, ${JSON.stringify(options)}).then((found) => found.violations)`,
+  );
+  const where = ({ nodes }: Violation): string =>
+    nodes
+      .slice(0, 3)
+      .map((n) => n.target.join(' '))
+      .join(' | ');
+  return violations.flatMap((v) => (/serious|critical/.test(v.impact) ? [`${v.id}: ${where(v)}`] : []));
+}
+
+/** Pixels by which the page is wider than its window. */
+export const sidewaysPx = (page: Page): Promise<number> =>
+  page.evaluate<number>('document.documentElement.scrollWidth - innerWidth');
