@@ -74,6 +74,7 @@ export const to = {
   monitors: at('monitors'),
   monitor: (name: string) => at(`monitors/${segment(name)}`),
   alerts: at('alerts'),
+  alert: (id: string) => at(`alerts/${segment(id)}`),
   policies: at('policies'),
   policy: (name: string) => at(`policies/${segment(name)}`),
   why: (kind: string, id: string) => at(`why/${segment(kind)}/${segment(id)}`),
@@ -114,7 +115,7 @@ const kinds: Readonly<Record<string, (id: string) => string>> = {
   validation: to.validation,
   prediction: (id) => to.why('prediction', id),
   deployment: (id) => to.why('deployment', id),
-  alert: (id) => to.why('alert', id),
+  alert: to.alert,
 };
 
 /** The page of a ledger subject such as `endpoint:flight-delay` or a bare id. */

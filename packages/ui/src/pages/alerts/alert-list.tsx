@@ -57,6 +57,7 @@ function Row({ alert, isNarrow }: { alert: Alert; isNarrow: boolean }): ReactEle
             {severity === 'alert' ? 'Alert' : 'Warning'} <WindowLink alert={alert} />
           </b>
           <StatusBadge plain state={state} />
+          {alert.silence !== undefined && <StatusBadge plain state={{ tone: 'wait', word: 'Silent' }} />}
           {!isNarrow && <Link to={to.monitor(monitor)}>{monitor}</Link>}
           <span className="t3 sm">
             <Link to={to.version(model, version)}>v{version}</Link>, {plural(windows, 'window')} in a row
@@ -73,8 +74,8 @@ function Row({ alert, isNarrow }: { alert: Alert; isNarrow: boolean }): ReactEle
       </div>
       <div className="row acts">
         {state === 'open' && <Acknowledge alert={alert} />}
-        <Link className="btn sm" to={to.why('alert', alert.id)}>
-          Why
+        <Link className="btn sm" to={to.alert(alert.id)}>
+          What followed
         </Link>
       </div>
     </li>

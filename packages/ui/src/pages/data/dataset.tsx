@@ -1,5 +1,5 @@
 /** One version of a dataset: what is in it, how its values lie, whether it passed, what differs, who read it. */
-import type { Dataset, DatasetVersion, DatasetVersionSummary, PipelineRun, ValidationSummary } from '@slipway/contract';
+import type { Dataset, DatasetReaders, DatasetVersion, DatasetVersionSummary } from '@slipway/contract';
 import type { ReactElement, ReactNode } from 'react';
 import { useEffect } from 'react';
 import { Link, useNavigate, useParams } from 'react-router';
@@ -15,9 +15,11 @@ import type { ViewState } from '../../components/use-view-state.ts';
 import { useViewState } from '../../components/use-view-state.ts';
 import './data.css';
 import { DiffPanel } from './diff.tsx';
-import { checksOf, checkStatus, lookedThrough, readersOf, useChecks, useReaders } from './facts.ts';
+import { checkStatus, useChecks } from './facts.ts';
 import { ProfileTable } from './profile.tsx';
+import { Rows } from './rows.tsx';
 import { UploadBox } from './upload.tsx';
+import { readerCount, UsedBy } from './used-by.tsx';
 import { Versions } from './versions.tsx';
 
 const versionsMax = 200;
@@ -31,9 +33,7 @@ export function Page(): ReactElement {
     { params: { dataset: name, version: word } },
     { enabled: dataset.data?.latest !== undefined },
   );
-  useView(`slipway data show ${name}${word === 'latest' ? '' : ` --version ${word}`}`, 'datasets.version', {
-    params: { dataset: name, version: word },
-  });
+  useVersionView(name, word);
   return (
     <Loaded query={dataset} lines={10}>
       {(found) =>
@@ -47,6 +47,26 @@ export function Page(): ReactElement {
       }
     </Loaded>
   );
+}
+
+/** What the open tab shows, as a command and as a request. */
+function useVersionView(name: string, word: string): void {
+  const view = useViewState();
+  const params = { dataset: name, version: word };
+  const version = word === 'latest' ? '' : ` --version ${word}`;
+  const [tab, against] = [view.get('tab') ?? 'profile', view.get('against')];
+  const compared = against === undefined ? '' : ` --against ${against}`;
+  const forms = {
+    profile: [`data profile ${name}${version}${compared}`, 'datasets.profile'],
+    rows: [`data rows ${name}${version}`, 'datasets.rows'],
+    used: [`data used-by ${name}${version}`, 'datasets.usedBy'],
+  } as const;
+  const [command, operation] =
+    tab === 'profile' || tab === 'rows' || tab === 'used'
+      ? forms[tab]
+      : ([`data show ${name}${version}`, 'datasets.version'] as const);
+  const query = operation === 'datasets.profile' && against !== undefined ? { against } : {};
+  useView(`slipway ${command}`, operation, { params, query });
 }
 
 function Nothing({ dataset }: { dataset: Dataset }): ReactElement {
@@ -69,15 +89,15 @@ function Opened({ dataset, version }: { dataset: Dataset; version: DatasetVersio
   const against = asked === String(number) ? undefined : asked;
   const versions = useAsk('datasets.versions', { params: { dataset: name }, query: { limit: versionsMax } });
   const all = versions.data?.items ?? [version];
-  const profile = useAsk('datasets.profile', { params: { dataset: name, version: String(number) } });
-  const profileAgainst = useAsk(
+  const profile = useAsk(
     'datasets.profile',
-    { params: { dataset: name, version: against ?? '' } },
-    { enabled: against !== undefined },
+    { params: { dataset: name, version: String(number) }, query: against === undefined ? {} : { against } },
+    { keep: true },
   );
+  const shownProfile = profile.data?.version === number ? profile.data : undefined;
   const checks = useChecks();
-  const own = checksOf(checks, name, number);
-  const readers = readersOf(useReaders(), name, number);
+  const readers = useAsk('datasets.usedBy', { params: { dataset: name, version: String(number) } });
+  const own = readers.data?.validations ?? [];
   useSiblings(name, number, all);
   const tab = view.get('tab') ?? 'profile';
   return (
@@ -105,15 +125,16 @@ function Opened({ dataset, version }: { dataset: Dataset; version: DatasetVersio
       </section>
       <div className="grid">
         <section className="panel dt-left">
-          <TabBar view={view} tab={tab} version={version} readers={readers.length} against={against} />
+          <TabBar view={view} tab={tab} version={version} readers={readers.data} against={against} />
           {tab === 'profile' && (
             <Loaded query={profile} lines={12}>
-              {(data) => <ProfileTable profile={data} against={profileAgainst.data} view={view} />}
+              {(data) => <ProfileTable profile={data} view={view} />}
             </Loaded>
           )}
           {tab === 'schema' && <Schema version={version} />}
           {tab === 'files' && <Files version={version} />}
-          {tab === 'used' && <UsedBy readers={readers} />}
+          {tab === 'rows' && <Rows version={version} view={view} />}
+          {tab === 'used' && <Loaded query={readers}>{(data) => <UsedBy readers={data} />}</Loaded>}
         </section>
         <div className="dt-right">
           <Checks checks={own} dataset={name} />
@@ -122,8 +143,7 @@ function Opened({ dataset, version }: { dataset: Dataset; version: DatasetVersio
             current={number}
             versions={all}
             against={against}
-            profile={profile.data}
-            profileAgainst={profileAgainst.data}
+            profile={shownProfile}
             view={view}
           />
           <Panel title="Add files" caption="each new file makes a version">
@@ -153,7 +173,11 @@ function useSiblings(dataset: string, number: number, versions: readonly Dataset
 const described = ({ description }: Dataset): string =>
   description === '' ? '' : `${description.replace(/\.$/, '')}. `;
 
-function sentenceOf(dataset: Dataset, version: DatasetVersion, check: ValidationSummary | undefined): ReactNode {
+function sentenceOf(
+  dataset: Dataset,
+  version: DatasetVersion,
+  check: DatasetReaders['validations'][number] | undefined,
+): ReactNode {
   const isLatest = dataset.latest?.number === version.number;
   const size = `Version ${version.number}${isLatest ? ', the latest,' : ` of ${dataset.latest?.number ?? ''}`} has ${plural(version.rowCount, 'row')} and ${plural(version.schema.length, 'column')}; `;
   if (check === undefined) return `${described(dataset)}${size}no validation has looked at it yet.`;
@@ -175,16 +199,17 @@ interface TabBarProps {
   readonly view: ViewState;
   readonly tab: string;
   readonly version: DatasetVersion;
-  readonly readers: number;
+  readonly readers: DatasetReaders | undefined;
   readonly against: string | undefined;
 }
 
 function TabBar({ view, tab, version, readers, against }: TabBarProps): ReactElement {
   const tabs = [
     ['profile', 'Profile', undefined],
+    ['rows', 'Rows', undefined],
     ['schema', 'Schema', version.schema.length],
     ['files', 'Files', version.files.length],
-    ['used', 'Used by', readers],
+    ['used', 'Used by', readers === undefined ? undefined : readerCount(readers)],
   ] as const;
   return (
     <div className="row dt-tabs">
@@ -230,7 +255,9 @@ function Schema({ version }: { version: DatasetVersion }): ReactElement {
         <tbody>
           {version.schema.map((column) => (
             <tr key={column.name}>
-              <td className="mono m">{column.name}</td>
+              <td className="mono m dt-text" title={column.name}>
+                <bdi>{column.name}</bdi>
+              </td>
               <td className="mono">{column.type}</td>
               <td className="t2">{column.nullable ? 'may occur' : 'none'}</td>
             </tr>
@@ -288,38 +315,12 @@ function Files({ version }: { version: DatasetVersion }): ReactElement {
   );
 }
 
-function UsedBy({ readers }: { readers: readonly PipelineRun[] }): ReactElement {
-  if (readers.length === 0) {
-    return (
-      <EmptyState title="No pipeline run has read this version">
-        A run pins the versions that it reads; the latest {lookedThrough} runs were looked through.
-      </EmptyState>
-    );
-  }
-  return (
-    <ul>
-      {readers.map((run) => (
-        <li key={run.id} className="dt-line">
-          <StatusBadge plain state={run.state} />
-          <span className="el">
-            <Link to={to.pipelineRun(run.id)}>
-              {run.pipeline} {short(run.id)}
-            </Link>{' '}
-            <span className="t2">{run.reason}</span>
-          </span>
-          <span className="t3 nw">{instant(run.startedAt)}</span>
-        </li>
-      ))}
-    </ul>
-  );
-}
-
-function Checks({ checks, dataset }: { checks: readonly ValidationSummary[]; dataset: string }): ReactElement {
+function Checks({ checks, dataset }: { checks: DatasetReaders['validations']; dataset: string }): ReactElement {
   return (
     <Panel title="Validations" caption="of this version" flush>
       {checks.length === 0 ? (
         <EmptyState title="Nothing has checked this version" command={`slipway data validate SUITE TABLE=${dataset}`}>
-          A pipeline step checks it too. The latest {lookedThrough} validations were looked through.
+          A pipeline step checks it too.
         </EmptyState>
       ) : (
         <ul>
@@ -327,13 +328,7 @@ function Checks({ checks, dataset }: { checks: readonly ValidationSummary[]; dat
             <li key={check.id} className="dt-line">
               <StatusBadge plain state={checkStatus(check)} />
               <span className="el">
-                <Link to={to.validation(check.id)}>suite {check.suite}</Link>{' '}
-                <span className="t3">
-                  {check.datasetVersions
-                    .filter((d) => d.dataset !== dataset)
-                    .map((d) => `with ${d.dataset}@${d.version}`)
-                    .join(', ')}
-                </span>
+                <Link to={to.validation(check.id)}>suite {check.suite}</Link>
               </span>
               <span className="t3 nw">{instant(check.createdAt)}</span>
             </li>

@@ -13,8 +13,8 @@ interface DiffProps {
   readonly current: number;
   readonly versions: readonly DatasetVersionSummary[];
   readonly against: string | undefined;
+  /** With the other version in it, once it is here. */
   readonly profile: DatasetProfile | undefined;
-  readonly profileAgainst: DatasetProfile | undefined;
   readonly view: ViewState;
 }
 
@@ -55,15 +55,9 @@ export function DiffPanel(props: DiffProps): ReactElement {
   );
 }
 
-function Differences({
-  dataset,
-  current,
-  against,
-  profile,
-  profileAgainst,
-}: DiffProps & { against: string }): ReactElement {
+function Differences({ dataset, current, against, profile }: DiffProps & { against: string }): ReactElement {
   const diff = useAsk('datasets.diff', { params: { dataset }, query: { from: against, to: String(current) } });
-  const moved = profile === undefined || profileAgainst === undefined ? undefined : movedMost(profileAgainst, profile);
+  const moved = profile?.against === undefined ? undefined : movedMost(profile);
   return (
     <Loaded query={diff}>
       {(d) => (
@@ -80,12 +74,16 @@ function Differences({
                   moved === undefined ? (
                     <span className="t3">profiles are being read</span>
                   ) : moved.length === 0 ? (
-                    'no mean and no share of nulls by more than 0.005'
+                    'no column: every PSI is below 0.01'
                   ) : (
                     <ul>
                       {moved.map((m) => (
                         <li key={`${m.name}${m.words}`}>
-                          <code>{m.name}</code> {m.words}
+                          <code>
+                            <bdi>{m.name}</bdi>
+                          </code>{' '}
+                          PSI {m.psi.toFixed(3)}
+                          {m.words !== '' && <span className="t3">, {m.words}</span>}
                         </li>
                       ))}
                     </ul>

@@ -1,11 +1,5 @@
 /** What is known of a dataset version beyond its bytes: checks of it, and runs that read it. */
-import type {
-  ColumnProfile,
-  DatasetProfile,
-  DatasetVersionSummary,
-  PipelineRun,
-  ValidationSummary,
-} from '@slipway/contract';
+import type { ColumnProfile, DatasetProfile, DatasetVersionSummary, ValidationSummary } from '@slipway/contract';
 import { useAsk } from '../../api/queries.ts';
 import type { Status } from '../../components/status.tsx';
 import { figure, nulls } from './profile.tsx';
@@ -20,18 +14,13 @@ export const checksOf = (
 ): readonly ValidationSummary[] =>
   all.filter((v) => v.datasetVersions.some((d) => d.dataset === dataset && d.version === version));
 
-export const readersOf = (all: readonly PipelineRun[], dataset: string, version: number): readonly PipelineRun[] =>
-  all.filter((r) => r.datasets.some((d) => d.dataset === dataset && d.number === version));
-
 export function useChecks(): readonly ValidationSummary[] {
   return useAsk('validations.list', { query: { limit: lookedThrough } }).data?.items ?? [];
 }
 
-export function useReaders(): readonly PipelineRun[] {
-  return useAsk('pipelineRuns.list', { query: { limit: lookedThrough } }).data?.items ?? [];
-}
+type Check = Pick<ValidationSummary, 'success' | 'failed' | 'warnings' | 'evaluated'>;
 
-export function checkStatus(check: ValidationSummary | undefined): Status {
+export function checkStatus(check: Check | undefined): Status {
   if (check === undefined) return { tone: 'idle', word: 'Not checked' };
   const { success, failed, warnings, evaluated } = check;
   if (!success) return { tone: 'bad', word: `${failed} of ${evaluated} failed` };
@@ -51,34 +40,31 @@ export const signedCount = (n: number): string => `${n < 0 ? '\u2212' : '+'}${fi
 export interface Moved {
   readonly name: string;
   readonly words: string;
-  readonly size: number;
+  readonly psi: number;
 }
 
-const moveFloor = 0.005;
-const movedMax = 4;
+/** Below this a column lies as it did. */
+const moveFloor = 0.01;
+const movedMax = 5;
 
-/** Columns whose mean or share of nulls moved most between two versions, in standard deviations and in shares. */
-export function movedMost(before: DatasetProfile, after: DatasetProfile): readonly Moved[] {
-  return after.columns
-    .flatMap((column) => {
-      const old = before.columns.find((c) => c.name === column.name);
-      return old === undefined ? [] : moveOf(old, column, [before.rowCount, after.rowCount]);
+/** Columns whose values lie elsewhere than in the other version, the furthest first. */
+export function movedMost({ rowCount, columns, against }: DatasetProfile): readonly Moved[] {
+  if (against === undefined) return [];
+  return against.columns
+    .flatMap(({ name, psi, before }) => {
+      const now = columns.find((c) => c.name === name);
+      return psi === null || psi < moveFloor || now === undefined
+        ? []
+        : [{ name, psi, words: moveWords(before, now, [against.rowCount, rowCount]) }];
     })
-    .filter((m) => m.size >= moveFloor)
-    .toSorted((a, b) => b.size - a.size)
+    .toSorted((a, b) => b.psi - a.psi)
     .slice(0, movedMax);
 }
 
-function moveOf(old: ColumnProfile, now: ColumnProfile, [rowsOld, rowsNow]: readonly [number, number]): Moved[] {
-  const { name } = now;
-  const moves: Moved[] = [];
-  if (old.mean !== null && now.mean !== null && old.std !== null && old.std > 0) {
-    const size = Math.abs(now.mean - old.mean) / old.std;
-    moves.push({ name, size, words: `mean ${figure(old.mean)} to ${figure(now.mean)}, ${size.toFixed(2)} deviations` });
-  }
-  if (rowsOld > 0 && rowsNow > 0 && old.nullCount / rowsOld !== now.nullCount / rowsNow) {
-    const size = Math.abs(now.nullCount / rowsNow - old.nullCount / rowsOld);
-    moves.push({ name, size, words: `nulls ${nulls(old, rowsOld)} to ${nulls(now, rowsNow)}` });
-  }
-  return moves;
+function moveWords(old: ColumnProfile, now: ColumnProfile, [rowsOld, rowsNow]: readonly [number, number]): string {
+  const words: string[] = [];
+  if (old.mean !== null && now.mean !== null) words.push(`mean ${figure(old.mean)} to ${figure(now.mean)}`);
+  const [before, after] = [nulls(old, rowsOld), nulls(now, rowsNow)];
+  if (before !== after) words.push(`nulls ${before} to ${after}`);
+  return words.join(', ');
 }

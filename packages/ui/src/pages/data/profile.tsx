@@ -1,5 +1,5 @@
 /** Every column of a version: its type, how its values lie, nulls, distinct values, range. A column opens to all its figures. */
-import type { ColumnProfile, DatasetProfile } from '@slipway/contract';
+import type { ColumnPair, ColumnProfile, DatasetProfile } from '@slipway/contract';
 import type { ReactElement } from 'react';
 import { Fragment } from 'react';
 import { count, percent } from '../../words.ts';
@@ -9,11 +9,11 @@ import { frequentOf, shapeOf } from './shape.ts';
 
 interface ProfileProps {
   readonly profile: DatasetProfile;
-  readonly against: DatasetProfile | undefined;
   readonly view: ViewState;
 }
 
-export function ProfileTable({ profile, against, view }: ProfileProps): ReactElement {
+export function ProfileTable({ profile, view }: ProfileProps): ReactElement {
+  const { against } = profile;
   const open = view.get('column');
   return (
     <div className="scroll" tabIndex={0}>
@@ -54,7 +54,7 @@ export function ProfileTable({ profile, against, view }: ProfileProps): ReactEle
                       aria-expanded={isOpen}
                       onClick={() => view.set({ column: isOpen ? undefined : column.name })}
                     >
-                      {column.name}
+                      <bdi>{column.name}</bdi>
                     </button>
                   </td>
                   <td className="mono t3">{column.type.toLowerCase()}</td>
@@ -109,7 +109,7 @@ export function figure(value: number | string | boolean | null | undefined): str
 
 interface DistributionProps {
   readonly column: ColumnProfile;
-  readonly other: ColumnProfile | undefined;
+  readonly other: ColumnPair | undefined;
   readonly rows: number;
   readonly rowsAgainst: number;
 }
@@ -157,11 +157,23 @@ function Range({ column, rows }: { column: ColumnProfile; rows: number }): React
   );
 }
 
+function barsWords({ histogram }: ColumnProfile, other: ColumnPair | undefined): string {
+  const moved = typeof other?.psi === 'number' ? ` PSI to the other version ${other.psi.toFixed(3)}.` : '';
+  const found = other?.bins?.now ?? histogram;
+  if (found === undefined) {
+    return `Bars run from the 1 % to the 99 % quantile; the area of each is the share of rows in it.${moved}`;
+  }
+  const outside = found.below + found.above;
+  const beyond = outside === 0 ? '' : `; ${count(outside)} rows lie outside, ${count(found.below)} of them below`;
+  return `${found.counts.length} bins of equal width from ${figure(found.edges[0])} to ${figure(found.edges.at(-1))}${beyond}.${moved}`;
+}
+
 function Figures({ column, other, rows, rowsAgainst }: DistributionProps): ReactElement {
+  const before = other?.before;
   const numbers: (readonly [string, number | null | undefined, number | null | undefined])[] = [
-    ['mean', column.mean, other?.mean],
-    ['deviation', column.std, other?.std],
-    ...Object.entries(column.quantiles ?? {}).map(([mark, value]) => [mark, value, other?.quantiles?.[mark]] as const),
+    ['mean', column.mean, before?.mean],
+    ['deviation', column.std, before?.std],
+    ...Object.entries(column.quantiles ?? {}).map(([mark, value]) => [mark, value, before?.quantiles?.[mark]] as const),
   ];
   const frequent =
     column.top[0] !== undefined && column.top[0].count > 1 ? frequentOf(column, rows, other, rowsAgainst) : [];
@@ -195,7 +207,7 @@ function Figures({ column, other, rows, rowsAgainst }: DistributionProps): React
       )}
       <p className="t3 xs">
         {column.quantiles !== null
-          ? 'Bars run from the 1 % to the 99 % quantile; the area of each is the share of rows in it. Nulls, NaN and infinities are left out.'
+          ? `${barsWords(column, other)} Nulls, NaN and infinities are left out.`
           : `${nulls(column, rows)} null; ${count(column.distinctApprox)} distinct, from ${figure(column.min)} to ${figure(column.max)}.`}
       </p>
     </div>

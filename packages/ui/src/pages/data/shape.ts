@@ -1,5 +1,8 @@
-/** How the values of a column lie, as bars: from its quantiles for numbers, from its frequent values for the rest. */
-import type { ColumnProfile } from '@slipway/contract';
+/**
+ * How the values of a column lie, as bars: from its histogram for numbers and instants (from its quantiles where a profile
+ * was kept before there were histograms), from its frequent values for the rest.
+ */
+import type { ColumnPair, ColumnProfile, Histogram } from '@slipway/contract';
 
 export interface Bar {
   /** Of the width, 0 to 1. */
@@ -40,11 +43,31 @@ export interface Sizes {
 }
 
 /** Undefined where the profile says nothing of the shape: times, and text of which no value comes twice. */
-export function shapeOf(column: ColumnProfile, against: ColumnProfile | undefined, sizes: Sizes): Shape | undefined {
-  if (isNumber(column) && !hasAllValues(column)) return numbers(column, against);
+export function shapeOf(column: ColumnProfile, against: ColumnPair | undefined, sizes: Sizes): Shape | undefined {
+  if (against?.bins !== undefined) {
+    return histograms(against.bins.now, sizes.rows, { histogram: against.bins.before, rows: sizes.rowsAgainst });
+  }
+  if (against === undefined && column.histogram !== undefined)
+    return histograms(column.histogram, sizes.rows, undefined);
+  if (isNumber(column) && !hasAllValues(column)) return numbers(column, against?.before);
   const [most] = column.top;
   if (most === undefined || (most.count <= 1 && column.distinctApprox > 1)) return undefined;
   return values(column, against, sizes);
+}
+
+/** Bars of equal width; the other version in the same bins, each as shares of its own rows. */
+function histograms(
+  now: Histogram,
+  rows: number,
+  before: { readonly histogram: Histogram; readonly rows: number } | undefined,
+): Shape | undefined {
+  const sharesOf = ({ counts }: Histogram, of: number): number[] => counts.map((n) => (of === 0 ? 0 : n / of));
+  const [bars, reference] = [sharesOf(now, rows), before === undefined ? [] : sharesOf(before.histogram, before.rows)];
+  const highest = Math.max(...bars, ...reference);
+  if (highest <= 0) return undefined;
+  const width = 1 / Math.max(bars.length, 1);
+  const barOf = (share: number, i: number): Bar => ({ x: i * width, width, height: share / highest });
+  return { kind: 'numbers', bars: bars.map(barOf), reference: reference.map(barOf) };
 }
 
 function numbers(column: ColumnProfile, against: ColumnProfile | undefined): Shape | undefined {
@@ -94,13 +117,15 @@ const order = (a: unknown, b: unknown): number => (typeof a === 'number' && type
 export function frequentOf(
   column: ColumnProfile,
   rows: number,
-  against?: ColumnProfile,
+  against?: ColumnPair,
   rowsAgainst = 0,
 ): readonly Frequent[] {
   const top =
     isNumber(column) && hasAllValues(column) ? column.top.toSorted((a, b) => order(a.value, b.value)) : column.top;
   return top.slice(0, valuesMax).map(({ value, count }) => {
-    const other = against?.top.find((t) => t.value === value)?.count;
+    const other =
+      against?.values?.find((v) => v.value === value)?.before ??
+      against?.before.top.find((t) => t.value === value)?.count;
     return {
       value: value === null ? 'null' : String(value),
       share: rows === 0 ? 0 : count / rows,
@@ -109,7 +134,7 @@ export function frequentOf(
   });
 }
 
-function values(column: ColumnProfile, against: ColumnProfile | undefined, { rows, rowsAgainst }: Sizes): Shape {
+function values(column: ColumnProfile, against: ColumnPair | undefined, { rows, rowsAgainst }: Sizes): Shape {
   const found = frequentOf(column, rows, against, rowsAgainst);
   const highest = Math.max(...found.flatMap((f) => [f.share, f.shareAgainst ?? 0]));
   const slot = 1 / Math.max(found.length, 4);

@@ -16,6 +16,7 @@ import type { ViewState } from '../../components/use-view-state.ts';
 import { useViewState } from '../../components/use-view-state.ts';
 import './data.css';
 import { checkStatus } from './facts.ts';
+import { FailingRows } from './failing-rows.tsx';
 import { Origin } from './origin.tsx';
 import { figure } from './profile.tsx';
 
@@ -55,6 +56,20 @@ function Opened({ validation }: { validation: ValidationResult }): ReactElement 
         sentence={sentenceOf(validation)}
       />
       <Facts validation={validation} />
+      {opened !== undefined && !opened.success && view.get('rows') === 'all' && (
+        <Panel
+          title={`Rows that fail ${opened.id}`}
+          caption="read again from the version that was checked, in the order of its files"
+          actions={
+            <button type="button" className="btn sm ghost" onClick={() => view.set({ rows: undefined })}>
+              Close
+            </button>
+          }
+          flush
+        >
+          <FailingRows validation={validation.id} result={opened} />
+        </Panel>
+      )}
       <div className="grid">
         <Panel
           title="Expectations"
@@ -70,7 +85,7 @@ function Opened({ validation }: { validation: ValidationResult }): ReactElement 
           )}
         </Panel>
         <div className="dt-right dt-sticky" ref={detail}>
-          {opened !== undefined && <Detail result={opened} />}
+          {opened !== undefined && <Detail result={opened} view={view} />}
         </div>
       </div>
     </>
@@ -211,7 +226,7 @@ function Found({ result }: { result: ExpectationResult }): ReactElement {
   );
 }
 
-function Detail({ result }: { result: ExpectationResult }): ReactElement {
+function Detail({ result, view }: { result: ExpectationResult; view: ViewState }): ReactElement {
   const { id, table, type, severity, sentence, notes, problem, failedFiles = [], samples } = result;
   return (
     <section className="panel" aria-label={`Expectation ${id}`}>
@@ -265,13 +280,13 @@ function Detail({ result }: { result: ExpectationResult }): ReactElement {
           )}
         </dl>
       </div>
-      {samples.length > 0 && <Samples result={result} />}
+      {samples.length > 0 && <Samples result={result} view={view} />}
     </section>
   );
 }
 
 /** The first rows that did not hold, with the columns that the rule uses in red. */
-function Samples({ result }: { result: ExpectationResult }): ReactElement {
+function Samples({ result, view }: { result: ExpectationResult; view: ViewState }): ReactElement {
   const columns = [...new Set(result.samples.flatMap((row) => Object.keys(row)))];
   const used = new Set([...(result.column?.split(', ') ?? []), 'observed']);
   return (
@@ -302,6 +317,9 @@ function Samples({ result }: { result: ExpectationResult }): ReactElement {
       </div>
       <p className="tf">
         the first {result.samples.length} of {count(result.unexpectedCount)}
+        <Link className="btn sm" to={view.href({ rows: 'all', expectation: keyOf(result) })} preventScrollReset>
+          Open all
+        </Link>
       </p>
     </>
   );

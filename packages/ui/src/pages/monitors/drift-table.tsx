@@ -1,19 +1,29 @@
 /** Every column of one window against the training data, the furthest beyond its own limit first. */
-import type { ColumnDriftRow, MonitorWindow } from '@slipway/contract';
+import type { ColumnDriftRow, DriftFigure, MonitorWindow } from '@slipway/contract';
 import type { ReactElement } from 'react';
 import { useState } from 'react';
+import { Link } from 'react-router';
 import type { Column } from '../../components/data-table.tsx';
 import { DataTable } from '../../components/data-table.tsx';
 import { EmptyState } from '../../components/states.tsx';
 import { StatusBadge } from '../../components/status.tsx';
 import { plural } from '../../words.ts';
+import { PairPicture } from './distribution-pair.tsx';
 import { driftAside, driftReason } from './window-words.ts';
 
 const shownFirst = 12;
 /** The fixed line that much software uses, for comparison only. */
 const fixedLine = 0.25;
 
-export function DriftTable({ window }: { window: MonitorWindow }): ReactElement {
+interface DriftTableProps {
+  readonly window: Pick<MonitorWindow, 'scoreDrift' | 'drift'>;
+  /** Undefined while they are on their way, and for windows of before they were kept. */
+  readonly figures: readonly DriftFigure[] | undefined;
+  readonly chosen: string | undefined;
+  readonly href: (column: string) => string;
+}
+
+export function DriftTable({ window, figures, chosen, href }: DriftTableProps): ReactElement {
   const [isAll, setAll] = useState(false);
   const { scoreDrift, drift } = window;
   const rows = scoreDrift === undefined ? drift : [scoreDrift, ...drift];
@@ -32,7 +42,9 @@ export function DriftTable({ window }: { window: MonitorWindow }): ReactElement 
         label="Drift by column"
         rows={isAll ? rows : rows.slice(0, shownFirst)}
         rowKey={(d) => d.name}
-        columns={columns}
+        selected={chosen}
+        href={(d) => href(d.name)}
+        columns={columnsOf(figures, href)}
       />
       <div className="tf">
         <span className="drift-said">
@@ -56,11 +68,30 @@ const figure = (value: number | null): string => {
   return size >= 100 ? value.toFixed(0) : size >= 1 ? value.toFixed(2) : value.toFixed(3);
 };
 
-const columns: readonly Column<ColumnDriftRow>[] = [
+const columnsOf = (
+  figures: readonly DriftFigure[] | undefined,
+  href: (column: string) => string,
+): readonly Column<ColumnDriftRow>[] => [
   {
     key: 'name',
     head: 'Column',
-    cell: (d) => <code title={driftReason(d)}>{d.name === '(score)' ? 'the score itself' : d.name}</code>,
+    cell: (d) => (
+      <Link className="drift-name mono" to={href(d.name)} preventScrollReset title={driftReason(d)}>
+        <bdi>{d.name === '(score)' ? 'the score itself' : d.name}</bdi>
+      </Link>
+    ),
+  },
+  {
+    key: 'pair',
+    head: 'Then and now',
+    cell: (d) => {
+      const figure = figures?.find((f) => f.name === d.name);
+      return figure === undefined ? (
+        <span className="t3">{figures === undefined ? '' : 'not kept'}</span>
+      ) : (
+        <PairPicture figure={figure} width={112} height={28} />
+      );
+    },
   },
   {
     key: 'verdict',
@@ -90,11 +121,14 @@ const columns: readonly Column<ColumnDriftRow>[] = [
     key: 'mean',
     head: 'Mean, then and now',
     isNumber: true,
-    cell: (d) => (
-      <>
-        <span className="t3">{figure(d.referenceMean)}</span>, {figure(d.mean)}
-      </>
-    ),
+    cell: (d) =>
+      d.kind === 'text' ? (
+        <span className="t3">text</span>
+      ) : (
+        <>
+          <span className="t3">{figure(d.referenceMean)}</span>, {figure(d.mean)}
+        </>
+      ),
   },
   { key: 'note', head: 'Beside that', isExtra: true, cell: (d) => <span className="t2">{driftAside(d)}</span> },
 ];

@@ -1,93 +1,108 @@
 /** Drift over time: each column in each window as a multiple of its own usual limit. */
-import type { MonitorWindow } from '@slipway/contract';
+import type { DriftHeat, HeatCell } from '@slipway/contract';
 import type { ReactElement } from 'react';
 import { Link } from 'react-router';
+import { useAsk } from '../../api/queries.ts';
 import { Panel } from '../../components/layout.tsx';
+import { Loaded } from '../../components/states.tsx';
 import { statusOf } from '../../components/status.tsx';
+import type { ViewState } from '../../components/use-view-state.ts';
 import { windowName, windowStart } from './window-words.ts';
 
 const cuts = [0.25, 0.5, 0.75, 1, 1.5, 3] as const;
-const rowsShown = 10;
-const windowsShown = 14;
+const windowsShown = 26;
+const columnsShown = 12;
 
 interface HeatStripProps {
-  readonly windows: readonly MonitorWindow[];
-  readonly chosen: MonitorWindow;
+  readonly monitor: string;
   readonly zone: string;
-  readonly href: (window: MonitorWindow) => string;
+  readonly chosen: string;
+  readonly view: ViewState;
 }
 
-export function HeatStrip({ windows, chosen, zone, href }: HeatStripProps): ReactElement | null {
-  const ordered = windows.slice(0, windowsShown).toReversed();
-  const names = worstFirst(ordered).slice(0, rowsShown);
-  if (ordered.length < 2 || names.length === 0) return null;
+export function HeatStrip(props: HeatStripProps): ReactElement {
+  const heat = useAsk('monitors.heat', {
+    params: { monitor: props.monitor },
+    query: { windows: windowsShown, columns: columnsShown },
+  });
   return (
-    <Panel title="Drift over time" caption="multiple of the usual limit of each column; outlined where it drifted">
-      <div className="scroll" tabIndex={0}>
-        <table className="heat" aria-label="Drift of each column in each window">
-          <thead>
-            <tr>
-              <th scope="col">
-                <span className="sr">Column</span>
-              </th>
-              {ordered.map((w) => (
-                <th key={w.id} scope="col" className={w === chosen ? 'here' : ''}>
-                  {windowStart(w.from, zone)}
-                </th>
-              ))}
-            </tr>
-          </thead>
-          <tbody>
-            {names.map((name) => (
-              <tr key={name}>
-                <th scope="row">{name}</th>
-                {ordered.map((w) => (
-                  <td key={w.id}>
-                    <Cell window={w} name={name} href={href(w)} zone={zone} />
-                  </td>
-                ))}
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+    <Panel
+      title="Drift over time"
+      caption={`multiple of the usual limit of each column; outlined where it drifted${heat.data !== undefined && heat.data.columnCount > columnsShown ? `; the ${columnsShown} of ${heat.data.columnCount} that went furthest` : ''}`}
+    >
+      <Loaded query={heat} lines={6}>
+        {(data) => <Heat {...props} heat={data} />}
+      </Loaded>
     </Panel>
   );
 }
 
-interface CellProps {
-  readonly window: MonitorWindow;
-  readonly name: string;
-  readonly href: string;
-  readonly zone: string;
+function Heat({ heat, zone, chosen, view }: HeatStripProps & { heat: DriftHeat }): ReactElement {
+  if (heat.windows.length < 2 || heat.columns.length === 0) {
+    return <p className="t3 sm">Two judged windows with a training set make a strip.</p>;
+  }
+  return (
+    <div className="scroll" tabIndex={0}>
+      <table className="heat" aria-label="Drift of each column in each window">
+        <thead>
+          <tr>
+            <th scope="col">
+              <span className="sr">Column</span>
+            </th>
+            {heat.windows.map((w) => (
+              <th key={w.id} scope="col" className={w.id === chosen ? 'here' : ''}>
+                {windowStart(w.from, zone)}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {heat.columns.map((column) => (
+            <tr key={column.name}>
+              <th scope="row" title={column.name}>
+                <bdi>{column.name}</bdi>
+              </th>
+              {heat.windows.map((w, i) => (
+                <td key={w.id}>
+                  <Cell
+                    cell={column.cells[i] ?? null}
+                    name={`${column.name}, ${windowName(w, zone)}`}
+                    href={view.href({ window: w.id, column: column.name })}
+                  />
+                </td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
 }
 
-function Cell({ window, name, href, zone }: CellProps): ReactElement {
-  const row = window.drift.find((d) => d.name === name);
-  if (row === undefined || row.status === 'too-few-rows' || row.status === 'no-reference') {
+interface CellProps {
+  readonly cell: HeatCell | null;
+  readonly name: string;
+  readonly href: string;
+}
+
+function Cell({ cell, name, href }: CellProps): ReactElement {
+  if (cell === null) {
     return (
       <span className="none">
         <span className="sr">not measured</span>
       </span>
     );
   }
-  const step = cuts.findIndex((cut) => row.ratio < cut);
+  const step = cuts.findIndex((cut) => cell.ratio < cut);
   return (
     <Link
       to={href}
       preventScrollReset
       data-q={step < 0 ? cuts.length : step}
-      className={row.status === 'drift' ? 'drifted' : ''}
-      title={`${name}, ${windowName(window, zone)}: ${statusOf(row.status).word}, PSI ${row.psi.toFixed(3)}, usual up to ${row.threshold.toFixed(3)}`}
+      className={cell.status === 'drift' ? 'drifted' : ''}
+      title={`${name}: ${statusOf(cell.status).word}, PSI ${cell.psi.toFixed(3)}, usual up to ${cell.threshold.toFixed(3)}`}
     >
-      {row.ratio.toFixed(1)}
+      {cell.ratio.toFixed(1)}
     </Link>
   );
-}
-
-/** Columns by the furthest that any window took them. */
-function worstFirst(windows: readonly MonitorWindow[]): readonly string[] {
-  const worst = new Map<string, number>();
-  for (const { drift } of windows) for (const d of drift) worst.set(d.name, Math.max(worst.get(d.name) ?? 0, d.ratio));
-  return [...worst].toSorted((a, b) => b[1] - a[1]).map(([name]) => name);
 }

@@ -1,5 +1,5 @@
 /** One monitor: whether the model still holds, window by window, what drifted in the chosen window, and what came of it. */
-import type { Monitor, MonitorWindow } from '@slipway/contract';
+import type { Alert, Monitor, MonitorWindow } from '@slipway/contract';
 import type { ReactElement } from 'react';
 import { useEffect } from 'react';
 import { Link, useParams } from 'react-router';
@@ -15,16 +15,21 @@ import { AlertList } from '../alerts/alert-list.tsx';
 import { LoadedPages, rowsOf } from '../../components/loaded-pages.tsx';
 import type { ViewState } from '../../components/use-view-state.ts';
 import { useViewState } from '../../components/use-view-state.ts';
+import { BacktestPanel } from './backtest.tsx';
+import { ColumnPanel } from './column-panel.tsx';
 import { Decided } from './decided.tsx';
 import { DriftTable } from './drift-table.tsx';
 import { HeatStrip } from './heat-strip.tsx';
 import { JudgeNow } from './judge-now.tsx';
+import { SilenceButton, SilenceNote } from './silence.tsx';
 import { windowName, windowSentence, yearOf } from './window-words.ts';
 import { WindowCharts } from './window-charts.tsx';
 import { WindowTable } from './window-table.tsx';
 import './monitor.css';
 
 const windowsAtOnce = 26;
+/** Two years of weeks. */
+const historyAtOnce = 104;
 
 export function Page(): ReactElement {
   const { monitor: name = '' } = useParams();
@@ -49,6 +54,7 @@ function Shown({ monitor }: { monitor: Monitor }): ReactElement {
   const rows = rowsOf(windows);
   const chosen = rows?.find((w) => w.id === view.get('window')) ?? rows?.[0];
   const open = alerts.data?.items.filter((a) => a.state === 'open').length ?? 0;
+  const isTrying = view.get('backtest') !== undefined;
   return (
     <>
       <PageHead
@@ -56,6 +62,7 @@ function Shown({ monitor }: { monitor: Monitor }): ReactElement {
         badges={
           <>
             {chosen !== undefined && <StatusBadge state={chosen.verdict} />}
+            {monitor.silence !== undefined && <StatusBadge state={{ tone: 'wait', word: 'Silent' }} />}
             {open > 0 && <StatusBadge state={{ tone: 'warn', word: plural(open, 'open alert') }} />}
           </>
         }
@@ -69,10 +76,21 @@ function Shown({ monitor }: { monitor: Monitor }): ReactElement {
             <Link className="btn" to={to.endpoint(monitor.endpoint)}>
               Endpoint
             </Link>
+            <button
+              type="button"
+              className="btn"
+              aria-expanded={isTrying}
+              onClick={() => view.set(isTrying ? { backtest: undefined, try: undefined } : { backtest: 'open' })}
+            >
+              Backtest
+            </button>
+            {monitor.silence === undefined && <SilenceButton monitor={monitor.name} />}
             <JudgeNow monitor={monitor} />
           </>
         }
       />
+      {monitor.silence !== undefined && <SilenceNote silence={monitor.silence} />}
+      {isTrying && <BacktestPanel monitor={monitor} view={view} />}
       <LoadedPages query={windows} lines={10}>
         {(items) => (
           <Grid>
@@ -85,7 +103,7 @@ function Shown({ monitor }: { monitor: Monitor }): ReactElement {
                   </EmptyState>
                 </Panel>
               ) : (
-                <Windows monitor={monitor} rows={items} chosen={chosen} view={view} />
+                <Windows monitor={monitor} rows={items} chosen={chosen} alerts={alerts.data?.items ?? []} view={view} />
               )}
             </div>
             <div className="col mon-side">
@@ -121,14 +139,22 @@ interface WindowsProps {
   readonly monitor: Monitor;
   readonly rows: readonly MonitorWindow[];
   readonly chosen: MonitorWindow;
+  readonly alerts: readonly Alert[];
   readonly view: ViewState;
 }
 
-function Windows({ monitor, rows, chosen, view }: WindowsProps): ReactElement {
+function Windows({ monitor, rows, chosen, alerts, view }: WindowsProps): ReactElement {
   const { zone } = monitor.spec;
   const at = rows.indexOf(chosen);
   const [later, earlier] = [rows[at - 1], rows[at + 1]];
-  const href = (w: MonitorWindow): string => view.href({ window: w.id });
+  const href = (w: { readonly id: string }): string => view.href({ window: w.id });
+  const history = useAsk('monitors.history', {
+    params: { monitor: monitor.name },
+    query: { limit: historyAtOnce },
+  });
+  const drift = useAsk('monitors.drift', { params: { monitor: monitor.name, window: chosen.id } }, { keep: true });
+  const figures = drift.data?.window.id === chosen.id ? drift.data.figures : drift.error === null ? undefined : [];
+  const column = view.get('column') ?? chosen.drift[0]?.name;
   const { set } = view;
   useEffect(() => {
     const onKey = (event: KeyboardEvent): void => {
@@ -141,7 +167,11 @@ function Windows({ monitor, rows, chosen, view }: WindowsProps): ReactElement {
   }, [earlier, later, set]);
   return (
     <>
-      <WindowCharts windows={rows} spec={monitor.spec} />
+      <Loaded query={history} lines={8}>
+        {({ items, pending }) => (
+          <WindowCharts windows={items} pending={pending} alerts={alerts} spec={monitor.spec} href={href} />
+        )}
+      </Loaded>
       <Panel title="Windows" caption={`${plural(rows.length, 'window')} judged, newest first`} flush>
         <WindowTable windows={rows} zone={zone} chosen={chosen.id} href={href} />
       </Panel>
@@ -156,9 +186,12 @@ function Windows({ monitor, rows, chosen, view }: WindowsProps): ReactElement {
         }
         flush
       >
-        <DriftTable window={chosen} />
+        <DriftTable window={chosen} figures={figures} chosen={column} href={(name) => view.href({ column: name })} />
       </Panel>
-      <HeatStrip windows={rows} chosen={chosen} zone={zone} href={href} />
+      {column !== undefined && (
+        <ColumnPanel window={chosen} name={column} figure={figures?.find((f) => f.name === column)} />
+      )}
+      <HeatStrip monitor={monitor.name} zone={zone} chosen={chosen.id} view={view} />
     </>
   );
 }

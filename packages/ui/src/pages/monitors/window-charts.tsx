@@ -1,36 +1,49 @@
 /** Calibration gap and AUC by window with their 95 % intervals, a line for each version that served. */
-import type { MonitorSpec, MonitorWindow } from '@slipway/contract';
+import type { Alert, MonitorSpec, PendingWindow, WindowSummary } from '@slipway/contract';
 import type { ReactElement } from 'react';
 import { Panel } from '../../components/layout.tsx';
 import type { Series } from '../../components/line-chart.tsx';
 import { LineChart } from '../../components/line-chart.tsx';
 import { EmptyState } from '../../components/states.tsx';
+import { CoverageStrip, coverageWords } from './coverage-strip.tsx';
 
 const z95 = 1.96;
 const colors = ['--c1', '--c3', '--c4', '--c6'] as const;
 
-export function WindowCharts({
-  windows,
-  spec,
-}: {
-  windows: readonly MonitorWindow[];
-  spec: MonitorSpec;
-}): ReactElement {
-  const judged = windows.toReversed().filter((w) => w.calibration !== undefined);
+interface WindowChartsProps {
+  /** Newest first. */
+  readonly windows: readonly WindowSummary[];
+  readonly pending: readonly PendingWindow[];
+  readonly alerts: readonly Alert[];
+  readonly spec: MonitorSpec;
+  readonly href: (window: { readonly id: string }) => string;
+}
+
+export function WindowCharts({ windows, pending, alerts, spec, href }: WindowChartsProps): ReactElement {
+  const all = windows.toReversed();
+  const judged = all.filter((w) => w.calibration !== undefined);
   if (judged.length < 2) {
     return (
-      <Panel title="Quality">
+      <Panel title="Quality" caption={coverageWords(pending)}>
         <EmptyState title="Too few windows for a line">
           Two judged windows make one; the table below has what there is.
         </EmptyState>
+        <CoverageStrip windows={all} pending={pending} spec={spec} href={href} />
       </Panel>
     );
   }
-  const x = judged.map((w) => w.from);
+  // Windows that wait are there too, without a value: the line ends where outcomes do.
+  const x = [...judged.map((w) => w.from), ...pending.map((p) => p.from)];
+  const marks = [
+    ...alerts
+      .filter((a) => a.severity === 'alert' && x.includes(a.windowFrom))
+      .map((a) => ({ x: a.windowFrom, name: 'alert' })),
+    ...pending.slice(0, 1).map((p) => ({ x: p.from, name: 'outcomes to come' })),
+  ];
   const versions = [...new Set(judged.map((w) => w.version))].slice(-colors.length);
-  const by = (read: (w: MonitorWindow) => Estimate): Series[] =>
+  const by = (read: (w: WindowSummary) => Estimate): Series[] =>
     versions.map((version, i) => {
-      const of = judged.map((w) => (w.version === version ? read(w) : undefined));
+      const of = [...judged.map((w) => (w.version === version ? read(w) : undefined)), ...pending.map(() => undefined)];
       return {
         name: `v${version}`,
         color: colors[i] ?? '--c8',
@@ -50,6 +63,7 @@ export function WindowCharts({
           label={`Calibration gap by ${spec.window}`}
           x={x}
           height={170}
+          marks={marks}
           series={by(gapOf)}
           lines={[
             { value: spec.alert.gap, name: 'alert above', color: '--bad-solid' },
@@ -58,7 +72,9 @@ export function WindowCharts({
         />
       </Panel>
       <Panel title="AUC" caption={`by ${spec.window}; band 95 %`}>
-        <LineChart label={`AUC by ${spec.window}`} x={x} height={150} series={by(aucOf)} />
+        <LineChart label={`AUC by ${spec.window}`} x={x} height={150} marks={marks} series={by(aucOf)} />
+        <p className="cover-said xs t3">{coverageWords(pending)}</p>
+        <CoverageStrip windows={all} pending={pending} spec={spec} href={href} />
       </Panel>
     </>
   );
@@ -70,14 +86,14 @@ interface Estimate {
   readonly high: number | null;
 }
 
-function gapOf({ calibration }: MonitorWindow): Estimate {
+function gapOf({ calibration }: WindowSummary): Estimate {
   const value = calibration?.gap ?? null;
   const error = calibration?.dayStandardError ?? null;
   if (value === null || error === null) return { value, low: null, high: null };
   return { value, low: value - z95 * error, high: value + z95 * error };
 }
 
-const aucOf = ({ auc }: MonitorWindow): Estimate => ({
+const aucOf = ({ auc }: WindowSummary): Estimate => ({
   value: auc?.value ?? null,
   low: auc?.low ?? null,
   high: auc?.high ?? null,

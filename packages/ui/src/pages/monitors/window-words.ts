@@ -61,9 +61,10 @@ export function windowSentence(window: MonitorWindow): string {
 }
 
 /** What the PSI alone does not say: values that are missing, or beyond what training saw. */
-export function driftAside({ nullShare, referenceNullShare, beyondShare }: ColumnDriftRow): string {
+export function driftAside({ nullShare, referenceNullShare, beyondShare, newShare }: ColumnDriftRow): string {
   const isMissing = Math.abs(nullShare - referenceNullShare) > 0.05;
   return [
+    ...(typeof newShare === 'number' && newShare > 0 ? [`${percent(newShare, 1)} new values`] : []),
     ...(beyondShare > 0.1 ? [`${percent(beyondShare)} beyond training`] : []),
     ...(isMissing ? [`null ${percent(nullShare)}, was ${percent(referenceNullShare)}`] : []),
   ].join('; ');
