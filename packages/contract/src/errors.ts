@@ -271,6 +271,7 @@ export const errorCatalogue = {
     'Pipeline run {run} is still {state}. Wait for it, or cancel it first, before you rerun a part of it.',
   ),
   step_failed: caller(422, 'Step "{step}" failed: {problem}'),
+  step_said_no: caller(422, 'Step "{step}" stopped the run: {problem}'),
   step_timed_out: caller(
     408,
     'Step "{step}" did not finish within its limit of {limitMs} ms and was stopped. Raise timeoutMs, or give it less to do.',

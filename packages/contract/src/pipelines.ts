@@ -151,6 +151,8 @@ export const StepRun = z.object({
   attempt: z.int(),
   attempts: z.array(StepAttempt),
   problem: z.string().optional(),
+  /** Code of the refusal that ended it, such as `step_said_no` of a gate or a validation. */
+  problemCode: z.string().optional(),
   outputs: z.record(z.string(), StepOutput),
   /** Tracking run that the step logged to. */
   runId: z.string().optional(),

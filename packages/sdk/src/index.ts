@@ -4,7 +4,7 @@ export { createClientOf, type CallOptions, type ClientOf, type ClientOptions } f
 export type { Artifact, Port, Ports, ValueOf, ValuesOf } from './ports.ts';
 export { artifact, datasetRef, list, parameter } from './ports.ts';
 export type { StepDefinition } from './step.ts';
-export { noopStep, pythonStep, shellStep, step, stepFailed } from './step.ts';
+export { noopStep, pythonStep, shellStep, step, stepFailed, stepSaidNo } from './step.ts';
 export type { Added, Builder, PipelineDefinition, Ref } from './pipeline.ts';
 export { pipeline } from './pipeline.ts';
 export { describe, projectCode } from './describe.ts';

@@ -116,6 +116,11 @@ export function stepFailed(stepId: string, problem: string): SlipwayError {
   return new SlipwayError('step_failed', { step: stepId, problem }, { message: problem });
 }
 
+/** The step did its work, and the answer is no: a gate, a validation. The command line ends with its own exit code for that. */
+export function stepSaidNo(stepId: string, problem: string): SlipwayError {
+  return new SlipwayError('step_said_no', { step: stepId, problem }, { message: problem });
+}
+
 function notCallable(id: string): () => Promise<never> {
   return () =>
     Promise.reject(new Error(`step "${id}" is a program: the server runs it, it cannot be called as a function`));

@@ -142,7 +142,9 @@ async function followToEnd(session: Session, run: string, how: { readonly logs: 
   if (!session.output.json) session.output.note(`run ${run}`);
   const done = await followRun(session, run, how);
   session.output.result(done, () => drawRun(done));
-  if (done.state !== 'succeeded') throw new CommandFailure('failed', `run ${done.id} ${done.state}${why(done)}`);
+  if (done.state === 'succeeded') return;
+  const saidNo = done.steps.some((step) => step.state === 'failed' && step.problemCode === 'step_said_no');
+  throw new CommandFailure(saidNo ? 'gate' : 'failed', `run ${done.id} ${done.state}${why(done)}`);
 }
 
 function why(run: PipelineRunDetail): string {

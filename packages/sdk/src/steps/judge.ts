@@ -11,7 +11,7 @@ import { artifact, list, parameter } from '../ports.ts';
 import type { Measured } from '../statistics.ts';
 import type { StepDefinition } from '../step.ts';
 import { step } from '../step.ts';
-import { stepFailed } from '../step.ts';
+import { stepSaidNo } from '../step.ts';
 import { columnsToRead, featureColumns, ModelMeta, pick, scoreRows } from './rows.ts';
 
 /** Below this many rows a comparison with the champion is left out, and said so. */
@@ -219,7 +219,7 @@ export function gate(options: { readonly id?: string; readonly model: string }):
       for (const check of judged.checks) ctx.log(`${check.passed ? 'passed' : 'FAILED'}: ${check.sentence}`);
       if (!judged.passed) {
         const failed = judged.checks.filter((check) => !check.passed).map((check) => check.sentence);
-        throw stepFailed(ctx.step, `gate ${judged.id} did not pass: ${failed.join('; ')}`);
+        throw stepSaidNo(ctx.step, `gate ${judged.id} did not pass: ${failed.join('; ')}`);
       }
       const report = await ctx.writeArtifact('gate.json', 'report', {
         content: JSON.stringify(judged),

@@ -2,7 +2,7 @@ import type { ValidationResult } from '@slipway/contract';
 import type { ArtifactPort } from '../ports.ts';
 import { artifact, datasetRef } from '../ports.ts';
 import type { StepDefinition } from '../step.ts';
-import { step, stepFailed } from '../step.ts';
+import { step, stepSaidNo } from '../step.ts';
 
 const failuresShown = 20;
 const rowsShown = 3;
@@ -41,7 +41,7 @@ export function validate<const T extends string>(
         { timeoutMs: 600_000, signal: ctx.signal },
       );
       ctx.log(`${result.evaluated} expectations on ${Object.values(tables).join(', ')}: ${result.failed} failed`);
-      if (!result.success) throw stepFailed(ctx.step, explain(result));
+      if (!result.success) throw stepSaidNo(ctx.step, explain(result));
       const meta = {
         validation: result.id,
         evaluated: result.evaluated,

@@ -6,7 +6,7 @@ import type { PipelinesTables } from './rows.ts';
 import { onBoth } from './testing.ts';
 
 const three = (shout = 'text.toUpperCase()') => `
-import { artifact, parameter, pipeline, step } from 'slipway';
+import { artifact, parameter, pipeline, step, stepSaidNo } from 'slipway';
 import { z } from 'zod';
 import { greeting } from './words.ts';
 
@@ -35,6 +35,7 @@ const check = step({
   outputs: { text: artifact.file() },
   run: async (ctx, { length, text }) => {
     if (length < 3) throw new Error('too short: ' + length);
+    if (length === 4) throw stepSaidNo('check', 'four is no length');
     return { text };
   },
 });
@@ -93,6 +94,19 @@ onBoth('three steps pass artifacts on, and a second run takes the results of the
     (await server.pipelines.start('greet', { params: { name: 'bob' }, actor: 'owner' })).id,
   );
   assert.match(edited.steps[0]?.reason ?? '', /^ran: code changed/);
+});
+
+onBoth('a step that says no is told apart from one that broke', async (bench) => {
+  await bench.declare({ 'pipeline.ts': three(), 'words.ts': `export const greeting = '';` });
+  const server = bench.start();
+  const codes: (string | undefined)[] = [];
+  for (const name of ['bob', 'a']) {
+    const { id } = await server.pipelines.start('greet', { params: { name }, actor: 'owner' });
+    const run = await bench.ended(server, id);
+    assert.equal(run.state, 'failed');
+    codes.push(run.steps.find((step) => step.step === 'check')?.problemCode);
+  }
+  assert.deepEqual(codes, ['step_said_no', undefined]);
 });
 
 onBoth(

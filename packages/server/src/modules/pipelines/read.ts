@@ -70,6 +70,7 @@ export function stepOf(
     outputs: row.outputs === null ? {} : outputsSchema.parse(JSON.parse(row.outputs)),
     ...present('reason', row.reason),
     ...present('problem', row.problem),
+    ...present('problemCode', row.problem_code),
     ...present('runId', row.tracking_run),
     ...present('progress', progress),
     ...present('queuedAt', row.queued_at),

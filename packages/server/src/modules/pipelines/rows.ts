@@ -49,6 +49,7 @@ export interface StepRow {
   readonly pid_started: string | null;
   readonly reason: string | null;
   readonly problem: string | null;
+  readonly problem_code: string | null;
   readonly cache_parts: string | null;
   readonly outputs: string | null;
   readonly tracking_run: string | null;

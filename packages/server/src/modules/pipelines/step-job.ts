@@ -351,7 +351,8 @@ async function record(deps: StepJobDeps, work: Work, outcome: Outcome): Promise<
   const isLast = work.step.failures + 1 >= node.retry.attempts;
   const delayMs = Math.min(node.retry.delayMaxMs, node.retry.delayMs * 2 ** work.step.failures);
   const retryInMs = failure.isRetryable && !isLast ? delayMs : undefined;
-  await deps.db.write(failStep, { ...claim, problem: failure.problem, retryInMs, trackingRun });
+  const { problem, code } = failure;
+  await deps.db.write(failStep, { ...claim, problem, code, retryInMs, trackingRun });
   return undefined;
 }
 
@@ -396,6 +397,7 @@ function outputsOf(
 
 interface Failure {
   readonly problem: string;
+  readonly code?: string | undefined;
   readonly isRetryable: boolean;
 }
 
@@ -416,7 +418,7 @@ async function failureOf(deps: StepJobDeps, work: Work, outcome: Outcome): Promi
   if (end.end === 'not-started')
     return { problem: `its program could not be started: ${end.problem}`, isRetryable: false };
   if (result !== undefined && 'error' in result)
-    return { problem: result.error.message, isRetryable: result.error.isRetryable };
+    return { problem: result.error.message, code: result.error.code, isRetryable: result.error.isRetryable };
   if (end.end === 'finished-earlier' || (end.end === 'exit' && end.code === 0)) {
     const isMissing = node.kind === 'function' && result === undefined;
     return isMissing ? { problem: 'its process ended without a result', isRetryable: true } : undefined;

@@ -43,7 +43,8 @@ try {
   const refusal = isRefusal(error) ? error : undefined;
   context.log(error instanceof Error && refusal === undefined ? (error.stack ?? message) : message);
   const stack = error instanceof Error && error.stack !== undefined ? { stack: error.stack } : {};
-  result = { error: { message, ...stack, isRetryable: refusal?.retryable ?? true } };
+  const code = refusal === undefined ? {} : { code: refusal.code };
+  result = { error: { message, ...code, ...stack, isRetryable: refusal?.retryable ?? true } };
 }
 const trackingRun = await close(!('error' in result));
 await writeResult(folder, trackingRun === undefined ? result : { ...result, trackingRun });

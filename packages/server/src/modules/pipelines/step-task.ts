@@ -43,7 +43,13 @@ export type StepTask = z.infer<typeof StepTask>;
 export const StepResult = z.union([
   z.object({ outputs: z.record(z.string(), StepOutput), trackingRun: z.string().optional() }),
   z.object({
-    error: z.object({ message: z.string(), stack: z.string().optional(), isRetryable: z.boolean() }),
+    error: z.object({
+      message: z.string(),
+      /** Of a refusal. */
+      code: z.string().optional(),
+      stack: z.string().optional(),
+      isRetryable: z.boolean(),
+    }),
     trackingRun: z.string().optional(),
   }),
 ]);

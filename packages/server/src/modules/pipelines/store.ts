@@ -122,6 +122,7 @@ async function insertSteps(trx: Trx, input: StartRun, deadlineAt: number): Promi
       pid_started: null,
       reason: step.kept?.reason ?? null,
       problem: null,
+      problem_code: null,
       cache_parts: null,
       outputs: step.kept === undefined ? null : JSON.stringify(step.kept.outputs),
       tracking_run: null,
@@ -197,6 +198,7 @@ export const beginStep = operation(
         pid_started: input.pidStarted,
         reason: input.reason,
         problem: null,
+        problem_code: null,
         cache_parts: JSON.stringify(input.parts),
         started_at: step.started_at ?? trx.now,
         deadline_at: trx.now + input.timeoutMs + cancelDeadlineMs,
@@ -267,6 +269,7 @@ export const finishStep = operation(
         outputs,
         reason: input.reason,
         problem: null,
+        problem_code: null,
         cache_parts: input.cache === undefined ? step.cache_parts : JSON.stringify(input.cache.parts),
         tracking_run: input.trackingRun ?? null,
         pid: null,
@@ -315,6 +318,7 @@ function digestsOf(outputs: Readonly<Record<string, StepOutput>>): Record<string
 
 export interface FailStep extends Claim {
   readonly problem: string;
+  readonly code?: string | undefined;
   /** Set when another attempt shall start after this delay, milliseconds. */
   readonly retryInMs: number | undefined;
   readonly trackingRun: string | undefined;
@@ -360,12 +364,14 @@ export const failStep = operation('pipelines.fail-step', async (trx, input: Fail
     return;
   }
   const state = step.state === 'cancelling' ? 'cancelled' : 'failed';
-  await endStep(trx, run, step, { state, problem: input.problem, trackingRun: input.trackingRun });
+  const { problem, code, trackingRun } = input;
+  await endStep(trx, run, step, { state, problem, code, trackingRun });
 });
 
 interface StepEnd {
   readonly state: 'failed' | 'cancelled';
   readonly problem: string;
+  readonly code?: string | undefined;
   readonly trackingRun?: string | undefined;
 }
 
@@ -377,6 +383,7 @@ async function endStep(trx: Trx, run: RunRow, step: StepRow, end: StepEnd): Prom
       state: end.state,
       failures: step.failures + (end.state === 'failed' ? 1 : 0),
       problem: end.problem,
+      problem_code: end.code ?? null,
       tracking_run: end.trackingRun ?? step.tracking_run,
       pid: null,
       finished_at: trx.now,

@@ -1,0 +1,1 @@
+alter table pipelines_step add column problem_code text;
