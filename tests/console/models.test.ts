@@ -209,6 +209,31 @@ browserTest('what has lapsed offers no decision', async (url, client) => {
   await context.close();
 });
 
+browserTest(
+  'a firing that waits is decided where it stands, with a reason, and says what came of it',
+  async (url, client) => {
+    const move = { alias: { model, alias: 'second', version: '$event.body.version' } };
+    const spec = { when: 'alias.moved', where: { 'body.alias': 'first' }, do: move, approval: { lapsesAfter: '1d' } };
+    const resources = [{ kind: 'policy', name: 'follow', spec }];
+    await client.projects.apply({ params: { project: 'policies' }, body: { resources, bundle: [] } });
+    const { page, context, problems } = await personOf(`${url}/policies/follow`, undefined);
+    await page.getByText(/asked for: Whoever holds the role deployer or owner, within 24 h/).waitFor();
+    await client.models.setAlias({ params: { model, alias: 'first' }, body: { version: 3 } });
+    await page.getByRole('table', { name: 'Firings' }).getByText('Waiting').waitFor();
+    await page.getByRole('button', { name: 'Approve' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByText(/The policy will point late@second at 3, at once/).waitFor();
+    await dialog.getByLabel(/Reason/).fill('they belong together');
+    await dialog.getByRole('button', { name: 'Approve it' }).click();
+    await page.getByRole('table', { name: 'Firings' }).getByText('Done').waitFor();
+    assert.equal((await client.models.get({ params: { model } })).aliases['second'], 3);
+    await page.goto(`${url}/approvals?state=approved`);
+    await page.getByRole('table', { name: 'Decided' }).getByText('they belong together').waitFor();
+    assert.deepEqual(problems, []);
+    await context.close();
+  },
+);
+
 browserTest('the version page: gate, comparison, lineage in both forms, card on paper and as Markdown', async (url) => {
   const { page, context, problems } = await personOf(`${url}/models/${model}/versions/3?against=1`, undefined);
   const gate = page.getByRole('table', { name: 'Checks of the gate' });
