@@ -254,7 +254,7 @@ browserTest('keys walk the rows, open the run beside the list and compare what i
   await aside.getByRole('heading', { name: hostile[2] ?? '' }).waitFor();
   await page.reload();
   await aside.getByRole('heading', { name: hostile[2] ?? '' }).waitFor();
-  await page.getByRole('button', { name: 'Close the run' }).click();
+  await page.keyboard.press('Escape');
   await aside.waitFor({ state: 'detached' });
   await page.keyboard.press('v');
   await page.getByRole('heading', { name: 'Compare runs' }).waitFor();
@@ -295,9 +295,11 @@ browserTest('a view is saved, renamed, deleted and brought back; reload and the 
   await views.getByRole('button', { name: 'Rename', exact: true }).click();
   await views.getByRole('link', { name: 'best first' }).waitFor();
   await views.getByRole('button', { name: 'Delete best first' }).click();
-  await views.getByText('Deleted “best first”').waitFor();
-  assert.equal(await views.getByRole('link', { name: 'best first' }).count(), 0);
-  await views.getByRole('button', { name: 'Undo' }).click();
+  await page.getByText('Deleted the view “best first”').waitFor();
+  await views.getByRole('link', { name: 'best first' }).waitFor({ state: 'detached' });
+  await page.getByRole('button', { name: /^Undo/ }).click();
+  await page.getByText('Undone').waitFor();
+  await page.getByRole('button', { name: 'Views' }).click();
   await views.getByRole('link', { name: 'best first' }).waitFor();
   assert.ok(server);
   assert.deepEqual(

@@ -126,7 +126,8 @@ export const keyHelp: readonly { readonly title: string; readonly keys: Help }[]
     keys: [
       ['j k', 'next, previous row'],
       ['Enter', 'open the row'],
-      ['x', 'select the row'],
+      ['Shift Enter', 'open the page of the run'],
+      ['x', 'select the row; Shift x up to here'],
       ['v', 'compare'],
       ['c', 'new'],
       ['n', 'show new rows'],

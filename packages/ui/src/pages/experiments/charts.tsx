@@ -15,18 +15,20 @@ interface ChartsProps {
   readonly selected: readonly string[];
   readonly shown: readonly ColumnKey[];
   readonly runs: readonly Run[];
+  /** Changes when the list is asked for anew. */
+  readonly seq: number;
 }
 
-export function Charts({ view, selected, shown, runs }: ChartsProps): ReactElement {
+export function Charts({ view, selected, shown, runs, seq }: ChartsProps): ReactElement {
   return (
     <Grid>
-      <ParallelPanel view={view} shown={shown} selected={selected} />
+      <ParallelPanel view={view} shown={shown} selected={selected} seq={seq} />
       <SelectedChart view={view} selected={selected} shown={shown} runs={runs} />
     </Grid>
   );
 }
 
-function SelectedChart({ view, selected, shown, runs }: ChartsProps): ReactElement {
+function SelectedChart({ view, selected, shown, runs }: Omit<ChartsProps, 'seq'>): ReactElement {
   const byId = new Map(runs.map((run) => [run.id, run]));
   const stepped = keysOf(runs.slice(0, 200), (run) => run.metrics.filter((m) => m.step > 0).map((m) => m.key));
   const keys = [...new Set([...stepped, ...shown.flatMap((c) => (kindOf(c) === 'metric' ? [keyOf(c)] : []))])];

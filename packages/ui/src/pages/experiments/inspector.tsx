@@ -56,6 +56,7 @@ function RunFacts({ run, close }: { run: Run; close: () => void }): ReactElement
             type="button"
             className="btn sm ghost icon"
             aria-label="Close the run"
+            data-key="Escape"
             title="Close (Esc)"
             onClick={close}
           >

@@ -75,7 +75,8 @@ export function MetricChart(props: MetricChartProps): ReactElement {
     },
   };
   const sample = useQuery<{ items: readonly SampledSeries[] }, ApiError>({
-    queryKey: ['runs.sample', request],
+    // Not an operation's name: every event about any run would ask for it anew. A run that ends is asked for once more.
+    queryKey: ['run-sample', request, isLive],
     queryFn: ({ signal }) => ask('runs.sample', request, signal),
     placeholderData: keepPreviousData,
     refetchInterval: isLive ? tailMs : false,

@@ -88,7 +88,9 @@ export function Page(): ReactElement {
           <ViewsMenu />
         </div>
         {rows.error !== null && !isFilterFault(rows.error) && <ErrorNote error={rows.error} retry={rows.again} />}
-        {view.get('charts') !== undefined && <Charts view={view} selected={selected} shown={shown} runs={rows.runs} />}
+        {view.get('charts') !== undefined && (
+          <Charts view={view} selected={selected} shown={shown} runs={rows.runs} seq={rows.seq} />
+        )}
         <RunList view={view} rows={rows} shown={placed(shown, pins)} pins={pins} selected={selected} opened={opened} />
       </div>
       {opened !== undefined && <Inspector id={opened} close={() => view.set({ open: undefined }, within)} />}
@@ -197,7 +199,7 @@ function RunList({ view, rows, shown, pins, selected, opened }: RunListProps): R
   if (runs.length === 0) return <Nothing isFaulty={rows.error !== null} isFiltered={view.get('f') !== undefined} />;
   return (
     <section className="panel runs" aria-label="List of runs">
-      <Strip rows={rows} selected={selected} actions={actions} columns={columns} />
+      <Strip rows={rows} selected={selected} actions={actions} columns={columns} isOpen={opened !== undefined} />
       <RunTable
         key={`${view.get('f') ?? ''} ${view.get('sort') ?? ''} ${view.get('experiment') ?? ''}`}
         runs={runs}
@@ -218,10 +220,12 @@ interface StripProps {
   readonly selected: readonly string[];
   readonly actions: RunActions;
   readonly columns: ReturnType<typeof runColumns>;
+  /** A run is open beside the list: Esc closes that first. */
+  readonly isOpen: boolean;
 }
 
 /** One line above the table, so that rows do not jump when something is selected. */
-function Strip({ rows, selected, actions, columns }: StripProps): ReactElement {
+function Strip({ rows, selected, actions, columns, isOpen }: StripProps): ReactElement {
   const here = useMemo(() => new Set(rows.runs.map((run) => run.id)), [rows.runs]);
   const away = selected.filter((id) => !here.has(id)).length;
   const { newCount } = rows;
@@ -239,6 +243,7 @@ function Strip({ rows, selected, actions, columns }: StripProps): ReactElement {
           <button
             type="button"
             className="btn sm"
+            data-key="v"
             disabled={selected.length < 2}
             title={selected.length < 2 ? 'Select at least two runs' : undefined}
             onClick={actions.compare}
@@ -246,14 +251,19 @@ function Strip({ rows, selected, actions, columns }: StripProps): ReactElement {
             <Icon name="diff" small />
             Compare <kbd>v</kbd>
           </button>
-          <button type="button" className="btn sm ghost" onClick={actions.clear}>
+          <button
+            type="button"
+            className="btn sm ghost"
+            {...(isOpen ? {} : { 'data-key': 'Escape' })}
+            onClick={actions.clear}
+          >
             Clear
           </button>
         </>
       )}
       <span className="grow" />
       {newCount > 0 && (
-        <button type="button" className="btn sm new-runs" onClick={actions.showNew}>
+        <button type="button" className="btn sm new-runs" data-key="n" onClick={actions.showNew}>
           {count(newCount)} new {newCount === 1 ? 'run' : 'runs'} <kbd>n</kbd>
         </button>
       )}

@@ -42,7 +42,11 @@ interface Read {
   readonly hasMore: boolean;
 }
 
-function useLines(view: ViewState, axes: readonly ColumnKey[]): { data: Read | undefined; error: ApiError | null } {
+function useLines(
+  view: ViewState,
+  axes: readonly ColumnKey[],
+  seq: number,
+): { data: Read | undefined; error: ApiError | null } {
   const query = {
     ...Object.fromEntries(
       (['experiment', 'f'] as const).flatMap((key) => {
@@ -54,7 +58,7 @@ function useLines(view: ViewState, axes: readonly ColumnKey[]): { data: Read | u
     limit: pageSize,
   };
   return useQuery<Read, ApiError>({
-    queryKey: ['run-lines', query],
+    queryKey: ['run-lines', query, seq],
     enabled: axes.length > 0,
     placeholderData: keepPreviousData,
     queryFn: async ({ signal }) => {
@@ -86,11 +90,13 @@ interface ParallelPanelProps {
   readonly view: ViewState;
   readonly shown: readonly ColumnKey[];
   readonly selected: readonly string[];
+  /** Changes when the list is asked for anew: the lines then are too. */
+  readonly seq: number;
 }
 
-export function ParallelPanel({ view, shown, selected }: ParallelPanelProps): ReactElement {
+export function ParallelPanel({ view, shown, selected, seq }: ParallelPanelProps): ReactElement {
   const columns = view.list('axes')?.filter(isColumnKey) ?? axesAtFirst(shown);
-  const { data, error } = useLines(view, columns);
+  const { data, error } = useLines(view, columns, seq);
   const [isTable, setTable] = useState(false);
   const runs = data?.runs ?? none;
   const key = columns.join(',');

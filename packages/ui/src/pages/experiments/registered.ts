@@ -1,22 +1,10 @@
-/** Which versions came of a run. The API has no such question, so the newest versions of the first models are looked through. */
+/** Which registered versions came of a run, newest first. */
 import type { ModelVersion } from '@slipway/contract';
-import { useQueries } from '@tanstack/react-query';
-import { ask } from '../../api/client.ts';
 import { useAsk } from '../../api/queries.ts';
 
-const modelsMax = 20;
 const versionsMax = 50;
+const none: readonly ModelVersion[] = [];
 
 export function useVersionsOfRun(run: string): readonly ModelVersion[] {
-  const models = useAsk('models.list', { query: { limit: modelsMax } });
-  const queries = useQueries({
-    queries: (models.data?.items ?? []).map(({ name }) => {
-      const request = { params: { model: name }, query: { limit: versionsMax } };
-      return {
-        queryKey: ['models.versions', request],
-        queryFn: ({ signal }: { signal: AbortSignal }) => ask('models.versions', request, signal),
-      };
-    }),
-  });
-  return queries.flatMap(({ data }) => data?.items ?? []).filter((version) => version.runId === run);
+  return useAsk('modelVersions.list', { query: { runId: run, limit: versionsMax } }).data?.items ?? none;
 }

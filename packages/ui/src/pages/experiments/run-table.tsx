@@ -1,7 +1,6 @@
 /**
  * The list of runs: a real table of which only the rows near sight are drawn. Heads order it; `j` and `k` walk, Enter opens
- * the run beside the list, Shift Enter its page, `x` selects, Shift `x` selects up to here, `v` compares, Esc closes, then
- * clears.
+ * the run beside the list, Shift Enter its page, `x` selects, Shift `x` selects up to here.
  */
 import type { Run } from '@slipway/contract';
 import type { KeyboardEvent, MouseEvent, ReactElement } from 'react';
@@ -151,12 +150,18 @@ function useWalk({ runs, opened, actions, scroller, show }: Walking): {
   readonly onKey: (event: KeyboardEvent) => void;
 } {
   const navigate = useNavigate();
-  const [focused, setFocused] = useState(() =>
+  const [focused, setDrawn] = useState(() =>
     Math.max(
       0,
       runs.findIndex((run) => run.id === opened),
     ),
   );
+  // Keys may follow each other more quickly than rows are drawn.
+  const at = useRef(focused);
+  const setFocused = useCallback((index: number): void => {
+    at.current = index;
+    setDrawn(index);
+  }, []);
   const wanted = useRef<number>(undefined);
   const anchor = useRef(0);
   useEffect(() => {
@@ -180,14 +185,16 @@ function useWalk({ runs, opened, actions, scroller, show }: Walking): {
     if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
     const isInTable = event.target instanceof Node && scroller.current?.contains(event.target) === true;
     const isOnControl = event.target instanceof Element && event.target.closest('a, button') !== null;
-    const run = runs[focused];
+    const now = at.current;
+    const isWalking = isInTable || wanted.current !== undefined;
+    const run = runs[now];
     const keys: Readonly<Record<string, () => void>> = {
-      j: () => go(isInTable ? focused + 1 : focused),
-      k: () => go(focused - 1),
+      j: () => go(isWalking ? now + 1 : now),
+      k: () => go(now - 1),
       ...(isInTable
         ? {
-            ArrowDown: () => go(focused + 1),
-            ArrowUp: () => go(focused - 1),
+            ArrowDown: () => go(now + 1),
+            ArrowUp: () => go(now - 1),
             Home: () => go(0),
             End: () => go(runs.length - 1),
           }
@@ -198,18 +205,15 @@ function useWalk({ runs, opened, actions, scroller, show }: Walking): {
       x: () => {
         if (run === undefined) return;
         actions.select([run.id], 'toggle');
-        anchor.current = focused;
+        anchor.current = now;
       },
       X: () => {
-        const [from, until] = [Math.min(anchor.current, focused), Math.max(anchor.current, focused)];
+        const [from, until] = [Math.min(anchor.current, now), Math.max(anchor.current, now)];
         actions.select(
           runs.slice(from, until + 1).map((one) => one.id),
           'add',
         );
       },
-      v: actions.compare,
-      n: actions.showNew,
-      Escape: () => (opened === undefined ? actions.clear() : actions.open(undefined)),
     };
     const act = keys[event.key];
     if (act === undefined) return;
@@ -222,8 +226,9 @@ function useWalk({ runs, opened, actions, scroller, show }: Walking): {
   latest.current = onKey;
   useEffect(() => {
     const onPage = (event: globalThis.KeyboardEvent): void => {
-      const isElsewhere = event.target instanceof Element && event.target.closest('[role=dialog], nav') !== null;
-      if (!event.defaultPrevented && !isElsewhere && event.key !== 'Enter') latest.current(event);
+      const isOff =
+        document.documentElement.dataset['keys'] === 'off' || document.querySelector('[role="dialog"]') !== null;
+      if (!event.defaultPrevented && !isOff && event.key !== 'Enter') latest.current(event);
     };
     addEventListener('keydown', onPage);
     return () => removeEventListener('keydown', onPage);

@@ -41,6 +41,8 @@ export interface RunRows {
   /** Runs that started since the first page was asked for. */
   readonly newCount: number;
   readonly showNew: () => void;
+  /** The newest event when the first page was asked for. */
+  readonly seq: number;
 }
 
 const none: readonly Run[] = [];
@@ -95,6 +97,7 @@ export function useRuns(request: RunRequest, isEnabled: boolean): RunRows {
     }, [hasNextPage, isFetchingNextPage, fetchNextPage]),
     again: () => void query.refetch(),
     newCount: started,
+    seq: pages?.[0]?.seq ?? 0,
     showNew: useCallback(() => {
       client.setQueryData<InfiniteData<RunPage>>(key, (now) =>
         now === undefined ? now : { pages: now.pages.slice(0, 1), pageParams: now.pageParams.slice(0, 1) },

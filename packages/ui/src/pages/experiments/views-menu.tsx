@@ -7,6 +7,7 @@ import { useState } from 'react';
 import { Link, useLocation } from 'react-router';
 import { useAsk, useChange } from '../../api/queries.ts';
 import { Icon } from '../../components/icon.tsx';
+import { useUndo } from '../../components/undo.tsx';
 import { ErrorNote, Loaded } from '../../components/states.tsx';
 import { to } from '../../frame/places.ts';
 import { instant } from '../../words.ts';
@@ -102,28 +103,18 @@ interface ListProps {
 }
 
 function List({ views, now, query, close }: ListProps): ReactElement {
-  const [deleted, setDeleted] = useState<SavedView | undefined>(undefined);
+  const { offer } = useUndo();
   const remove = useChange('views.delete');
   const restore = useChange('views.restore');
-  const error = remove.error ?? restore.error;
+  const removed = (view: SavedView): void => {
+    const request = { params: { view: view.id } };
+    const undo = (): Promise<unknown> => restore.mutateAsync(request);
+    remove.mutate(request, { onSuccess: () => offer({ text: `Deleted the view “${view.name}”`, undo }) });
+  };
   return (
     <>
-      {deleted !== undefined && (
-        <p className="row between note" role="status">
-          <span className="el" dir="auto">
-            Deleted “{deleted.name}”
-          </span>
-          <button
-            type="button"
-            className="btn sm"
-            onClick={() => restore.mutate({ params: { view: deleted.id } }, { onSuccess: () => setDeleted(undefined) })}
-          >
-            Undo
-          </button>
-        </p>
-      )}
-      {error !== null && <ErrorNote error={error} />}
-      {views.length === 0 && deleted === undefined && (
+      {remove.error !== null && <ErrorNote error={remove.error} />}
+      {views.length === 0 && (
         <p className="t2 sm">No views yet. Filter, order and choose columns, then save it here for everybody.</p>
       )}
       <ul aria-label="Saved views">
@@ -134,7 +125,7 @@ function List({ views, now, query, close }: ListProps): ReactElement {
             isNow={view.id === now?.id}
             query={query}
             close={close}
-            remove={() => remove.mutate({ params: { view: view.id } }, { onSuccess: () => setDeleted(view) })}
+            remove={() => removed(view)}
           />
         ))}
       </ul>

@@ -16,7 +16,7 @@ import { pointAt } from '../points.ts';
 import { rowsFrom } from '../rows.ts';
 import type { TrackingTables } from '../tables.ts';
 import { valueHead } from '../tables.ts';
-import { keyIds, noteKeys } from './keys.ts';
+import { keyIds } from './keys.ts';
 import type { RunRow } from './runs.ts';
 import { mustActiveRun, writeTags } from './runs.ts';
 
@@ -32,11 +32,10 @@ export interface LogInput {
 export const logBatch = operation('tracking.log', async (trx, input: LogInput) => {
   const paramKeys = Object.keys(input.params);
   const run = await mustActiveRun(trx, input.uid, paramKeys.length > 0 ? 'update' : 'share');
-  const ids = await keyIds(trx, [...paramKeys, ...input.metrics.keys]);
-  await writeParams(trx, run, input.params, ids);
-  await writePoints(trx, run, input.metrics, ids);
-  await noteKeys(trx, run.experiment_id, 'metric', input.metrics.keys);
-  await noteKeys(trx, run.experiment_id, 'param', paramKeys);
+  const experiment = run.experiment_id;
+  await writeParams(trx, run, input.params, await keyIds(trx, paramKeys, { experiment, kind: 'param' }));
+  const { metrics } = input;
+  await writePoints(trx, run, metrics, await keyIds(trx, metrics.keys, { experiment, kind: 'metric' }));
   await writeTags(trx, run, input.tags);
   if (input.name !== undefined && input.name !== run.name) {
     await trx

@@ -5,7 +5,7 @@ import { operation } from '../../../platform/db/db.ts';
 import type { TrackingTables } from '../tables.ts';
 import { valueHead } from '../tables.ts';
 import { mustExperiment } from './experiments.ts';
-import { keyIds, noteKeys } from './keys.ts';
+import { keyIds } from './keys.ts';
 
 export interface RunRow {
   readonly id: number;
@@ -86,8 +86,8 @@ export async function writeTags(
   const ids = await keyIds(
     trx,
     entries.map(([key]) => key),
+    { experiment: run.experiment_id, kind: 'tag' },
   );
-  await noteKeys(trx, run.experiment_id, 'tag', Object.keys(tags));
   const rows = entries.map(([key, value]) => ({
     run_id: run.id,
     key_id: ids.get(key) as number, // keyIds answers every key that it was asked for
