@@ -249,7 +249,7 @@ browserTest('a rollout is started, counts while one looks, is held, resumed and 
   const guards = page.getByRole('table', { name: 'Guards' });
   assert.equal(await guards.locator('tbody tr').count(), 4);
 
-  await page.getByRole('button', { name: 'Hold' }).click();
+  await page.keyboard.press('h');
   await dialog.getByText('nothing promotes it').waitFor();
   await dialog.getByRole('button', { name: 'Hold it' }).click();
   await dialog.getByLabel('Reason').fill(`wait for ${hostileText}`);

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { Duration } from './duration.ts';
 import { Instant, Name } from './names.ts';
 import { routes } from './route.ts';
-import { predictionArms, predictionClocks, rolloutStates } from './serving.ts';
+import { Prediction, predictionArms, predictionClocks, rolloutStates } from './serving.ts';
 
 /** Most buckets of one series, and the shortest bucket. */
 export const seriesBucketsMax = 500;
@@ -67,6 +67,10 @@ export const Trial = z.object({
       role: z.enum(['incumbent', 'candidate', 'shadow', 'traffic']),
       percent: z.number(),
       score: z.number().optional(),
+      /** Beside the score, as in predictions: of several classes, and of quantiles. */
+      label: Prediction.shape.label,
+      probabilities: Prediction.shape.probabilities,
+      quantiles: Prediction.shape.quantiles,
       /** Why it cannot score these inputs. */
       problem: z.string().optional(),
       features: z.record(z.string(), z.number().nullable()),

@@ -55,13 +55,15 @@ function answerOf(
   endpoint: EndpointRuntime,
   arm: Arm,
   instance: { readonly inputs: Instance['inputs']; readonly at: number },
-): Pick<Trial['answers'][number], 'score' | 'problem' | 'features'> {
+): Omit<Trial['answers'][number], 'version' | 'role' | 'percent'> {
   try {
     const score = scoreArm(endpoint, arm, { row: instance, index: 0, at: instance.at });
     const features = Object.fromEntries(
       arm.names.map((name, i) => [name, Number.isFinite(arm.vector[i]) ? (arm.vector[i] ?? null) : null]),
     );
-    return Number.isFinite(score) ? { score, features } : { problem: `It scored ${score}.`, features };
+    return Number.isFinite(score)
+      ? { score, ...arm.scorer.detail(), features }
+      : { problem: `It scored ${score}.`, features };
   } catch (error) {
     // Only what the caller can mend is an answer.
     if (error instanceof SlipwayError && error.status < 500) return { problem: error.message, features: {} };

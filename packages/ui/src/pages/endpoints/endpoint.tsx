@@ -103,7 +103,7 @@ function Side({ endpoint, view }: { endpoint: Endpoint; view: ViewState }): Reac
     <div className="col side">
       {open !== undefined && <Inspector id={open} view={view} />}
       <TryIt key={endpoint.name} endpoint={endpoint} view={view} sample={sample} />
-      <Snippets endpoint={endpoint} view={view} sample={sample} />
+      {endpoint.deployment !== undefined && <Snippets endpoint={endpoint} view={view} sample={sample} />}
       <Compared endpoint={endpoint} />
     </div>
   );

@@ -30,11 +30,13 @@ export function Predictions({ endpoint, view, versions }: PredictionsProps): Rea
       caption={`newest first, by ${isReceived ? 'when they were answered' : 'event time'}`}
       flush
     >
-      <PredictionFilter view={view} versions={versions} />
       {endpoint.deployment === undefined ? (
         <Nothing endpoint={endpoint.name} isFiltered={false} />
       ) : (
-        <Found endpoint={endpoint} view={view} />
+        <>
+          <PredictionFilter view={view} versions={versions} />
+          <Found endpoint={endpoint} view={view} />
+        </>
       )}
     </Panel>
   );

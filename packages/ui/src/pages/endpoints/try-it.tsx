@@ -260,14 +260,17 @@ function Answers({ trial }: { trial: Trial }): ReactElement {
   return (
     <div className="stack" role="status" aria-label="Answers">
       <div className="try-out">
-        {trial.answers.map(({ version, role, percent, score, problem, features }) => (
+        {trial.answers.map(({ version, role, percent, score, problem, features, ...detail }) => (
           <div key={version}>
             <span className="sm">
               <ArmMark arm={role === 'incumbent' ? 'champion' : role === 'candidate' ? 'challenger' : 'reference'} /> v
               {version} <span className="t3">{percent > 0 ? `${roles[role]} ${percent} %` : roles[role]}</span>
             </span>
             <br />
-            {score === undefined ? <span className="sm bad">{problem}</span> : <b>{decimals(score)}</b>}
+            {score === undefined ? <span className="sm bad">{problem}</span> : <b>{decimals(score)}</b>}{' '}
+            {detail.label !== undefined && <span className="sm t2">{String(detail.label)}</span>}
+            <Detail name="Probabilities" values={detail.probabilities} />
+            <Detail name="Quantiles" values={detail.quantiles} />
             {score !== undefined && (
               <details className="sm">
                 <summary>Features</summary>
@@ -282,5 +285,16 @@ function Answers({ trial }: { trial: Trial }): ReactElement {
         .
       </p>
     </div>
+  );
+}
+
+/** What there is beside the score: of several classes, or of quantiles. */
+function Detail({ name, values }: { name: string; values: Record<string, number> | undefined }): ReactElement | null {
+  if (values === undefined) return null;
+  return (
+    <details className="sm">
+      <summary>{name}</summary>
+      <Cells head={name === 'Quantiles' ? 'Quantile' : 'Class'} cells={Object.entries(values)} />
+    </details>
   );
 }

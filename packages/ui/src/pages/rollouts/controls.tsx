@@ -26,9 +26,9 @@ function Hold({ rollout }: { rollout: Rollout }): ReactElement {
   const { candidate, incumbent, id } = rollout;
   return (
     <>
-      <button type="button" className="btn" onClick={() => setOpen(true)}>
+      <button type="button" className="btn" data-key="h" onClick={() => setOpen(true)}>
         <Icon name="hold" small />
-        Hold
+        Hold<kbd>h</kbd>
       </button>
       {isOpen && (
         <Confirm

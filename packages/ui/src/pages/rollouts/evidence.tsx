@@ -27,12 +27,18 @@ function nearness({ value, bar, effect }: GuardState): number {
   return effect === undefined ? near : Math.min(near, Math.max(0, effect.value ?? 0) / effect.bar);
 }
 
+interface EvidenceProps {
+  readonly rollout: Rollout;
+  readonly progress: RolloutProgress;
+}
+
 /** What the evidence says now, in plain words. */
-export function EvidenceSentence({ rollout, progress }: { rollout: Rollout; progress: RolloutProgress }): ReactElement {
+export function EvidenceSentence({ rollout, progress }: EvidenceProps): ReactElement | null {
   const { candidate } = rollout;
   if (!progress.isJudging) {
-    const why = rollout.state === 'running' ? 'The endpoint could not be loaded: nothing is judged.' : 'It has ended.';
-    return <p className="judged">{why}</p>;
+    // What became of one that has ended is the sentence of its page.
+    if (rollout.state !== 'running') return null;
+    return <p className="judged">The endpoint could not be loaded: nothing is judged until it is deployed again.</p>;
   }
   const strongest = progress.guards.toSorted((a, b) => nearness(b) - nearness(a))[0];
   const near = strongest === undefined ? 0 : nearness(strongest);
@@ -74,7 +80,7 @@ const marksOf = (rollout: Rollout): { readonly x: number; readonly name: string 
   return advanced.map((d, i) => ({ x: d.requests, name: `${stages[i + 1]?.percent ?? ''} %` }));
 };
 
-export function EvidenceCharts({ rollout, progress }: { rollout: Rollout; progress: RolloutProgress }): ReactElement {
+export function EvidenceCharts({ rollout, progress }: EvidenceProps): ReactElement {
   const { trail } = progress;
   const marks = marksOf(rollout);
   // Each over what it counts: after a restart labels come behind requests in the trail.
@@ -139,9 +145,18 @@ export function EvidenceCharts({ rollout, progress }: { rollout: Rollout; progre
           ]}
           lines={[{ value: barOf('labels', 3.3), name: 'rolls back at', color: '--bad-solid' }]}
         />
+        <p className="xs t3">{lookRule(progress.guards.find((g) => g.guard === 'labels'))}</p>
       </div>
     </div>
   );
+}
+
+/** A line that crosses the bar between two looks decides nothing. */
+function lookRule(labels: GuardState | undefined): string {
+  const effect =
+    labels?.effect === undefined ? '' : `, and only where the rise is above ${signed(labels.effect.bar, 2)}`;
+  const next = labels?.nextLookAt === undefined ? '' : ` (the next at ${count(labels.nextLookAt)} pairs)`;
+  return `Acts at a look only${next}${effect}.`;
 }
 
 /** Places of the last of equal neighbours. */
