@@ -12,6 +12,7 @@ export async function demoAddresses(client: Client): Promise<Map<string, string>
     await client.endpoints.predictions({ params: { endpoint: 'flight-delay' }, query: { limit: 1 } })
   ).items;
   const refused = (await client.validations.list({ query: { limit: 20 } })).items.find((v) => !v.success);
+  const [alert] = (await client.alerts.list({ query: { limit: 1 } })).items;
   return new Map([
     ['overview', ''],
     ['data', '/data/flights/versions/latest'],
@@ -25,6 +26,7 @@ export async function demoAddresses(client: Client): Promise<Map<string, string>
     ['rollout', `/rollouts/${rollout?.id ?? ''}`],
     ['monitor', '/monitors/flight-delay-weekly'],
     ['alerts', '/alerts'],
+    ['alert', `/alerts/${alert?.id ?? ''}`],
     ['policy', '/policies/retrain-on-decay'],
     ['why', `/why/prediction/${prediction?.id ?? ''}`],
     ['ledger', '/ledger'],

@@ -78,8 +78,10 @@ const columnsOf = (
     cell: (d) => (
       <Link className="drift-name mono" to={href(d.name)} preventScrollReset title={driftReason(d)}>
         <bdi>{d.name === '(score)' ? 'the score itself' : d.name}</bdi>
+        <span className="drift-aside">{driftAside(d)}</span>
       </Link>
     ),
+    value: (d) => d.name,
   },
   {
     key: 'pair',
@@ -130,5 +132,4 @@ const columnsOf = (
         </>
       ),
   },
-  { key: 'note', head: 'Beside that', isExtra: true, cell: (d) => <span className="t2">{driftAside(d)}</span> },
 ];
