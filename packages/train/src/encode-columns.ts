@@ -49,7 +49,11 @@ function encodeCategories(
 ): Float32Array[] {
   return encoding.tables.map((table) => {
     const known = new Map(table.keys.map((key, index) => [key, table.values[index] ?? table.otherwise]));
-    return Float32Array.from(rows, (row) => known.get(values[row] ?? '') ?? table.otherwise);
+    const features = new Float32Array(rows.length);
+    for (let i = 0; i < features.length; i++) {
+      features[i] = known.get(values[rows[i] ?? 0] ?? '') ?? table.otherwise;
+    }
+    return features;
   });
 }
 

@@ -148,30 +148,73 @@ interface MeansContext extends EncodingContext {
   readonly known: readonly Category[];
 }
 
-function meanTables(column: TableColumn, { settings, target, rows, known }: MeansContext): CategoryTable[] {
+/** Per row of the context, the place of its category among the keys; -1 for others. */
+function placesOf(column: TableColumn, keys: readonly string[], rows: Uint32Array): Int32Array {
   const values = textsOf(column);
-  const smoothing = settings.smoothing ?? smoothingDefault;
-  const places = new Map(known.map(({ key }, place) => [key, place]));
+  const known = new Map(keys.map((key, place) => [key, place]));
+  const places = new Int32Array(rows.length);
+  for (let i = 0; i < places.length; i++) places[i] = known.get(values[rows[i] ?? 0] ?? '') ?? -1;
+  return places;
+}
+
+/** Weighted sums of the target per category, and over all rows in the last place. */
+interface CategorySums {
+  readonly sums: Float64Array;
+  readonly weights: Float64Array;
+}
+
+interface SummedRows {
+  readonly places: Int32Array;
+  readonly keyCount: number;
+  readonly numbers: Float32Array;
+  readonly context: EncodingContext;
+}
+
+/** Over the rows of the context at these indices, or all. */
+function addUp({ places, keyCount, numbers, context }: SummedRows, indices?: Uint32Array): CategorySums {
+  const { rows, target } = context;
+  const sums = new Float64Array(keyCount + 1);
+  const weights = new Float64Array(keyCount + 1);
+  const count = indices?.length ?? rows.length;
+  for (let i = 0; i < count; i++) {
+    const index = indices === undefined ? i : (indices[i] ?? 0);
+    const row = rows[index] ?? 0;
+    const weight = target.weights[row] ?? 0;
+    const weighted = weight * (numbers[row] ?? 0);
+    const place = places[index] ?? -1;
+    sums[keyCount] = (sums[keyCount] ?? 0) + weighted;
+    weights[keyCount] = (weights[keyCount] ?? 0) + weight;
+    if (place < 0) continue;
+    sums[place] = (sums[place] ?? 0) + weighted;
+    weights[place] = (weights[place] ?? 0) + weight;
+  }
+  return { sums, weights };
+}
+
+/** Smoothed means per category, and the mean of all rows in the last place. */
+function meansOf({ sums, weights }: CategorySums, smoothing: number): Float32Array {
+  const last = sums.length - 1;
+  const total = weights[last] ?? 0;
+  const prior = total > 0 ? (sums[last] ?? 0) / total : 0;
+  const means = new Float32Array(sums.length).fill(prior);
+  for (let place = 0; place < last; place++) {
+    means[place] = ((sums[place] ?? 0) + smoothing * prior) / ((weights[place] ?? 0) + smoothing);
+  }
+  return means;
+}
+
+function meanTables(column: TableColumn, context: MeansContext): CategoryTable[] {
+  const { settings, target, rows } = context;
+  const keys = context.known.map(({ key }) => key);
+  const places = placesOf(column, keys, rows);
   return target.values.map((numbers, index) => {
-    const sums = new Float64Array(known.length);
-    const weights = new Float64Array(known.length);
-    let [sum, weightSum] = [0, 0];
-    for (const row of rows) {
-      const weight = target.weights[row] ?? 0;
-      const weighted = weight * (numbers[row] ?? 0);
-      sum += weighted;
-      weightSum += weight;
-      const place = places.get(values[row] ?? '');
-      if (place === undefined) continue;
-      sums[place] = (sums[place] ?? 0) + weighted;
-      weights[place] = (weights[place] ?? 0) + weight;
-    }
-    const prior = weightSum > 0 ? sum / weightSum : 0;
+    const sums = addUp({ places, keyCount: keys.length, numbers, context });
+    const means = meansOf(sums, settings.smoothing ?? smoothingDefault);
     return {
       feature: `${column.name} ${target.names[index] ?? 'mean'}`,
-      keys: known.map(({ key }) => key),
-      values: Float32Array.from(sums, (own, place) => (own + smoothing * prior) / ((weights[place] ?? 0) + smoothing)),
-      otherwise: Math.fround(prior),
+      keys,
+      values: means.subarray(0, keys.length),
+      otherwise: means[keys.length] ?? 0,
     };
   });
 }
@@ -214,16 +257,18 @@ function distinctNames(names: readonly string[]): readonly string[] {
 export function encodeOutOfFold(
   columns: readonly TableColumn[],
   encodings: readonly ColumnEncoding[],
-  { context, parts }: { readonly context: EncodingContext; readonly parts: readonly Fold[] },
+  { context, parts }: { readonly context: EncodingContext; readonly parts: () => readonly Fold[] },
 ): EncodedRows {
   const { rows } = context;
   const encoded = encodeRows(columns, encodings, rows);
   const byName = new Map(columns.map((column) => [column.name, column]));
   let feature = 0;
+  let made: readonly Fold[] | undefined;
   for (const encoding of encodings) {
     const column = byName.get(encoding.column);
     if (encoding.kind === 'category' && column !== undefined && firstMean(encoding) >= 0) {
-      replaceMeans(encoding, column, { ...context, parts, targets: encoded.columns.slice(feature) });
+      made ??= parts();
+      replaceMeans(encoding, column, { ...context, parts: made, targets: encoded.columns.slice(feature) });
     }
     feature += featuresOf(encoding).length;
   }
@@ -245,14 +290,23 @@ interface ReplaceContext extends EncodingContext {
 
 function replaceMeans(encoding: Categories, column: TableColumn, context: ReplaceContext): void {
   const first = firstMean(encoding);
-  const known = (encoding.tables[first]?.keys ?? []).map((key): Category => ({ key, rows: 0 }));
-  for (const { train, test } of context.parts) {
-    const rowsOf = (places: Uint32Array): Uint32Array => places.map((place) => context.rows[place] ?? 0);
-    const tables = meanTables(column, { ...context, rows: rowsOf(train), known });
-    const means = encodeColumn({ ...encoding, tables }, column, rowsOf(test));
-    for (const [index, values] of means.entries()) {
-      const target = context.targets[first + index];
-      for (const [place, value] of values.entries()) if (target !== undefined) target[test[place] ?? 0] = value;
+  const { keys = [] } = encoding.tables[first] ?? {};
+  const places = placesOf(column, keys, context.rows);
+  const smoothing = context.settings.smoothing ?? smoothingDefault;
+  for (const [index, numbers] of context.target.values.entries()) {
+    const target = context.targets[first + index];
+    const summed: SummedRows = { places, keyCount: keys.length, numbers, context };
+    const all = addUp(summed);
+    for (const { test } of context.parts) {
+      const own = addUp(summed, test);
+      const without = (of: Float64Array, part: Float64Array): Float64Array => of.map((sum, i) => sum - (part[i] ?? 0));
+      const rest = { sums: without(all.sums, own.sums), weights: without(all.weights, own.weights) };
+      const means = meansOf(rest, smoothing);
+      for (let i = 0; i < test.length && target !== undefined; i++) {
+        const row = test[i] ?? 0;
+        const place = places[row] ?? -1;
+        target[row] = means[place < 0 ? keys.length : place] ?? 0;
+      }
     }
   }
 }

@@ -166,7 +166,8 @@ async function fitRows(job: Job, rows: Uint32Array, { watched, limits, report }:
     const reasons = dropped.map(({ column, reason }) => `"${column}": ${reason}`).join('; ');
     throw new RangeError(`No column can be learnt from (${reasons || 'the table has none'}).`);
   }
-  const parts = kFolds(rows.length, { folds: Math.min(meanParts, rows.length), seed: settings.seed ?? 0 });
+  const parts = (): readonly Fold[] =>
+    kFolds(rows.length, { folds: Math.min(meanParts, rows.length), seed: settings.seed ?? 0 });
   const encoded = encodeOutOfFold(table.columns, encodings, { context, parts });
   const later = watched === undefined ? undefined : encodeRows(table.columns, encodings, watched);
   const trainings: TreeTraining[] = [];
@@ -197,12 +198,10 @@ interface GoalRows {
 function trainGoal(job: Job, goal: Goal, given: GoalRows): Promise<TreeTraining> {
   const { settings, target, hooks, state } = job;
   const { encoded, later, watched, limit } = given;
-  const pick = (values: Float64Array, rows: Uint32Array): Float64Array =>
-    Float64Array.from(rows, (row) => values[row] ?? 0);
   const labelled = (columns: readonly Float32Array[], rows: Uint32Array) => ({
     columns,
-    labels: pick(target.labels, rows),
-    weights: pick(target.weights, rows),
+    labels: pickRows(target.labels, rows),
+    weights: pickRows(target.weights, rows),
   });
   const isClass = target.classLabels.length > 0;
   return trainTreesAsync(
@@ -229,6 +228,12 @@ function trainGoal(job: Job, goal: Goal, given: GoalRows): Promise<TreeTraining>
       },
     },
   );
+}
+
+function pickRows(values: Float64Array, rows: Uint32Array): Float64Array {
+  const picked = new Float64Array(rows.length);
+  for (let i = 0; i < picked.length; i++) picked[i] = values[rows[i] ?? 0] ?? 0;
+  return picked;
 }
 
 /** Per feature; only numbers and booleans are one feature that grows with the column. */
@@ -280,6 +285,7 @@ function assemble(job: Job, final: Fit, { held, curves }: Outcome): FittedTable 
   const ensembles = trainings.map(({ ensemble }) => ensemble);
   const head = calibrateHead({ ensembles, levels, calibration: settings.calibration ?? 'none', held, target });
   const bytes = writeTableModel({ encodings, head });
+  let predictor: TablePredictor | undefined;
   return {
     task: target.task,
     classLabels: target.classLabels,
@@ -292,7 +298,10 @@ function assemble(job: Job, final: Fit, { held, curves }: Outcome): FittedTable 
     rounds: trainings.map(({ bestIteration }) => bestIteration),
     validation: held.length === 0 ? undefined : validate(job, held, { trainings, levels }),
     rowCount,
-    ...createTablePredictor(bytes),
+    predict: (columns, rows) => {
+      predictor ??= createTablePredictor(bytes);
+      return predictor.predict(columns, rows);
+    },
   };
 }
 

@@ -17,12 +17,17 @@ function checkFolds(folds: number, most: number, of: string): void {
 
 /** Every row is in the test of exactly the fold that `foldOf` gives it. */
 function foldsBy(foldOf: Uint32Array, folds: number): Fold[] {
-  return Array.from({ length: folds }, (_, fold) => {
-    const rows = Uint32Array.from(foldOf.keys());
-    return {
-      train: rows.filter((row) => foldOf[row] !== fold),
-      test: rows.filter((row) => foldOf[row] === fold),
-    };
+  const sizes = new Uint32Array(folds);
+  for (const fold of foldOf) sizes[fold] = (sizes[fold] ?? 0) + 1;
+  return Array.from(sizes, (size, fold) => {
+    const train = new Uint32Array(foldOf.length - size);
+    const test = new Uint32Array(size);
+    let [trained, tested] = [0, 0];
+    for (let row = 0; row < foldOf.length; row++) {
+      if (foldOf[row] === fold) test[tested++] = row;
+      else train[trained++] = row;
+    }
+    return { train, test };
   });
 }
 
@@ -32,7 +37,9 @@ function shuffled(count: number, seed: number): Uint32Array {
   const order = Uint32Array.from({ length: count }, (_, index) => index);
   for (let last = count - 1; last > 0; last--) {
     const other = Math.floor(random() * (last + 1));
-    [order[last], order[other]] = [order[other] ?? 0, order[last] ?? 0];
+    const moved = order[last] ?? 0;
+    order[last] = order[other] ?? 0;
+    order[other] = moved;
   }
   return order;
 }
@@ -45,10 +52,11 @@ export interface FoldOptions {
 /** Folds of equal size at random; with classes, each class is spread evenly over the folds. */
 export function kFolds(rowCount: number, { folds, seed }: FoldOptions, classes?: ArrayLike<number>): Fold[] {
   checkFolds(folds, rowCount, 'rows');
-  const order = Array.from(shuffled(rowCount, seed));
-  if (classes !== undefined) order.sort((a, b) => (classes[a] ?? 0) - (classes[b] ?? 0));
+  const order = shuffled(rowCount, seed);
+  const sorted =
+    classes === undefined ? order : Array.from(order).sort((a, b) => (classes[a] ?? 0) - (classes[b] ?? 0));
   const foldOf = new Uint32Array(rowCount);
-  for (const [place, row] of order.entries()) foldOf[row] = place % folds;
+  for (let place = 0; place < rowCount; place++) foldOf[sorted[place] ?? 0] = place % folds;
   return foldsBy(foldOf, folds);
 }
 
