@@ -71,6 +71,9 @@ interface MetricChoiceProps {
   readonly metric: string | undefined;
 }
 
+/** A list of thousands is nothing to choose from: the rest is reached by its address, from the table of the run. */
+const choicesMax = 300;
+
 export const MetricChoice = ({ view, keys, metric }: MetricChoiceProps): ReactElement => (
   <select
     className="input metric-choice"
@@ -78,7 +81,7 @@ export const MetricChoice = ({ view, keys, metric }: MetricChoiceProps): ReactEl
     value={metric}
     onChange={(event) => view.set({ metric: event.target.value, zoom: undefined })}
   >
-    {(metric === undefined || keys.includes(metric) ? keys : [metric, ...keys]).map((key) => (
+    {[...new Set([...(metric === undefined ? [] : [metric]), ...keys.slice(0, choicesMax)])].map((key) => (
       <option key={key}>{key}</option>
     ))}
   </select>

@@ -14,6 +14,7 @@ import { count, instant, plural } from '../../words.ts';
 import { chartState, MetricChoice } from './charts.tsx';
 import './experiments.css';
 import { colourOf, MetricChart } from './metric-chart.tsx';
+import { useNeedle } from './use-needle.tsx';
 import { keysOf, metricKeys, metricOf, metricText, paramKeys } from './values.ts';
 
 const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
@@ -165,7 +166,8 @@ function Params({ runs }: { runs: readonly Run[] }): ReactElement {
   const keys = keysOf(runs, paramKeys).toSorted((a, b) => a.localeCompare(b));
   const different = differing(runs, keys);
   const isAll = view.get('params') === 'all';
-  const shown = isAll ? [...different, ...keys.filter((key) => !different.includes(key))] : different;
+  const listed = isAll ? [...different, ...keys.filter((key) => !different.includes(key))] : different;
+  const { shown, field } = useNeedle(listed, (key) => key, 'param');
   return (
     <Panel
       title="Params that differ"
@@ -173,14 +175,17 @@ function Params({ runs }: { runs: readonly Run[] }): ReactElement {
       span={7}
       flush
       actions={
-        <button
-          type="button"
-          className="btn sm"
-          aria-pressed={isAll}
-          onClick={() => view.set({ params: isAll ? undefined : 'all' })}
-        >
-          {isAll ? 'Only what differs' : 'Show all'}
-        </button>
+        <>
+          {field}
+          <button
+            type="button"
+            className="btn sm"
+            aria-pressed={isAll}
+            onClick={() => view.set({ params: isAll ? undefined : 'all' })}
+          >
+            {isAll ? 'Only what differs' : 'Show all'}
+          </button>
+        </>
       }
     >
       {shown.length === 0 ? (
@@ -214,20 +219,25 @@ function Params({ runs }: { runs: readonly Run[] }): ReactElement {
 
 function Metrics({ runs, base }: { runs: readonly Run[]; base: Run }): ReactElement {
   const keys = keysOf(runs, metricKeys);
+  const view = useViewState();
+  const { shown, field } = useNeedle(keys, (key) => key, 'metric');
   return (
     <Panel
       title="Metrics"
       caption="latest value of each, and its difference; which end is better is not recorded"
       flush
+      actions={field}
     >
       <div className="scroll" tabIndex={0}>
         <table className="tbl top0 compared" aria-label="Metrics of the selected runs">
           <Heads runs={runs} first="Metric" />
           <tbody>
-            {keys.map((key) => (
+            {shown.map((key) => (
               <tr key={key}>
                 <th scope="row" className="rowhead mono" title={key}>
-                  <bdi>{key}</bdi>
+                  <Link dir="auto" to={view.href({ metric: key, zoom: undefined })} preventScrollReset>
+                    {key}
+                  </Link>
                 </th>
                 {runs.map((run) => (
                   <Measured

@@ -2,7 +2,7 @@
 import type { Run } from '@slipway/contract';
 import { useQueryClient } from '@tanstack/react-query';
 import type { ReactElement, ReactNode } from 'react';
-import { useEffect, useMemo, useState } from 'react';
+import { useEffect, useMemo } from 'react';
 import { Link, useParams } from 'react-router';
 import { useAsk } from '../../api/queries.ts';
 import type { Pair } from '../../components/layout.tsx';
@@ -21,6 +21,7 @@ import { CopyId } from './copy-id.tsx';
 import { lineageOf } from './lineage.tsx';
 import { colourOf, MetricChart } from './metric-chart.tsx';
 import { useVersionsOfRun } from './registered.ts';
+import { useNeedle } from './use-needle.tsx';
 import { lineOf } from './sample-lines.ts';
 import { metricText, tookMs } from './values.ts';
 
@@ -96,39 +97,8 @@ function sentenceOf(run: Run): ReactNode {
   );
 }
 
-/** More rows than this are found by writing a part of their key. */
-const rowsMax = 200;
-
-function useNeedle<T>(
-  items: readonly T[],
-  keyOf: (item: T) => string,
-  noun: string,
-): { shown: readonly T[]; field: ReactNode } {
-  const [needle, setNeedle] = useState('');
-  const found = items.filter((item) => keyOf(item).toLowerCase().includes(needle.toLowerCase()));
-  const field = items.length > foldedMax && (
-    <span className="row">
-      {found.length > rowsMax && (
-        <span className="t3 xs nw">
-          {count(rowsMax)} of {count(found.length)}
-        </span>
-      )}
-      <input
-        className="input needle"
-        aria-label={`Find a ${noun}`}
-        placeholder={`Find among ${count(items.length)}`}
-        value={needle}
-        onChange={(event) => setNeedle(event.target.value)}
-      />
-    </span>
-  );
-  return { shown: found.slice(0, rowsMax), field };
-}
-
-/** Fewer are seen at a glance. */
-const foldedMax = 12;
-
 function Metrics({ run }: { run: Run }): ReactElement {
+  const view = useViewState();
   const { shown, field } = useNeedle(run.metrics, (metric) => metric.key, 'metric');
   return (
     <Panel title="Metrics" caption="the latest value of each" span={7} flush actions={field}>
@@ -152,8 +122,10 @@ function Metrics({ run }: { run: Run }): ReactElement {
             <tbody>
               {shown.map((metric) => (
                 <tr key={metric.key}>
-                  <td className="mono text" dir="auto" title={metric.key}>
-                    {metric.key}
+                  <td className="mono text" title={metric.key}>
+                    <Link dir="auto" to={view.href({ metric: metric.key, zoom: undefined })} preventScrollReset>
+                      {metric.key}
+                    </Link>
                   </td>
                   <td className="num m">{metricText(metric.value)}</td>
                   <td className="num">{metric.step}</td>
