@@ -99,13 +99,14 @@ export interface Frames {
   readonly rows: number;
 }
 
-/** In the page: scrolls the longest scroller to its end, waiting there for more rows, until so many were there. */
+/** In the page: scrolls by ten rows a frame until so many have passed, waiting at the end of what is loaded. */
 const scrollScript = (rows: number): string => `new Promise((resolve) => {
   const table = document.querySelector('main table');
   const scrollers = [];
   for (let at = table; at !== null; at = at.parentElement) if (at.scrollHeight > at.clientHeight + 1 && /auto|scroll/.test(getComputedStyle(at).overflowY)) scrollers.push(at);
   const scroller = scrollers.sort((a, b) => b.scrollHeight - a.scrollHeight)[0] ?? document.scrollingElement;
-  const count = () => Math.max(Number(table.getAttribute('aria-rowcount') ?? 0), table.tBodies[0]?.rows.length ?? 0);
+  const rowPx = table.tBodies[0].rows[1]?.offsetHeight || 30;
+  const passed = () => Math.round((scroller.scrollTop + scroller.clientHeight) / rowPx);
   const frames = [];
   let last = performance.now();
   let waitingSince = last;
@@ -116,8 +117,7 @@ const scrollScript = (rows: number): string => `new Promise((resolve) => {
     if (scroller.scrollTop !== lastTop) waitingSince = now;
     lastTop = scroller.scrollTop;
     scroller.scrollTop += ${scrollPx};
-    const isAtEnd = scroller.scrollTop + scroller.clientHeight >= scroller.scrollHeight - 1;
-    if ((isAtEnd && count() >= ${rows}) || now - waitingSince > 10000) return resolve({ ms: frames.slice(1), rows: count() });
+    if (passed() >= ${rows} || now - waitingSince > 10000) return resolve({ ms: frames.slice(1), rows: passed() });
     requestAnimationFrame(step);
   };
   requestAnimationFrame(step);
