@@ -50,7 +50,8 @@ export function createLabels(db: Db): Labels {
       const labels = await of(endpoint, ids);
       return {
         total,
-        rows: records.map((record) => ({ ...record, label: labels.get(record.id)?.value ?? Number.NaN })),
+        // Not copied: that would make the text of everyone's inputs.
+        rows: records.map((record) => Object.assign(record, { label: labels.get(record.id)?.value ?? Number.NaN })),
       };
     },
   };

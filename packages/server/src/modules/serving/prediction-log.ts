@@ -238,7 +238,14 @@ async function* read(segments: readonly Segment[], wanted: Wanted, stride = 1): 
 
 export function decodeLogged({ bytes, offset }: RecordPlace, featureNames: readonly string[]): LoggedPrediction {
   const record = decodeRecord(bytes, offset, featureNames.length);
-  return { ...record, inputs: record.inputs ?? inputsText(featureNames, record.features), featureNames };
+  return {
+    ...record,
+    featureNames,
+    // Made when somebody looks: those who sum up tens of thousands of records do not.
+    get inputs() {
+      return record.inputs ?? inputsText(featureNames, record.features);
+    },
+  };
 }
 
 /** Inputs that were the features; NaN becomes null, as it was sent. */
