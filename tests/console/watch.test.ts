@@ -201,7 +201,7 @@ browserTest('rows are shown by page and by chosen columns, whatever they are cal
   await rows.getByText('a.parquet, 51', { exact: true }).waitFor();
   await page.getByText('5 columns', { exact: true }).click();
   await page.getByRole('checkbox', { name: long }).click();
-  await page.waitForFunction("document.querySelectorAll('.dt-rows thead th').length === 5");
+  await rows.getByRole('columnheader', { name: long }).waitFor({ state: 'detached' });
   await page.reload();
   await rows.getByText('a.parquet, 1', { exact: true }).waitFor();
   assert.equal(await rows.locator('thead th').count(), 5, 'the choice lies in the address');
@@ -264,7 +264,7 @@ browserTest('a backtest says what would have happened beside what did, and lies 
 browserTest('a silence asks for a reason, is told on the page, and ends', async () => {
   const opened = await open('/monitors/weekly');
   const { page } = opened;
-  await page.getByRole('button', { name: 'Silence' }).click();
+  await page.getByRole('button', { name: 'Silence', exact: true }).click();
   const dialog = page.getByRole('dialog');
   await dialog.getByText('trigger no policy').waitFor();
   await dialog.getByRole('button', { name: 'Silence monitor weekly' }).click();
@@ -275,7 +275,7 @@ browserTest('a silence asks for a reason, is told on the page, and ends', async 
   await note.getByText(`${markup} known`).waitFor();
   await note.getByRole('button', { name: 'End the silence' }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'End the silence' }).click();
-  await page.getByRole('button', { name: 'Silence' }).waitFor();
+  await page.getByRole('button', { name: 'Silence', exact: true }).waitFor();
   const { items } = await (world ?? assert.fail()).client.silences.list({ params: { monitor: 'weekly' }, query: {} });
   assert.equal(items[0]?.endedBy, 'owner');
   await leave(opened);
