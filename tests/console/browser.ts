@@ -40,7 +40,12 @@ function installChromium(): string | undefined {
   return installed.status === 0 ? undefined : `Chromium could not be installed: ${installed.stderr.trim().slice(-300)}`;
 }
 
-export async function openBrowser(): Promise<Found> {
+let opened: Promise<Found> | undefined;
+
+/** One for all files of the suite, which run in one process. */
+export const openBrowser = (): Promise<Found> => (opened ??= launch());
+
+async function launch(): Promise<Found> {
   if (findChromium() === undefined) {
     const problem = installChromium();
     if (problem !== undefined) return { ok: false, problem };

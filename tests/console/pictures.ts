@@ -40,16 +40,17 @@ const server = await startTestServer({ folder });
 mkdirSync(out, { recursive: true });
 const wanted = values.only?.split(',');
 try {
-  for (const [name, path] of await demoAddresses(server.client)) {
-    if (wanted !== undefined && !wanted.includes(name)) continue;
-    for (const scheme of ['light', 'dark'] as const) {
-      const page = await found.browser.newPage({ viewport: size, colorScheme: scheme });
+  const addresses = await demoAddresses(server.client);
+  for (const scheme of ['light', 'dark'] as const) {
+    const page = await found.browser.newPage({ viewport: size, colorScheme: scheme });
+    for (const [name, path] of addresses) {
+      if (wanted !== undefined && !wanted.includes(name)) continue;
       await page.goto(`${server.url}/w/default${path}`);
       await page.waitForTimeout(settleMs);
       await page.screenshot({ path: join(out, `${name}-${scheme}.png`) });
-      await page.close();
+      console.log(`${name}, ${scheme}`);
     }
-    console.log(`${name}: light and dark`);
+    await page.close();
   }
 } finally {
   await found.browser.close();

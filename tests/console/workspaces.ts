@@ -1,6 +1,6 @@
 /**
  * One browser and two servers for all tests of the console: the workspace that the demo leaves behind, and an empty one.
- * The files of the suite run in one process (tools/test.ts), so that this is made once.
+ * The files that use it run in one process (tools/test.ts), so that it is made once.
  */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
