@@ -1,4 +1,5 @@
 import { Instance, instancesPerRequestMax } from '@slipway/contract';
+import type { Prediction } from '@slipway/contract';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { instantOf, nameOf, readJsonFile, usage, valuesOf } from '../arguments.ts';
@@ -37,10 +38,23 @@ export function register(program: Command): void {
           const body = { instances: instances.slice(i, i + instancesPerRequestMax) };
           predictions.push(...(await client.endpoints.predict({ params: { endpoint }, body })).predictions);
         }
-        const rows = predictions.map((p) => [p.id, p.score.toFixed(6), String(p.version)]);
-        output.result({ predictions }, () => table(['PREDICTION', 'SCORE', 'VERSION'], rows));
+        const answers = predictions.map(answerOf);
+        const hasAnswers = answers.some((answer) => answer !== '');
+        const head = ['PREDICTION', 'SCORE', 'VERSION', ...(hasAnswers ? ['ANSWER'] : [])];
+        const rows = predictions.map((p, i) =>
+          [p.id, p.score.toFixed(6), String(p.version), answers[i] ?? ''].slice(0, head.length),
+        );
+        output.result({ predictions }, () => table(head, rows));
       }),
     );
+}
+
+/** What there is beside the score: the label of several classes, or the quantiles. */
+function answerOf({ label, quantiles }: Prediction): string {
+  if (label !== undefined) return String(label);
+  return Object.entries(quantiles ?? {})
+    .map(([level, value]) => `${level}: ${value.toPrecision(6)}`)
+    .join('  ');
 }
 
 async function tryOne(
