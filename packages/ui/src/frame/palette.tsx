@@ -55,6 +55,7 @@ function useChoices(typed: string): { readonly choices: readonly Choice[]; reado
   const text = typed.trim();
   const rested = useRested(text);
   const found = useAsk('palette.search', { query: { q: rested } }, { enabled: rested !== '', keep: true });
+  const isAsking = text !== '' && (found.isFetching || rested !== text);
   const choices = useMemo(() => {
     const wanted = text.toLowerCase();
     const pages = places
@@ -62,7 +63,9 @@ function useChoices(typed: string): { readonly choices: readonly Choice[]; reado
       .map(({ icon, word, path }): Choice => ({ icon, word, detail: 'page', path }));
     if (text === '') return pages;
     const idPath = placeOfId(text);
-    const things = (found.data?.items ?? []).map((item): Choice => ({
+    // Until the answer is here, of the last one only what fits: Enter never opens what was found for other words.
+    const items = (found.data?.items ?? []).filter((item) => !isAsking || item.name.toLowerCase().includes(wanted));
+    const things = items.map((item): Choice => ({
       icon: icons[item.kind],
       word: item.name,
       detail: item.detail,
@@ -77,8 +80,8 @@ function useChoices(typed: string): { readonly choices: readonly Choice[]; reado
     // Of two that lead to the same place the better one stays.
     const byPath = new Map(all.toReversed().map((choice) => [choice.path, choice]));
     return all.filter((choice) => byPath.get(choice.path) === choice).slice(0, shownMax);
-  }, [text, found.data]);
-  return { choices, isAsking: text !== '' && (found.isFetching || rested !== text) };
+  }, [text, found.data, isAsking]);
+  return { choices, isAsking };
 }
 
 export function Palette({ close }: { close: () => void }): ReactElement {
