@@ -18,3 +18,9 @@ export { splitByTime, trainingSet, type TrainingSetOptions } from './steps/train
 export { chooseBest, refit, trainTrees, TreeSetting } from './steps/trees.ts';
 export { logisticBaseline, tableBaseline } from './steps/baselines.ts';
 export { evaluate, type EvaluateOptions, gate, register } from './steps/judge.ts';
+export { tableRows, type TableRowsOptions } from './steps/table-rows.ts';
+export { splitTable, type SplitTableOptions } from './steps/split-table.ts';
+export { trainTable, type TrainTableOptions } from './steps/train-table.ts';
+export { evaluateTable, type EvaluateTableOptions } from './steps/evaluate-table.ts';
+export { tableReport } from './steps/table-report.ts';
+export type { ClassLabel, TableColumnKind, TableTask } from './steps/table-meta.ts';

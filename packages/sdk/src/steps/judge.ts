@@ -12,6 +12,8 @@ import type { Measured } from '../statistics.ts';
 import type { StepDefinition } from '../step.ts';
 import { step } from '../step.ts';
 import { stepSaidNo } from '../step.ts';
+import { SplitInfo, TableMeta } from './table-meta.ts';
+import { tableSignature } from './table-signature.ts';
 import { columnsToRead, featureColumns, ModelMeta, pick, scoreRows } from './rows.ts';
 
 /** Below this many rows a comparison with the champion is left out, and said so. */
@@ -120,6 +122,8 @@ interface Champion {
 
 export const trainedUntilTag = 'trained-until';
 export const featuresTag = 'features';
+/** What a model of a table answers, and how its rows were split. */
+export const tableTag = 'table';
 
 async function findChampion(ctx: StepContext, model: string): Promise<Champion | undefined> {
   const version = await findVersion(ctx, model, 'champion');
@@ -135,7 +139,7 @@ async function findChampion(ctx: StepContext, model: string): Promise<Champion |
   return { number: version.number, file, features: features.data, trainedUntilMs };
 }
 
-async function findVersion(ctx: StepContext, model: string, version: string): Promise<ModelVersion | undefined> {
+export async function findVersion(ctx: StepContext, model: string, version: string): Promise<ModelVersion | undefined> {
   try {
     return await ctx.client.models.getVersion({ params: { model, version } });
   } catch (error) {
@@ -235,13 +239,18 @@ type RegisterStep = StepDefinition<
   { readonly version: ParameterPort<number, number>; readonly alias: ParameterPort<string, string> }
 >;
 
+const TableSaid = TableMeta.pick({ task: true, target: true, classes: true, columns: true });
+
 const SaidOfModel = z.looseObject({
   features: z.array(z.string()),
   trainedUntil: z.string().optional(),
   trainingSetDigest: z.string().optional(),
   datasets: z.array(z.object({ dataset: z.string(), number: z.int(), digest: z.string() })).optional(),
   featureService: z.object({ set: z.string(), service: z.string(), digest: z.string() }).optional(),
+  table: TableSaid.optional(),
+  split: SplitInfo.optional(),
 });
+type SaidOfModel = z.infer<typeof SaidOfModel>;
 
 export interface RegisterOptions {
   readonly id?: string;
@@ -296,11 +305,19 @@ async function create(
       flavor: 'onnx',
       gateId: given.gateId,
       lineage,
+      ...(said.table === undefined ? {} : { signature: tableSignature(said.table) }),
       tags: {
         [featuresTag]: JSON.stringify(said.features),
+        ...tableTags(said),
         ...(said.trainedUntil === undefined ? {} : { [trainedUntilTag]: said.trainedUntil }),
       },
       aliases: [given.alias],
     },
   });
+}
+
+function tableTags({ table, split }: SaidOfModel): Record<string, string> {
+  if (table === undefined) return {};
+  const { task, target, classes } = table;
+  return { [tableTag]: JSON.stringify({ task, target, classes, ...(split === undefined ? {} : { split }) }) };
 }

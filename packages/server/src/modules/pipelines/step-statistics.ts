@@ -8,8 +8,10 @@ import {
   logLoss,
   rocPoints,
 } from '../../lib/classification.ts';
-import type { Estimate } from '../../lib/classification.ts';
-import { clustersOf, differenceOf, judge } from '../../lib/intervals.ts';
+import type { Estimate, Scored } from '../../lib/classification.ts';
+import { answerLosses, measureAnswers, topAnswers } from '../../lib/table-quality.ts';
+import { worseSlices } from '../../lib/slices.ts';
+import { clustersOf, differenceOf, judge, wilsonInterval } from '../../lib/intervals.ts';
 import type { Clusters } from '../../lib/intervals.ts';
 
 const calibrationBins = 10;
@@ -41,16 +43,59 @@ export function createStatistics(): Statistics {
         z: judged.z,
       };
     },
-    calibration: (rows): CalibrationRow[] =>
-      calibrationTable({ scores: rows.scores, labels: rows.labels }, { bins: calibrationBins, by: 'count' }).map(
-        (bin) => ({
-          predicted: bin.meanScore,
-          observed: bin.observedRate,
-          n: bin.count,
-        }),
-      ),
+    calibration: (rows): CalibrationRow[] => calibrationRows({ scores: rows.scores, labels: rows.labels }),
+    answers: (rows) => {
+      const all = eachMeasured(measureAnswers(rows), rows.clusters);
+      return Object.fromEntries(Object.entries(all).map(([name, of]) => [name, shares.has(name) ? asShare(of) : of]));
+    },
+    answersDifference: (rows, than) => {
+      const [own, other] = [measureAnswers(rows), measureAnswers({ ...rows, values: than })];
+      const shared = Object.entries(own).flatMap(([name, estimate]): [string, Estimate][] => {
+        const before = other[name];
+        return before === undefined ? [] : [[name, differenceOf(estimate, before)]];
+      });
+      return eachMeasured(Object.fromEntries(shared), rows.clusters);
+    },
+    losses: answerLosses,
+    topCalibration: (rows) => {
+      const data = topAnswers(rows);
+      return {
+        ece: expectedCalibrationError(data, { bins: calibrationBins, by: 'count' }),
+        table: calibrationRows(data),
+      };
+    },
+    worseSlices,
     roc: (rows) => rocPoints({ scores: rows.scores, labels: rows.labels }),
   };
+}
+
+/** Figures from 0 to 1. */
+const shares: ReadonlySet<string> = new Set(['auc', 'accuracy', 'macroF1', 'brier']);
+
+/** Inside 0 to 1; where no row was wrong (or right), which says nothing about its spread, as Wilson has it for that many rows. */
+function asShare(of: Measured): Measured {
+  const { value, n } = of;
+  if (of.low === of.high && (value === 0 || value === 1)) {
+    const { lower: low, upper: high } = wilsonInterval(value * n, n);
+    return { value, low, high, n };
+  }
+  return { value, low: Math.max(0, of.low), high: Math.min(1, of.high), n };
+}
+
+function calibrationRows(data: Scored): CalibrationRow[] {
+  return calibrationTable(data, { bins: calibrationBins, by: 'count' }).map(({ meanScore, observedRate, count }) => ({
+    predicted: meanScore,
+    observed: observedRate,
+    n: count,
+  }));
+}
+
+function eachMeasured(
+  estimates: Readonly<Record<string, Estimate>>,
+  keys: readonly string[] | undefined,
+): Record<string, Measured> {
+  const clusters = keys === undefined ? undefined : clustersOf(keys);
+  return Object.fromEntries(Object.entries(estimates).map(([name, of]) => [name, measured(of, clusters)]));
 }
 
 function measured(estimate: Estimate, clusters: Clusters | undefined): Measured {

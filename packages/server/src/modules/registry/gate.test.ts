@@ -2,7 +2,7 @@ import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { GateEvidence, GateSpec } from '@slipway/contract';
-import { judgeGate } from './gate.ts';
+import { isLowerBetter, judgeGate } from './gate.ts';
 
 const spec = GateSpec.parse({
   checks: {
@@ -86,4 +86,21 @@ test('refused declarations', () => {
   ]) {
     assert.equal(GateSpec.safeParse(bad).success, false, JSON.stringify(bad));
   }
+});
+
+test('whether low or high is better is told by the words of a name', () => {
+  for (const name of [
+    'logLoss',
+    'log_loss',
+    'rmse',
+    'val/mae',
+    'ece',
+    'cost',
+    'costPerRow',
+    'meanSquaredError',
+    'latencyMsP99',
+  ])
+    assert(isLowerBetter(name), name);
+  for (const name of ['auc', 'accuracy', 'macroF1', 'r2', 'recall', 'precedence', 'hits@10', 'glossary'])
+    assert(!isLowerBetter(name), name);
 });

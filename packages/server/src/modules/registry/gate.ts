@@ -2,7 +2,7 @@
  * The gate's judge: evidence against declared bounds, one check per bound, each with a sentence that a person can act on.
  *
  * Every declared bound is judged; a bound whose evidence is missing fails, so that leaving a figure out is never a way
- * through. Metrics are "higher is better" unless their name says that they measure loss or error (`isLowerBetter`).
+ * through. Metrics are "higher is better" unless a word of their name says that they measure loss, error or cost (`isLowerBetter`).
  *   min / max      the value, or the end of its interval that `interval` names, against the bound
  *   beats          how much better than a simpler model on the same rows, in the metric's own unit
  *   champion       candidate minus champion on the same rows: the worse end of the 95 % interval must lie inside the
@@ -15,8 +15,16 @@ export interface GateVerdict {
   readonly checks: readonly GateCheck[];
 }
 
-const lowerIsBetter = /loss|brier|ece|error|rmse|mae|mse|mape|deviance|latency/i;
-export const isLowerBetter = (metric: string): boolean => lowerIsBetter.test(metric);
+/** Words of a metric's name that make it one to be low. */
+const lowWords: ReadonlySet<string> = new Set(
+  'loss losses brier ece error errors rmse mae mse mape smape deviance latency cost costs logloss'.split(' '),
+);
+
+/** By its words: `logLoss`, `val_rmse` and `cost` are better low, `auc` and `precedence` are not. */
+export function isLowerBetter(metric: string): boolean {
+  const words = metric.replaceAll(/([a-z0-9])([A-Z])/g, '$1 $2').split(/[^A-Za-z0-9]+/);
+  return words.some((word) => lowWords.has(word.toLowerCase()));
+}
 
 /** Four significant digits, without an exponent for everyday numbers. */
 export function shown(value: number): string {

@@ -84,6 +84,12 @@ export function intervalOf(name: string, evidence: GateEvidence | undefined): In
     : { low: estimate.low, high: estimate.high };
 }
 
-/** As the judge has it (modules/registry/gate.ts): what measures loss or error is better when smaller. */
-export const isLowerBetter = (metric: string): boolean =>
-  /loss|brier|ece|error|rmse|mae|mse|mape|deviance|latency/i.test(metric);
+const lowWords: ReadonlySet<string> = new Set(
+  'loss losses brier ece error errors rmse mae mse mape smape deviance latency cost costs logloss'.split(' '),
+);
+
+/** As the judge has it (modules/registry/gate.ts): what measures loss, error or cost is better when smaller. */
+export function isLowerBetter(metric: string): boolean {
+  const words = metric.replaceAll(/([a-z0-9])([A-Z])/g, '$1 $2').split(/[^A-Za-z0-9]+/);
+  return words.some((word) => lowWords.has(word.toLowerCase()));
+}
