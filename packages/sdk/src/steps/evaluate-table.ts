@@ -156,7 +156,7 @@ async function evaluateRows({ ctx, how, learnt, held, answered }: Judging): Prom
     rows: { train: learnt.rowCount, holdout: n },
     metrics,
     baselines,
-    slices: [...slices.slice(0, slicesShown)],
+    slices: slices.slice(0, slicesShown),
     ...(confusion === undefined ? {} : { confusion }),
     ...(calibration === undefined ? {} : { calibration: [...calibration.table] }),
     importance: [],
@@ -194,8 +194,10 @@ async function compareWithChampion(given: {
   const { ctx, model, held, answered } = given;
   const version = await findVersion(ctx, model, 'champion');
   if (version === undefined) return undefined;
-  const no = (why: string): undefined =>
-    void ctx.log(`not compared with the champion, version ${version.number}: ${why}`);
+  const no = (why: string): undefined => {
+    ctx.log(`not compared with the champion, version ${version.number}: ${why}`);
+    return undefined;
+  };
   const said = ChampionSaid.safeParse(JSON.parse(version.tags[tableTag] ?? 'null'));
   if (version.onnx === undefined || !said.success) return no('it is no model of a table.');
   const { meta } = held.rows;

@@ -130,7 +130,7 @@ async function readTarget(source: Source): Promise<TargetPlan> {
     const remedy = task === 'regression' ? 'Mend the data, or predict classes.' : 'Predict it with task "regression".';
     throw failed(
       source,
-      `has "${odd}" as target "${target}" (${present - used} of ${n} rows): ${wantedOf(task)}. ${remedy}`,
+      `has "${odd}" in its target "${target}" (${present - used} of ${n} rows): ${wantedOf(task)}. ${remedy}`,
     );
   }
   if (used === 0)
