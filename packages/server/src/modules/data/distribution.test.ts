@@ -34,6 +34,7 @@ test('bins hold their range, are few, and ascend; where doubles cannot tell them
   );
   assert.equal(planBins(-Number.MAX_VALUE, Number.MAX_VALUE, undefined), undefined);
   assert.equal(planBins(NaN, 1, undefined), undefined);
+  assert.equal(planBins(-7e-323, 5.4e-323, undefined), undefined);
   assert.deepEqual(planBins(1, 12, 1), { low: 1, width: 1, count: 12 });
   assert.deepEqual(planBins(0, 59, 1), { low: 0, width: 3, count: 20 });
 });

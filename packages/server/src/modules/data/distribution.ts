@@ -57,9 +57,10 @@ export function planBins(low: number, high: number, step: number | undefined): B
     bins = { low, width: (high - low) / histogramBinsMax, count: histogramBinsMax };
   }
   const edges = edgesOf(bins);
-  return edges.every((edge, i) => Number.isFinite(edge) && (i === 0 || edge > (edges[i - 1] ?? edge)))
-    ? bins
-    : undefined;
+  const isAscending = edges.every((edge, i) => Number.isFinite(edge) && (i === 0 || edge > (edges[i - 1] ?? edge)));
+  // Widths near the smallest doubles are rounded by as much as they are: 24 of them fall short of the range.
+  const isReached = (edges.at(-1) ?? bins.low) >= high - bins.width * 1e-6;
+  return isAscending && isReached ? bins : undefined;
 }
 
 export function edgesOf({ low, width, count }: Bins): number[] {
