@@ -158,7 +158,7 @@ async function unfitProblem({ ctx, relation }: Request, plans: readonly ColumnPl
     const count = table.numbers(`n${i}`)[0] ?? 0;
     if (count === 0) continue;
     const example = table.texts(`v${i}`)[0] ?? '';
-    return `has ${count} values in column "${name}" that are no ${kind}, such AS "${example}": mend them, or declare the column a category.`;
+    return `has ${count} values in column "${name}" that are no ${kind}, such as "${example}": mend them, or declare the column a category.`;
   }
   return undefined;
 }
