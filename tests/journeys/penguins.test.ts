@@ -4,6 +4,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import type { Client } from 'slipway';
 import { repository, slipwayAt } from './cli.ts';
 import type { Slipway } from './cli.ts';
 import { startTestServer } from './server.ts';
@@ -25,6 +26,62 @@ async function must(slipway: Slipway, args: readonly string[], cwd: string): Pro
   const answer = await slipway(args, { cwd, limitMs: 120_000 });
   assert.equal(answer.code, 0, `${args.join(' ')}: ${answer.err}`);
   return answer.out + answer.err;
+}
+
+const csv = readFileSync(join(repository, 'examples/penguins/data/penguins.csv'), 'utf8').trim().split('\n');
+const names = csv[0]?.split(',') ?? [];
+const textColumns = new Set(['species', 'island', 'sex', 'year']);
+
+/** Every penguin is predicted and then labelled, once as it was and once wrongly: monitors tell which is which. */
+async function watch(client: Client): Promise<void> {
+  const at = Date.UTC(2024, 4, 2);
+  const rows = csv.slice(1).map((line) => {
+    const cells = line.split(',');
+    return Object.fromEntries(names.map((name, i) => [name, cells[i] === '' ? null : (cells[i] ?? null)]));
+  });
+  const instances = rows.map((row, i) => ({
+    inputs: Object.fromEntries(
+      Object.entries(row).map(([name, value]) => [
+        name,
+        textColumns.has(name) || value === null ? value : Number(value),
+      ]),
+    ),
+    at: at + i * 3_600_000,
+  }));
+  const outcomes = { 'penguin-species': 'species', 'penguin-sex': 'sex', 'penguin-mass': 'body_mass_g' } as const;
+  const judged = async (endpoint: keyof typeof outcomes, outcomeOf: (value: string) => number | string) => {
+    const { predictions } = await client.endpoints.predict({ params: { endpoint }, body: { instances } });
+    const labels = predictions.flatMap(({ id }, i) => {
+      const value = rows[i]?.[outcomes[endpoint]] ?? null;
+      return value === null ? [] : [{ predictionId: id, value: outcomeOf(value), at: at + 1e9 }];
+    });
+    await client.endpoints.label({ params: { endpoint }, body: { labels } });
+    const range = { from: Date.UTC(2024, 4, 1), to: Date.UTC(2024, 5, 1) };
+    const { windows } = await client.monitors.evaluate({ params: { monitor: `${endpoint}-monthly` }, body: range });
+    const [window] = windows;
+    assert(window !== undefined);
+    return { window, first: labels[0] };
+  };
+  const species = await judged('penguin-species', (value) => value);
+  assert((species.window.accuracy?.value ?? 0) > 0.95, species.window.sentence);
+  assert(species.window.referenceLoss !== undefined && species.window.verdict !== 'alert', species.window.sentence);
+  assert.match(species.window.sentence, /the most probable class was right in [01]\.\d+ of 344 labelled/);
+  const mass = await judged('penguin-mass', Number);
+  assert(mass.window.verdict !== 'alert' && (mass.window.numbers?.rmse.value ?? 1e9) < 400, mass.window.sentence);
+  const heavier = await judged('penguin-mass', (value) => Number(value) + 1000);
+  assert.equal(heavier.window.verdict, 'alert');
+  const sex = await judged('penguin-sex', (value) => value);
+  assert((sex.window.auc?.value ?? 0) > 0.95, sex.window.sentence);
+  // The label is read again in its own word; another word, or a text for a number, is refused.
+  const { label } = await client.predictions.get({ params: { prediction: species.first?.predictionId ?? '' } });
+  assert.equal(label?.class, 'Adelie');
+  for (const [endpoint, value, message] of [
+    ['penguin-species', 'Emperor', /no class of its model; the classes are Adelie, Chinstrap, Gentoo/],
+    ['penguin-mass', 'heavy', /its model predicts numbers/],
+  ] as const) {
+    const labels = [{ predictionId: 'prd_01m7zr66n5e008nv3950fzdkm9', value, at }];
+    await assert.rejects(client.endpoints.label({ params: { endpoint }, body: { labels } }), message);
+  }
 }
 
 test('three questions about penguins become gated, registered models that answer', { timeout: 300_000 }, async () => {
@@ -84,8 +141,11 @@ test('three questions about penguins become gated, registered models that answer
     const answered = await ask('penguin-species', inputs);
     assert.equal(answered.label, 'Gentoo');
     assert.deepEqual(Object.keys(answered.probabilities ?? {}), ['Adelie', 'Chinstrap', 'Gentoo']);
+    await ask('penguin-sex', { ...inputs, species: 'Gentoo' });
     const mass = await ask('penguin-mass', { ...inputs, species: 'Gentoo', island: 'Atlantis', bill_length_mm: null });
     assert(mass.score > 4000 && mass.score < 6000, `${mass.score} g`);
+
+    await watch(client);
 
     // The same data again: what neither has learnt from is the whole hold-out, and the champion is not beaten by itself.
     const again = await must(slipway, ['pipeline', 'run', 'train-species'], folder);

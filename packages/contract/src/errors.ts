@@ -343,6 +343,7 @@ export const errorCatalogue = {
     'Version {version} of "{model}" was trained on feature service {trained}, but {service} is {current} now. Serving it would feed it other features than it learned from. Apply the older definition, or train again.',
   ),
   inputs_invalid: caller(400, 'Instance {index} of endpoint "{endpoint}" does not fit its inputs: {problem}'),
+  label_invalid: caller(400, 'The label of prediction "{prediction}" does not fit endpoint "{endpoint}": {problem}'),
   prediction_log_failed: later(
     503,
     'The prediction could not be written to the log of endpoint "{endpoint}" ({problem}), so it was not answered. Check the disk and try again.',

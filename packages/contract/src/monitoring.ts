@@ -11,6 +11,13 @@ const GapRule = z.strictObject({
   z: z.number().min(0),
 });
 
+const RiseRule = z.strictObject({
+  /** Smallest rise of the loss above its reference, as a share of it. */
+  rise: z.number().min(0),
+  /** Smallest z of the rise. */
+  z: z.number().min(0),
+});
+
 /** What a project declares for one monitor. */
 export const MonitorSpec = z.strictObject({
   endpoint: Name,
@@ -23,6 +30,15 @@ export const MonitorSpec = z.strictObject({
   labelledMin: z.int().min(20).default(200),
   alert: GapRule.default({ gap: 0.06, z: 4 }),
   warning: GapRule.default({ gap: 0.04, z: 3 }),
+  /** Several classes and numbers: the mean log loss, or the root mean squared error, against what it is expected to be. */
+  loss: z
+    .strictObject({
+      /** That of the version's gate unless said. */
+      reference: z.number().positive().optional(),
+      alert: RiseRule.default({ rise: 0.5, z: 4 }),
+      warning: RiseRule.default({ rise: 0.25, z: 3 }),
+    })
+    .default({ alert: { rise: 0.5, z: 4 }, warning: { rise: 0.25, z: 3 } }),
   drift: z
     .strictObject({
       reference: z.literal('training').default('training'),
@@ -172,6 +188,21 @@ export const MonitorWindow = z.object({
     .optional(),
   auc: JudgedNumber.optional(),
   logLoss: JudgedNumber.optional(),
+  /** Several classes: `calibration` is that of the most probable class; how often it was right. */
+  accuracy: JudgedNumber.optional(),
+  /** A model of numbers, which has no `calibration`. */
+  numbers: z
+    .object({
+      meanPredicted: z.number(),
+      meanObserved: z.number(),
+      /** Mean of observed minus predicted, in units of the reference loss (of the residuals' own spread without one). */
+      gap: z.number(),
+      z: z.number().nullable(),
+      rmse: JudgedNumber,
+    })
+    .optional(),
+  /** What the log loss of several classes, or the root mean squared error, was expected to be. */
+  referenceLoss: z.number().optional(),
   scoreDrift: ColumnDriftRow.optional(),
   /** Every feature, the furthest beyond its own threshold first. */
   drift: z.array(ColumnDriftRow),

@@ -184,7 +184,8 @@ export const PredictionRecord = z.object({
   inputs: z.record(z.string(), InputValue),
   /** As the model saw them, before its own rounding to float32; null is missing. */
   features: z.record(z.string(), z.number().nullable()),
-  label: z.object({ value: z.number(), at: Instant }).optional(),
+  /** Of classes `value` is the place of the class among the model's, and `class` its word. */
+  label: z.object({ value: z.number(), class: z.union([z.string(), z.number()]).optional(), at: Instant }).optional(),
 });
 export type PredictionRecord = z.infer<typeof PredictionRecord>;
 
@@ -262,7 +263,14 @@ export const servingRoutes = routes({
     params: endpointParams,
     body: z.strictObject({
       labels: z
-        .array(z.strictObject({ predictionId: z.string().min(1).max(60), value: z.number(), at: Instant }))
+        .array(
+          z.strictObject({
+            predictionId: z.string().min(1).max(60),
+            /** A class in its own word, 0 or 1 (1 is the positive class), or the number that was predicted. */
+            value: z.union([z.number(), z.string().min(1).max(1000)]),
+            at: Instant,
+          }),
+        )
         .max(10_000),
       /** Event time up to which labels are complete. Never moves back. */
       watermark: Instant.optional(),

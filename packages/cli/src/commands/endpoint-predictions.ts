@@ -143,7 +143,7 @@ function label(endpoint: Command): void {
     .command('label')
     .description('Say how predictions came out; another value later corrects it')
     .argument('<endpoint>', '', endpointName)
-    .argument('<prediction=value...>', 'the id of a prediction and its outcome: 1 or 0, or a number')
+    .argument('<prediction=value...>', 'the id of a prediction and its outcome: a class, 1 or 0, or a number')
     .requiredOption('--at <instant>', 'event time at which the outcomes were known', instantOf('--at'))
     .option('--watermark <instant>', 'labels are complete up to here', instantOf('--watermark'))
     .addHelpText(
@@ -154,7 +154,7 @@ function label(endpoint: Command): void {
       action(async ({ client, output }, name: string, pairs: string[], { at, watermark }: LabelFlags) => {
         const labels = Object.entries(textsOf('the label', pairs)).map(([id, value]) => ({
           predictionId: predictionId(id),
-          value: realNumber(`the label of ${id}`, { min: -1e300, max: 1e300 })(value),
+          value: outcomeOf(value),
           at,
         }));
         const body = { labels, ...(watermark === undefined ? {} : { watermark }) };
@@ -162,4 +162,10 @@ function label(endpoint: Command): void {
         output.result(done, () => `${done.joined} joined, ${done.corrected} corrected, ${done.repeated} known already`);
       }),
     );
+}
+
+/** A number where it is spelled as one; a class otherwise. */
+function outcomeOf(text: string): number | string {
+  const number = Number(text);
+  return Number.isFinite(number) && text.trim() === text && text !== '' ? number : text;
 }

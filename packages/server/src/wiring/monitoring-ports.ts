@@ -38,6 +38,18 @@ export function createMonitoringPorts({ serving, registry, objects, analytics }:
         texts: range.features ? textsOf(rows.map((r) => r.inputs)) : [],
       };
     },
+    answer: async (model, version, { count, features, texts }) => {
+      const numbers = new Map(features.map(({ name, values }) => [name, values]));
+      const words = new Map(texts.map(({ name, values }) => [name, values]));
+      const rows = { count, names: [...numbers.keys()], numbers: (name: string) => numbers.get(name) };
+      return (
+        (await serving.answerRows(model, version, { ...rows, texts: (name) => words.get(name) })) ?? { kind: 'score' }
+      );
+    },
+    findGateFigure: async (model, version, metric) => {
+      const { gate } = await registry.getVersion(model, version);
+      return gate === undefined ? undefined : (await registry.getGate(gate.id)).evidence.metrics[metric]?.value;
+    },
     readReference: async (model, version) => {
       const digest = (await registry.getVersion(model, version)).lineage.trainingSetDigest;
       if (digest === undefined || (await objects.find(digest)) === undefined) return undefined;
@@ -72,8 +84,10 @@ async function readReference(analytics: Analytics, path: string): Promise<Refere
   try {
     const source = `read_parquet(${sqlText(path)})`;
     const described = await connection.runAndReadAll(`describe select * from ${source}`);
-    const columns = described
-      .getRowObjectsJS()
+    const found = described.getRowObjectsJS();
+    // Rows of a table have no instant: they are one period.
+    const hasAt = found.some((c) => c['column_name'] === 'at');
+    const columns = found
       .map((c) => ({ name: c['column_name'], type: c['column_type'] }))
       .flatMap(({ name, type }) =>
         typeof name === 'string' && (type === 'DOUBLE' || type === 'VARCHAR') ? [{ name, type }] : [],
@@ -84,7 +98,7 @@ async function readReference(analytics: Analytics, path: string): Promise<Refere
     const stride = Math.max(1, Math.ceil(total.n / referenceRowsMax));
     const names = columns.map(({ name }) => sqlName(name)).join(', ');
     const reader = await connection.runAndReadAll(
-      `select "at", ${names} from read_parquet(${sqlText(path)}, file_row_number = true) where file_row_number % ${stride} = 0`,
+      `select ${hasAt ? '"at"' : '0::double'}, ${names} from read_parquet(${sqlText(path)}, file_row_number = true) where file_row_number % ${stride} = 0`,
     );
     const [at = [], ...values] = reader.getColumns();
     const of = (type: string): { name: string; values: readonly unknown[] }[] =>

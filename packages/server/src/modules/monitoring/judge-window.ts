@@ -19,7 +19,9 @@ import type { TextDrift, TextReference } from '../../lib/drift-text.ts';
 import { clustersOf, judge } from '../../lib/intervals.ts';
 import type { Judged } from '../../lib/intervals.ts';
 import { pText } from '../../lib/paired.ts';
-import type { NumberColumn, TextColumn } from './ports.ts';
+import type { QualityOf } from './judge-answers.ts';
+import { judgeClasses, judgeNumbers } from './judge-answers.ts';
+import type { Answers, NumberColumn, TextColumn } from './ports.ts';
 import type { DriftMemory } from './read.ts';
 
 /** Predictions of one version in one window. Columns are [rows]. */
@@ -27,7 +29,7 @@ export interface WindowRows {
   /** Predictions of the window, whatever the version. */
   readonly total: number;
   readonly score: Float64Array;
-  /** 0, 1, or NaN where no label came. */
+  /** 0, 1, the place of a class, a number, or NaN where no label came. */
   readonly label: Float64Array;
   /** Local day of each prediction: rows of one day are not independent. */
   readonly day: Float64Array;
@@ -43,6 +45,10 @@ export interface Subject extends Pick<
   'id' | 'monitor' | 'endpoint' | 'model' | 'version' | 'from' | 'to' | 'judgedAt'
 > {
   readonly spec: MonitorSpec;
+  /** Of the window's rows. */
+  readonly answers: Answers;
+  /** What the loss of several classes, or of numbers, should be. */
+  readonly referenceLoss: number | undefined;
   /** Empty when the training data is not known. */
   readonly reference: { readonly numbers: readonly ReferenceColumn[]; readonly texts: readonly TextReference[] };
   readonly memory: DriftMemory;
@@ -61,7 +67,7 @@ export interface JudgedWindow {
 }
 
 export async function judgeWindow(subject: Subject, rows: WindowRows): Promise<JudgedWindow> {
-  const { spec, reference, ...identity } = subject;
+  const { spec, reference, answers: _, referenceLoss: __, ...identity } = subject;
   const labelled = labelledRows(rows);
   const drift = await measureColumns(subject, rows);
   const { memory, figures } = drift;
@@ -81,26 +87,38 @@ export async function judgeWindow(subject: Subject, rows: WindowRows): Promise<J
     const sentence = `${capital(spec.window)} of ${day}: ${count} labelled of ${rows.score.length} predictions, at least ${spec.labelledMin} are needed to judge quality.${driftText(drift, isKnown)}`;
     return { window: { ...base, verdict: 'too-few-labels', sentence }, memory, figures };
   }
+  const quality = judgeQuality(subject, labelled);
+  const hasDrift = spec.drift.warns && drift.features.some(({ row }) => row.status === 'drift');
+  const verdict = quality.verdict === 'ok' && hasDrift ? 'warning' : quality.verdict;
+  const head = `${capital(spec.window)} of ${day}: ${quality.sentence(Math.round(base.coverage * 100))}`;
+  const sentence = `${head}${driftText(drift, isKnown)}`;
+  return { window: { ...base, verdict, sentence, ...quality.figures }, memory, figures };
+}
+
+function judgeQuality(subject: Subject, labelled: Labelled): QualityOf {
+  const { spec, answers, referenceLoss } = subject;
+  if (answers.kind === 'number') return judgeNumbers(labelled, { spec, referenceLoss });
+  if (answers.kind === 'classes') return judgeClasses(labelled, answers, { spec, referenceLoss });
+  return judgeScores(labelled, spec);
+}
+
+function judgeScores(labelled: Labelled, spec: MonitorSpec): QualityOf {
   const clusters = clustersOf(labelled.days);
   const measured = measureCalibrationGap(labelled, clusters);
   const auc = judge(aucEstimate(labelled), { clusters });
   const isAlert = breaksGapRule(measured, spec.alert);
   const isWarning = breaksGapRule(measured, spec.warning);
-  const hasDrift = spec.drift.warns && drift.features.some(({ row }) => row.status === 'drift');
-  const verdict = isAlert ? 'alert' : isWarning || hasDrift ? 'warning' : 'ok';
   const byDay = measured.clustered;
   const aucText = Number.isNaN(auc.estimate)
     ? ''
     : ` AUC ${fixed(auc.estimate)} (${fixed(auc.lower)} to ${fixed(auc.upper)}).`;
-  const sentence =
-    `${capital(spec.window)} of ${day}: predicted ${fixed(measured.meanScore)}, observed ${fixed(measured.observedRate)} on ${count} labelled ` +
-    `(${Math.round(base.coverage * 100)} %): gap ${signed(measured.gap)}, z ${measured.z.toFixed(1)} (clustered over ${clusters.count} days p ${pText(byDay?.p ?? NaN)}).` +
-    `${aucText}${driftText(drift, isKnown)}`;
   return {
-    window: {
-      ...base,
-      verdict,
-      sentence,
+    verdict: isAlert ? 'alert' : isWarning ? 'warning' : 'ok',
+    sentence: (coverage) =>
+      `predicted ${fixed(measured.meanScore)}, observed ${fixed(measured.observedRate)} on ${labelled.labels.length} labelled ` +
+      `(${coverage} %): gap ${signed(measured.gap)}, z ${measured.z.toFixed(1)} (clustered over ${clusters.count} days p ${pText(byDay?.p ?? NaN)}).` +
+      aucText,
+    figures: {
       calibration: {
         meanScore: measured.meanScore,
         observedRate: measured.observedRate,
@@ -113,8 +131,6 @@ export async function judgeWindow(subject: Subject, rows: WindowRows): Promise<J
       ...(Number.isNaN(auc.estimate) ? {} : { auc: numberOf(auc) }),
       logLoss: numberOf(judge(logLoss(labelled), { clusters })),
     },
-    memory,
-    figures,
   };
 }
 
@@ -123,17 +139,24 @@ function omitMemory<T extends { readonly memory: DriftMemory }>(identity: T): Om
   return rest;
 }
 
-function labelledRows(rows: WindowRows): { scores: number[]; labels: number[]; days: number[] } {
-  const scores: number[] = [];
-  const labels: number[] = [];
-  const days: number[] = [];
-  rows.label.forEach((label, i) => {
-    if (Number.isNaN(label)) return;
-    scores.push(rows.score[i] ?? NaN);
-    labels.push(label);
-    days.push(rows.day[i] ?? 0);
+/** Of the rows whose label came: [labelled] each, `rows` their places in the window. */
+export interface Labelled {
+  readonly rows: number[];
+  readonly scores: number[];
+  readonly labels: number[];
+  readonly days: number[];
+}
+
+function labelledRows({ label, score, day }: WindowRows): Labelled {
+  const found: Labelled = { rows: [], scores: [], labels: [], days: [] };
+  label.forEach((value, i) => {
+    if (Number.isNaN(value)) return;
+    found.rows.push(i);
+    found.scores.push(score[i] ?? NaN);
+    found.labels.push(value);
+    found.days.push(day[i] ?? 0);
   });
-  return { scores, labels, days };
+  return found;
 }
 
 interface MeasuredDrift {
@@ -291,8 +314,8 @@ export function numberOf(judged: Judged): JudgedNumber {
 /** JSON has no NaN: what could not be computed is null. */
 export const finite = (value: number): number | null => (Number.isFinite(value) ? value : null);
 
-const fixed = (value: number): string => (Number.isNaN(value) ? '?' : value.toFixed(3));
-const signed = (value: number): string => `${value < 0 ? '-' : '+'}${Math.abs(value).toFixed(3)}`;
+export const fixed = (value: number): string => (Number.isNaN(value) ? '?' : value.toFixed(3));
+export const signed = (value: number): string => `${value < 0 ? '-' : '+'}${Math.abs(value).toFixed(3)}`;
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
 /** Local date, as 2013-04-22. */

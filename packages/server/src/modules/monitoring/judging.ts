@@ -103,6 +103,13 @@ export async function judgeWith(
   const rows = await deps.readPredictions(monitor.endpoint, { ...range, rowsMax: windowRowsMax, features: true });
   const version = mostFrequent(rows.version);
   if (version === undefined) return undefined;
+  const own = rowsOfVersion(rows, version, createCalendar('day', monitor.spec.zone));
+  const answers = await deps.answer(model, version, { count: own.score.length, ...own });
+  const metric = answers.kind === 'number' ? 'rmse' : 'logLoss';
+  const referenceLoss =
+    answers.kind === 'score'
+      ? undefined
+      : (monitor.spec.loss.reference ?? (await deps.findGateFigure(model, version, metric)));
   return judgeWindow(
     {
       id: deps.ids.next('monitorWindow'),
@@ -114,10 +121,12 @@ export async function judgeWith(
       to: range.to,
       judgedAt: deps.clock.now(),
       spec: monitor.spec,
+      answers,
+      referenceLoss,
       reference: await reference({ model, version }),
       memory: before !== undefined && before.model === model && before.version === version ? before.memory : {},
     },
-    rowsOfVersion(rows, version, createCalendar('day', monitor.spec.zone)),
+    own,
   );
 }
 

@@ -53,6 +53,8 @@ function portsOf(change: (rows: PredictionRows) => PredictionRows = (rows) => ro
   });
   return {
     findModel: async () => 'flight-delay',
+    answer: async () => ({ kind: 'score' }),
+    findGateFigure: async () => undefined,
     findNextPrediction: async (_, at) => all.at.find((x) => x >= at),
     readPredictions: async (_, { from, to }) => {
       const first = all.at.findIndex((x) => x >= from);

@@ -48,7 +48,23 @@ export interface ReadRange {
   readonly features: boolean;
 }
 
+/** What a version answered, where its score does not say it all. */
+export type Answers =
+  /** The score is the probability of class 1, and labels are 0 and 1. */
+  | { readonly kind: 'score' }
+  /** The score is the number that was predicted. */
+  | { readonly kind: 'number' }
+  /** Probabilities of three classes or more, [rows, width] row-major; labels are places among them. */
+  | { readonly kind: 'classes'; readonly width: number; readonly values: Float32Array };
+
 export interface MonitoringPorts {
+  readonly answer: (
+    model: string,
+    version: number,
+    rows: { readonly count: number; readonly features: readonly NumberColumn[]; readonly texts: readonly TextColumn[] },
+  ) => Promise<Answers>;
+  /** A figure that the version's gate saw, such as `logLoss`. */
+  readonly findGateFigure: (model: string, version: number, metric: string) => Promise<number | undefined>;
   readonly readPredictions: (endpoint: string, range: ReadRange) => Promise<PredictionRows>;
   /** Event time of the first prediction at or after an instant. */
   readonly findNextPrediction: (endpoint: string, at: number) => Promise<number | undefined>;

@@ -112,7 +112,7 @@ function windowFacts(window: MonitorWindow): Record<string, unknown> {
     windowStart: window.from,
     windowEnd: window.to,
     at: window.to,
-    ...(window.calibration === undefined ? {} : { gap: window.calibration.gap, z: window.calibration.z }),
+    ...levelOf(window),
   };
 }
 
@@ -326,3 +326,8 @@ export const monitoringStore: StoreModule = {
   migrations: join(import.meta.dirname, 'migrations'),
   operations: [setWatermark, saveReference, recordWindow, acknowledgeAlert, createSilence, endSilence],
 };
+
+function levelOf({ calibration, numbers }: MonitorWindow): { readonly gap?: number; readonly z?: number | null } {
+  const level = calibration ?? numbers;
+  return level === undefined ? {} : { gap: level.gap, z: level.z };
+}

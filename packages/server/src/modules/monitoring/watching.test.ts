@@ -57,6 +57,8 @@ function portsOf(rows: PredictionRows): MonitoringPorts {
   const training = Float64Array.from({ length: 4000 }, (_, i) => start - (4000 - i) * 600_000);
   return {
     findModel: async () => 'm',
+    answer: async () => ({ kind: 'score' }),
+    findGateFigure: async () => undefined,
     findNextPrediction: async (_, at) => rows.at.find((x) => x >= at),
     readPredictions: async (_, { from, to }) => {
       const picked = [...rows.at.keys()].filter((i) => (rows.at[i] ?? 0) >= from && (rows.at[i] ?? 0) < to);

@@ -30,6 +30,12 @@ export interface DetailNames {
 export interface Scorer {
   readonly columns: readonly ModelColumn[];
   readonly engine: string;
+  /** Labels of the classes in their order; undefined for numbers, and where the file does not say. */
+  readonly classes: readonly (string | number)[] | undefined;
+  /** A table's model that answers a number. */
+  readonly isNumber: boolean;
+  /** Of three classes or more: the probability of each for the row that was scored last. */
+  readonly probabilities: Float32Array | undefined;
   /** Writes one row's input; NaN is missing, and text missing is the empty string. */
   setNumber(column: number, value: number): void;
   /** All columns of a model of numbers. */
@@ -86,11 +92,16 @@ export function createScorer(source: ScorerSource): Scorer {
   }
   const detail = detailOf(plan, model);
   const read = scoreOf(plan, detail);
+  const classes = readClassLabels(model);
+  const table = readTableInfo(model);
   if (read === undefined)
     throw refuse(`it has no numeric output; its outputs are ${plan.outputs.map((o) => o.name).join(', ')}.`);
   return {
     columns,
     engine: plan.engine,
+    classes,
+    isNumber: table !== undefined && table.quantiles === undefined && classes === undefined,
+    probabilities: detail?.names.kind === 'classes' ? detail.values : undefined,
     setNumber: (column, value) => setters[column]?.(value),
     setNumbers: (values) => {
       const [only] = plan.inputs;

@@ -24,10 +24,14 @@ import type { Log } from '../../platform/log.ts';
 import { deploy } from './deployment-store.ts';
 import type { EndpointRuntime, PredictionRow } from './endpoint-runtime.ts';
 import { predict } from './endpoint-runtime.ts';
-import type { JoinedLabels, Label, NewLabel } from './label-store.ts';
+import type { JoinedLabels, Label } from './label-store.ts';
 import { joinLabels } from './label-store.ts';
 import type { LabelledRange, LabelledRows, Labels } from './labels.ts';
 import { createLabels } from './labels.ts';
+import type { GivenLabel } from './label-values.ts';
+import { labelValues } from './label-values.ts';
+import type { AnsweredRows, RowsToAnswer } from './row-answers.ts';
+import { answerRows } from './row-answers.ts';
 import type { LiveEndpoints } from './live-endpoints.ts';
 import { createLiveEndpoints, versionsOf } from './live-endpoints.ts';
 import type { ModelLoader } from './model-loader.ts';
@@ -94,7 +98,7 @@ export interface Serving {
   decided(name: string): Promise<void>;
   label(
     name: string,
-    labels: readonly NewLabel[],
+    labels: readonly GivenLabel[],
     options: { readonly watermark: number | undefined; readonly actor: string },
   ): Promise<JoinedLabels>;
   /** A page of logged predictions: see prediction-search.ts. */
@@ -109,6 +113,8 @@ export interface Serving {
   findNextPrediction(name: string, at: number): Promise<number | undefined>;
   /** Scores rows that are complete in these columns (training rows): for references, off the prediction log. */
   scoreRows(model: string, version: number, columns: readonly ScoredColumn[]): Promise<Float64Array | undefined>;
+  /** What the version says of rows beyond their scores; undefined where it has no ONNX file. */
+  answerRows(model: string, version: number, rows: RowsToAnswer): Promise<AnsweredRows | undefined>;
   /** Answers the running rollout when it is the same; throws `rollout_running` when it is another. */
   startRollout(name: string, request: RolloutRequest, actor: string): Promise<Rollout>;
   rollouts(name: string, page: PageRequest): Promise<Page<Rollout>>;
@@ -186,7 +192,8 @@ export function createServing(deps: ServingDeps): Serving {
     },
     decided: live.idle,
     label: async (name, given, { watermark, actor }) => {
-      const joined = await db.write(joinLabels, { endpoint: name, labels: given, watermark, actor });
+      const values = labelValues(name, live.find(name), given);
+      const joined = await db.write(joinLabels, { endpoint: name, labels: values, watermark, actor });
       series.forget(
         name,
         given.map((label) => label.predictionId),
@@ -229,6 +236,10 @@ export function createServing(deps: ServingDeps): Serving {
     readLabelled: async (name, range) => labels.readLabelled(live.must(name), range),
     findNextPrediction: async (name, at) => live.must(name).log.findNextAt(at),
     scoreRows: (model, version, columns) => scoreRows(parts, { model, version, columns }),
+    answerRows: async (model, version, rows) => {
+      const scorer = await parts.loader.loadScorer(model, version, rows.names);
+      return scorer && answerRows(scorer, rows);
+    },
     startRollout: rollouts.start,
     rollouts: queries.rollouts,
     rollout: queries.rollout,
@@ -357,6 +368,15 @@ function recordOf(endpoint: EndpointRuntime, record: LoggedPrediction, label: La
     features: Object.fromEntries(
       record.featureNames.map((n, i) => [n, Number.isNaN(record.features[i]) ? null : (record.features[i] ?? null)]),
     ),
-    ...(label === undefined ? {} : { label: { value: label.value, at: label.at } }),
+    ...(label === undefined ? {} : { label: labelOf(endpoint, record, label) }),
   };
+}
+
+function labelOf(
+  endpoint: EndpointRuntime,
+  { version }: LoggedPrediction,
+  { value, at }: Label,
+): NonNullable<PredictionRecord['label']> {
+  const name = endpoint.arms.get(version)?.scorer.classes?.[value];
+  return { value, ...(name === undefined ? {} : { class: name }), at };
 }

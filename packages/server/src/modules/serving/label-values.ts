@@ -1,0 +1,45 @@
+/** Labels as people say them, and as they are kept: a number, which for classes is the place among the model's. */
+import { SlipwayError } from '@slipway/contract';
+import type { EndpointRuntime } from './endpoint-runtime.ts';
+import type { NewLabel } from './label-store.ts';
+import type { Scorer } from './scorer.ts';
+
+export type GivenLabel = Omit<NewLabel, 'value'> & { readonly value: number | string };
+
+/** Classes that a message names. */
+const classesShown = 20;
+
+/**
+ * By the version that takes traffic; versions of one endpoint have the same classes. Of two classes 0 and 1 stand for them too, 1
+ * for the positive one. Throws `label_invalid`.
+ */
+export function labelValues(
+  name: string,
+  endpoint: Pick<EndpointRuntime, 'traffic' | 'arms'> | undefined,
+  given: readonly GivenLabel[],
+): NewLabel[] {
+  const first = endpoint?.traffic[0]?.version;
+  const scorer = first === undefined ? undefined : endpoint?.arms.get(first)?.scorer;
+  return given.map((label) => {
+    const found = valueOf(label.value, scorer);
+    if (typeof found === 'number') return { ...label, value: found };
+    throw new SlipwayError('label_invalid', { prediction: label.predictionId, endpoint: name, problem: found.problem });
+  });
+}
+
+function valueOf(
+  value: number | string,
+  scorer: Pick<Scorer, 'classes' | 'isNumber'> | undefined,
+): number | { readonly problem: string } {
+  const { classes, isNumber = false } = scorer ?? {};
+  if (classes === undefined) {
+    if (typeof value === 'number') return value;
+    const why = isNumber ? 'its model predicts numbers' : 'it has no model with named classes';
+    return { problem: `it is the text "${value}", and ${why}. Give a number.` };
+  }
+  const place = classes.findIndex((name) => String(name) === String(value));
+  if (place >= 0) return place;
+  if (classes.length === 2 && (value === 0 || value === 1)) return value;
+  const known = classes.slice(0, classesShown).join(', ') + (classes.length > classesShown ? ', ...' : '');
+  return { problem: `"${value}" is no class of its model; the classes are ${known}.` };
+}
