@@ -101,15 +101,20 @@ test('three questions about penguins become gated, registered models that answer
 
     // The signature has the words of the columns, and the version knows the data that it came from.
     const version = await client.models.getVersion({ params: { model: 'penguin-sex', version: 'champion' } });
-    assert.deepEqual(version.signature?.inputs?.map(({ name, type }) => `${name} ${type}`).toSorted(), [
-      'bill_depth_mm double',
-      'bill_length_mm double',
-      'body_mass_g double',
-      'flipper_length_mm double',
-      'island string',
-      'species string',
-      'year string',
-    ]);
+    assert.deepEqual(
+      (version.signature?.inputs ?? [])
+        .map(({ name, type }) => `${JSON.stringify(name)} ${JSON.stringify(type)}`.replaceAll('"', ''))
+        .toSorted(),
+      [
+        'bill_depth_mm double',
+        'bill_length_mm double',
+        'body_mass_g double',
+        'flipper_length_mm double',
+        'island string',
+        'species string',
+        'year string',
+      ],
+    );
     assert.deepEqual(
       version.lineage.datasetVersions?.map(({ dataset, number }) => [dataset, number]),
       [['penguins', 1]],

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { MonitorSpec } from '@slipway/contract';
 import { createRandom } from '../../lib/random.ts';
 import { judgeClasses, judgeNumbers } from './judge-answers.ts';
-import type { Labelled } from './judge-window.ts';
+import type { Labelled } from './judged-figures.ts';
 
 const spec = MonitorSpec.parse({ endpoint: 'e' });
 const count = 2000;
@@ -52,7 +52,10 @@ function classes(right: number) {
     return random.below(1000) < right * 1000 ? top : (top + 1 + random.below(2)) % 3;
   });
   return {
-    rows: labelled(labels, new Array<number>(count).fill(0.8)),
+    rows: labelled(
+      labels,
+      labels.map(() => 0.8),
+    ),
     answers: { kind: 'classes', width: 3, values } as const,
   };
 }

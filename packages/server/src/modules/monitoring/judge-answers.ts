@@ -12,8 +12,8 @@ import type { Estimate } from '../../lib/classification.ts';
 import { expectedCalibrationError } from '../../lib/classification.ts';
 import { clustersOf, judge, rowStandardError } from '../../lib/intervals.ts';
 import { measureAnswers, topAnswers } from '../../lib/table-quality.ts';
-import type { Labelled } from './judge-window.ts';
-import { finite, fixed, numberOf, signed } from './judge-window.ts';
+import type { Labelled } from './judged-figures.ts';
+import { finite, fixed, numberOf, signed } from './judged-figures.ts';
 import type { Answers } from './ports.ts';
 
 export interface QualityOf {

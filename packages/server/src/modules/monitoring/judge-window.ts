@@ -8,7 +8,7 @@
  * monitor wants that. What moved no further, or no faster, than ordinary weeks is called season.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { ColumnDriftRow, DriftFigure, JudgedNumber, MonitorSpec, MonitorWindow } from '@slipway/contract';
+import type { ColumnDriftRow, DriftFigure, MonitorSpec, MonitorWindow } from '@slipway/contract';
 import { breaksGapRule, measureCalibrationGap } from '../../lib/calibration-gap.ts';
 import { aucEstimate, expectedCalibrationError, logLoss } from '../../lib/classification.ts';
 import { pictureOf } from '../../lib/drift-bins.ts';
@@ -17,10 +17,11 @@ import type { ColumnDrift, ReferenceColumn, SharesDrift } from '../../lib/drift.
 import { measureText } from '../../lib/drift-text.ts';
 import type { TextDrift, TextReference } from '../../lib/drift-text.ts';
 import { clustersOf, judge } from '../../lib/intervals.ts';
-import type { Judged } from '../../lib/intervals.ts';
 import { pText } from '../../lib/paired.ts';
 import type { QualityOf } from './judge-answers.ts';
 import { judgeClasses, judgeNumbers } from './judge-answers.ts';
+import type { Labelled } from './judged-figures.ts';
+import { finite, fixed, numberOf, signed } from './judged-figures.ts';
 import type { Answers, NumberColumn, TextColumn } from './ports.ts';
 import type { DriftMemory } from './read.ts';
 
@@ -137,14 +138,6 @@ function judgeScores(labelled: Labelled, spec: MonitorSpec): QualityOf {
 function omitMemory<T extends { readonly memory: DriftMemory }>(identity: T): Omit<T, 'memory'> {
   const { memory: _, ...rest } = identity;
   return rest;
-}
-
-/** Of the rows whose label came: [labelled] each, `rows` their places in the window. */
-export interface Labelled {
-  readonly rows: number[];
-  readonly scores: number[];
-  readonly labels: number[];
-  readonly days: number[];
 }
 
 function labelledRows({ label, score, day }: WindowRows): Labelled {
@@ -300,22 +293,6 @@ function textRowOf(column: TextDrift): ColumnDriftRow {
   };
 }
 
-export function numberOf(judged: Judged): JudgedNumber {
-  return {
-    value: judged.estimate,
-    low: finite(judged.lower),
-    high: finite(judged.upper),
-    standardError: finite(judged.standardError),
-    by: judged.by,
-    ...(judged.clusters === undefined ? {} : { clusters: judged.clusters }),
-  };
-}
-
-/** JSON has no NaN: what could not be computed is null. */
-export const finite = (value: number): number | null => (Number.isFinite(value) ? value : null);
-
-export const fixed = (value: number): string => (Number.isNaN(value) ? '?' : value.toFixed(3));
-export const signed = (value: number): string => `${value < 0 ? '-' : '+'}${Math.abs(value).toFixed(3)}`;
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
 /** Local date, as 2013-04-22. */

@@ -32,7 +32,7 @@ import type { Log } from '../../platform/log.ts';
 import type { Explanation } from '../governance/index.ts';
 import { backtest } from './backtest.ts';
 import { heatOf, pendingWindows, summaryOf, windowDrift } from './history.ts';
-import { finite, numberOf } from './judge-window.ts';
+import { finite, numberOf } from './judged-figures.ts';
 import { judgeDueWindows, judgeRange } from './judging.ts';
 import type { MonitoringPorts } from './ports.ts';
 import {
