@@ -66,6 +66,11 @@ async function watch(client: Client): Promise<void> {
   assert((species.window.accuracy?.value ?? 0) > 0.95, species.window.sentence);
   assert(species.window.referenceLoss !== undefined && species.window.verdict !== 'alert', species.window.sentence);
   assert.match(species.window.sentence, /the most probable class was right in [01]\.\d+ of 344 labelled/);
+  // Every input has its drift, texts too; what is predicted is no input, though the request brought it.
+  assert.deepEqual(
+    species.window.drift.map(({ name }) => name).toSorted(),
+    names.filter((name) => name !== 'species').toSorted(),
+  );
   const mass = await judged('penguin-mass', Number);
   assert(mass.window.verdict !== 'alert' && (mass.window.numbers?.rmse.value ?? 1e9) < 400, mass.window.sentence);
   const heavier = await judged('penguin-mass', (value) => Number(value) + 1000);

@@ -308,6 +308,7 @@ export const BacktestWindow = MonitorWindow.pick({
   labelled: true,
   coverage: true,
   calibration: true,
+  numbers: true,
 }).extend({
   drifted: z.array(z.string()),
   /** What the monitor said of the same window in life. */

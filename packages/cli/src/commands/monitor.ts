@@ -170,13 +170,15 @@ const windowColumns = {
     paint(colours[w.verdict], w.verdict),
     w.count.toLocaleString('en-US'),
     `${(w.coverage * 100).toFixed(1)} %`,
-    w.calibration === undefined ? '-' : signed(w.calibration.gap),
-    w.calibration?.z?.toFixed(1) ?? '-',
+    ...levelWords(w.calibration ?? w.numbers),
     w.auc?.value.toFixed(3) ?? '-',
     w.logLoss?.value.toFixed(3) ?? '-',
     w.sentence,
   ],
 };
+
+const levelWords = (level: { readonly gap: number; readonly z: number | null } | undefined): string[] =>
+  level === undefined ? ['-', '-'] : [signed(level.gap), level.z?.toFixed(1) ?? '-'];
 
 /** Text has no mean: what training never had is told in its place. */
 const newText = ({ newShare, newValues = [] }: ColumnDriftRow): string =>

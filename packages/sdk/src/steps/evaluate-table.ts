@@ -198,7 +198,7 @@ async function compareWithChampion(given: {
     ctx.log(`not compared with the champion, version ${version.number}: ${why}`);
     return undefined;
   };
-  const said = ChampionSaid.safeParse(JSON.parse(version.tags[tableTag] ?? 'null'));
+  const said = ChampionSaid.safeParse(jsonOf(version.tags[tableTag]));
   if (version.onnx === undefined || !said.success) return no('it is no model of a table.');
   const { meta } = held.rows;
   const isSame = said.data.target === meta.target && said.data.classes.join('|') === meta.classes.join('|');
@@ -218,6 +218,15 @@ async function compareWithChampion(given: {
   const candidate = pickRows(answered, unseen);
   const differences = figures(ctx.statistics.answersDifference(candidate, pickRows(champion, unseen).values));
   return { champion: version.number, rows: unseen.length, differences };
+}
+
+/** Anybody may write a tag: what is no JSON says nothing. */
+function jsonOf(tag: string | undefined): unknown {
+  try {
+    return JSON.parse(tag ?? 'null');
+  } catch {
+    return null;
+  }
 }
 
 /** Held-out rows that lay above the champion's own cut. */

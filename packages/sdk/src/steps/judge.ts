@@ -123,7 +123,7 @@ interface Champion {
 export const trainedUntilTag = 'trained-until';
 export const featuresTag = 'features';
 /** What a model of a table answers, and how its rows were split. */
-export const tableTag = 'table';
+export const tableTag = 'slipway.table';
 
 async function findChampion(ctx: StepContext, model: string): Promise<Champion | undefined> {
   const version = await findVersion(ctx, model, 'champion');

@@ -1,4 +1,5 @@
 /** What monitoring sees of serving and the registry: the prediction log as columns, and a version's training rows. */
+import { z } from 'zod';
 import type { Analytics } from '../platform/analytics/analytics.ts';
 import { sqlName, sqlText } from '../platform/analytics/analytics.ts';
 import type { Objects } from '../platform/objects/objects.ts';
@@ -51,12 +52,34 @@ export function createMonitoringPorts({ serving, registry, objects, analytics }:
       return gate === undefined ? undefined : (await registry.getGate(gate.id)).evidence.metrics[metric]?.value;
     },
     readReference: async (model, version) => {
-      const digest = (await registry.getVersion(model, version)).lineage.trainingSetDigest;
+      const { lineage, tags } = await registry.getVersion(model, version);
+      const digest = lineage.trainingSetDigest;
       if (digest === undefined || (await objects.find(digest)) === undefined) return undefined;
-      const reference = await readReference(analytics, await objects.path(digest));
+      const reference = withoutTarget(await readReference(analytics, await objects.path(digest)), tags[tableTag]);
       return { ...reference, score: await serving.scoreRows(model, version, reference.features) };
     },
   };
+}
+
+/** The tag in which the version of a table's model says what it answers. */
+const tableTag = 'slipway.table';
+const Said = z.object({ target: z.string() });
+
+/** Rows of a table hold the target under its own name: a request may bring it too, and it is no input. */
+function withoutTarget(rows: ReferenceRows, tag: string | undefined): ReferenceRows {
+  const said = Said.safeParse(jsonOf(tag));
+  if (!said.success) return rows;
+  const isInput = ({ name }: { readonly name: string }): boolean => name !== said.data.target && !name.startsWith('~');
+  return { ...rows, features: rows.features.filter(isInput), texts: rows.texts.filter(isInput) };
+}
+
+/** Anybody may write a tag: what is no JSON says nothing. */
+function jsonOf(tag: string | undefined): unknown {
+  try {
+    return JSON.parse(tag ?? 'null');
+  } catch {
+    return null;
+  }
 }
 
 /** The inputs of requests that are texts in any of them; null where a request has none of that name. */

@@ -98,7 +98,7 @@ function references(
 }
 
 function summaryOf(window: JudgedWindow['window'], really: BacktestWindow['really']): BacktestWindow {
-  const { from, to, version, verdict, sentence, count, labelled, coverage, calibration, drift } = window;
+  const { from, to, version, verdict, sentence, count, labelled, coverage, calibration, numbers, drift } = window;
   return {
     from,
     to,
@@ -109,6 +109,7 @@ function summaryOf(window: JudgedWindow['window'], really: BacktestWindow['reall
     labelled,
     coverage,
     ...(calibration === undefined ? {} : { calibration }),
+    ...(numbers === undefined ? {} : { numbers }),
     drifted: drift.filter((d) => d.status === 'drift').map((d) => d.name),
     ...(really === undefined ? {} : { really }),
   };

@@ -185,9 +185,9 @@ async function measureColumns(subject: Subject, rows: WindowRows): Promise<Measu
     await nextTurn();
   }
   for (const { name, values } of rows.texts) {
-    // A name that is a number of the model was measured as one.
+    // The log has a place for every input of a model among its numbers: of a text nothing but missing ones.
     const reference = texts.find((column) => column.name === name);
-    if (reference === undefined || rows.features.some((column) => column.name === name)) continue;
+    if (reference === undefined || numbers.some((column) => column.name === name)) continue;
     const found = measureText(reference, values, { before: subject.memory[name] });
     remember(found);
     figures.push(textFigure(reference, found));

@@ -166,7 +166,7 @@ function Result({ monitor, settings }: { monitor: Monitor; settings: MonitorSett
                   key: 'gap',
                   head: 'Gap',
                   isNumber: true,
-                  cell: (w) => (w.calibration === undefined ? 'not set' : signed(w.calibration.gap)),
+                  cell: (w) => signed((w.calibration ?? w.numbers)?.gap),
                 },
                 {
                   key: 'labelled',

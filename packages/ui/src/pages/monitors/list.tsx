@@ -11,6 +11,7 @@ import { to } from '../../frame/places.ts';
 import { useView } from '../../frame/view.tsx';
 import { decimals, fullInstant, instant, plural, signed } from '../../words.ts';
 import { LoadedPages, rowsOf } from '../../components/loaded-pages.tsx';
+import { levelOf, mainFigure } from './quality.ts';
 import { windowName } from './window-words.ts';
 
 export function Page(): ReactElement {
@@ -81,6 +82,7 @@ function sentenceOf(monitors: number, alerts: number): string {
 function LastWindow({ monitor }: { monitor: Monitor }): ReactElement {
   const windows = useAsk('monitors.windows', { params: { monitor: monitor.name }, query: { limit: 1 } });
   const window = windows.data?.items[0];
+  const main = window && mainFigure(window);
   if (monitor.retiredAt !== undefined) return <span className="t3">retired</span>;
   if (windows.data === undefined) return <span className="t3">{windows.error === null ? 'asking' : 'not known'}</span>;
   if (window === undefined) return <span className="t3">none judged yet</span>;
@@ -89,7 +91,7 @@ function LastWindow({ monitor }: { monitor: Monitor }): ReactElement {
       <StatusBadge plain state={window.verdict} />
       {windowName(window, monitor.spec.zone)}
       <span className="t2">
-        gap {signed(window.calibration?.gap)}, AUC {decimals(window.auc?.value)}
+        gap {signed(levelOf(window)?.gap)}, {main?.name ?? 'AUC'} {decimals(main?.value.value)}
       </span>
     </span>
   );

@@ -23,6 +23,7 @@ import { HeatStrip } from './heat-strip.tsx';
 import { JudgeNow } from './judge-now.tsx';
 import { SilenceButton, SilenceNote } from './silence.tsx';
 import { windowName, windowSentence, yearOf } from './window-words.ts';
+import { levelOf } from './quality.ts';
 import { WindowCharts } from './window-charts.tsx';
 import { WindowTable } from './window-table.tsx';
 import './monitor.css';
@@ -221,7 +222,11 @@ function Step({ window, href, word, icon }: StepProps): ReactElement {
 }
 
 function Figures({ window, zone }: { window: MonitorWindow; zone: string }): ReactElement {
-  const { calibration, auc, logLoss, coverage, version, model } = window;
+  const { calibration, numbers, auc, logLoss, accuracy, referenceLoss, coverage, version, model } = window;
+  const mean = (rate: number | undefined, number: number | undefined): string =>
+    rate !== undefined ? percent(rate, 1) : number === undefined ? 'not set' : decimals(number);
+  const level = levelOf(window);
+  const byDays = typeof calibration?.dayP === 'number' ? `; by days p ${decimals(calibration.dayP)}` : '';
   const interval = (n: MonitorWindow['auc']): string =>
     n === undefined
       ? 'not set'
@@ -233,18 +238,19 @@ function Figures({ window, zone }: { window: MonitorWindow; zone: string }): Rea
           { name: 'Version', value: <Link to={to.version(model, version)}>v{version}</Link> },
           { name: 'Predictions', value: window.count },
           { name: 'Outcomes', value: `${window.labelled}, ${percent(coverage, 1)}` },
-          { name: 'Predicted', value: calibration === undefined ? 'not set' : percent(calibration.meanScore, 1) },
-          { name: 'Observed', value: calibration === undefined ? 'not set' : percent(calibration.observedRate, 1) },
+          { name: 'Predicted', value: mean(calibration?.meanScore, numbers?.meanPredicted) },
+          { name: 'Observed', value: mean(calibration?.observedRate, numbers?.meanObserved) },
           {
             name: 'Gap',
-            value:
-              calibration === undefined
-                ? 'not set'
-                : `${signed(calibration.gap)}, z ${signed(calibration.z, 1)}${calibration.dayP === null ? '' : `; by days p ${decimals(calibration.dayP)}`}`,
+            value: level === undefined ? 'not set' : `${signed(level.gap)}, z ${signed(level.z, 1)}${byDays}`,
           },
-          { name: 'Calibration error', value: decimals(calibration?.ece) },
-          { name: 'AUC', value: interval(auc) },
-          { name: 'Log loss', value: interval(logLoss) },
+          ...(numbers === undefined
+            ? [{ name: 'Calibration error', value: decimals(calibration?.ece) }]
+            : [{ name: 'RMSE', value: interval(numbers.rmse) }]),
+          ...(accuracy === undefined ? [] : [{ name: 'Accuracy', value: interval(accuracy) }]),
+          ...(accuracy === undefined && numbers === undefined ? [{ name: 'AUC', value: interval(auc) }] : []),
+          ...(numbers === undefined ? [{ name: 'Log loss', value: interval(logLoss) }] : []),
+          ...(referenceLoss === undefined ? [] : [{ name: 'Expected loss', value: decimals(referenceLoss) }]),
         ]}
       />
       <p className="xs t2 said-by">{window.sentence}</p>

@@ -5,6 +5,7 @@ import { Panel } from '../../components/layout.tsx';
 import type { Series } from '../../components/line-chart.tsx';
 import { LineChart } from '../../components/line-chart.tsx';
 import { EmptyState } from '../../components/states.tsx';
+import { levelOf, mainFigure } from './quality.ts';
 import { CoverageStrip, coverageWords } from './coverage-strip.tsx';
 
 const z95 = 1.96;
@@ -21,7 +22,7 @@ interface WindowChartsProps {
 
 export function WindowCharts({ windows, pending, alerts, spec, href }: WindowChartsProps): ReactElement {
   const all = windows.toReversed();
-  const judged = all.filter((w) => w.calibration !== undefined);
+  const judged = all.filter((w) => levelOf(w) !== undefined);
   if (judged.length < 2) {
     return (
       <Panel title="Quality" caption={coverageWords(pending)}>
@@ -32,6 +33,8 @@ export function WindowCharts({ windows, pending, alerts, spec, href }: WindowCha
       </Panel>
     );
   }
+  const isNumber = judged.some((w) => w.numbers !== undefined);
+  const main = judged.map(mainFigure).find((figure) => figure !== undefined)?.name ?? 'AUC';
   // Windows that wait are there too, without a value: the line ends where outcomes do.
   const x = [...judged.map((w) => w.from), ...pending.map((p) => p.from)];
   const marks = [
@@ -56,8 +59,12 @@ export function WindowCharts({ windows, pending, alerts, spec, href }: WindowCha
   return (
     <>
       <Panel
-        title="Calibration gap"
-        caption={`observed rate less mean score, by ${spec.window}; band 95 %, days as clusters`}
+        title={isNumber ? 'Mean residual' : 'Calibration gap'}
+        caption={
+          isNumber
+            ? `observed less predicted, in units of the expected error, by ${spec.window}`
+            : `observed rate less mean score, by ${spec.window}; band 95 %, days as clusters`
+        }
       >
         <LineChart
           label={`Calibration gap by ${spec.window}`}
@@ -71,8 +78,8 @@ export function WindowCharts({ windows, pending, alerts, spec, href }: WindowCha
           ]}
         />
       </Panel>
-      <Panel title="AUC" caption={`by ${spec.window}; band 95 %`}>
-        <LineChart label={`AUC by ${spec.window}`} x={x} height={150} marks={marks} series={by(aucOf)} />
+      <Panel title={main} caption={`by ${spec.window}; band 95 %`}>
+        <LineChart label={`${main} by ${spec.window}`} x={x} height={150} marks={marks} series={by(mainOf)} />
         <p className="cover-said xs t3">{coverageWords(pending)}</p>
         <CoverageStrip windows={all} pending={pending} spec={spec} href={href} />
       </Panel>
@@ -86,15 +93,14 @@ interface Estimate {
   readonly high: number | null;
 }
 
-function gapOf({ calibration }: WindowSummary): Estimate {
-  const value = calibration?.gap ?? null;
-  const error = calibration?.dayStandardError ?? null;
+function gapOf(window: WindowSummary): Estimate {
+  const value = levelOf(window)?.gap ?? null;
+  const error = window.calibration?.dayStandardError ?? null;
   if (value === null || error === null) return { value, low: null, high: null };
   return { value, low: value - z95 * error, high: value + z95 * error };
 }
 
-const aucOf = ({ auc }: WindowSummary): Estimate => ({
-  value: auc?.value ?? null,
-  low: auc?.low ?? null,
-  high: auc?.high ?? null,
-});
+function mainOf(window: WindowSummary): Estimate {
+  const figure = mainFigure(window)?.value;
+  return { value: figure?.value ?? null, low: figure?.low ?? null, high: figure?.high ?? null };
+}

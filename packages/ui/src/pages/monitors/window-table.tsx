@@ -5,6 +5,7 @@ import { Link } from 'react-router';
 import { DataTable } from '../../components/data-table.tsx';
 import { StatusBadge } from '../../components/status.tsx';
 import { count, decimals, fullInstant, percent, signed } from '../../words.ts';
+import { levelOf, mainFigure } from './quality.ts';
 import { windowName } from './window-words.ts';
 
 interface WindowTableProps {
@@ -15,6 +16,7 @@ interface WindowTableProps {
 }
 
 export function WindowTable({ windows, zone, chosen, href }: WindowTableProps): ReactElement {
+  const mainHead = windows.map(mainFigure).find((figure) => figure !== undefined)?.name ?? 'AUC';
   return (
     <DataTable
       label="Windows"
@@ -36,9 +38,9 @@ export function WindowTable({ windows, zone, chosen, href }: WindowTableProps): 
         { key: 'version', head: 'By', cell: (w) => `v${w.version}` },
         { key: 'count', head: 'Predictions', isNumber: true, cell: (w) => count(w.count) },
         { key: 'labels', head: 'Labels in', isNumber: true, cell: (w) => percent(w.coverage) },
-        { key: 'gap', head: 'Gap', isNumber: true, cell: (w) => <b>{signed(w.calibration?.gap)}</b> },
-        { key: 'z', head: 'z', isNumber: true, isExtra: true, cell: (w) => signed(w.calibration?.z, 1) },
-        { key: 'auc', head: 'AUC', isNumber: true, cell: (w) => decimals(w.auc?.value) },
+        { key: 'gap', head: 'Gap', isNumber: true, cell: (w) => <b>{signed(levelOf(w)?.gap)}</b> },
+        { key: 'z', head: 'z', isNumber: true, isExtra: true, cell: (w) => signed(levelOf(w)?.z, 1) },
+        { key: 'auc', head: mainHead, isNumber: true, cell: (w) => decimals(mainFigure(w)?.value.value) },
         { key: 'loss', head: 'Log loss', isNumber: true, isExtra: true, cell: (w) => decimals(w.logLoss?.value) },
         {
           key: 'drift',

@@ -1,6 +1,6 @@
 /** Windows and drift in words: when a window was, what it says, what each column's verdict means. */
 import type { ColumnDriftRow, MonitorWindow } from '@slipway/contract';
-import { percent, plural, signed } from '../../words.ts';
+import { decimals, percent, plural, signed } from '../../words.ts';
 
 const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
@@ -42,7 +42,7 @@ export const yearOf = (at: number, zone: string): string => parts(at, zone).year
 
 /** What the window says of the model, in one sentence of its own figures. */
 export function windowSentence(window: MonitorWindow): string {
-  const { calibration, verdict, version, labelled, coverage } = window;
+  const { calibration, numbers, accuracy, verdict, version, labelled, coverage } = window;
   const drifted = window.drift.filter((d) => d.status === 'drift');
   const drift =
     drifted.length === 0
@@ -51,13 +51,20 @@ export function windowSentence(window: MonitorWindow): string {
           .map((d) => d.name)
           .slice(0, 3)
           .join(', ')}${drifted.length > 3 ? ` and ${drifted.length - 3} more` : ''} drifted`;
-  if (calibration === undefined) {
-    return `${plural(labelled, 'outcome')} of ${plural(window.count, 'prediction')} ${labelled === 1 ? 'is' : 'are'} too few to judge v${version}; ${drift}.`;
-  }
   const lead =
     verdict === 'ok' ? `v${version} holds` : verdict === 'alert' ? `v${version} is off` : `v${version} needs watching`;
+  const share = `on ${percent(coverage)} of the outcomes; ${drift}.`;
+  if (numbers !== undefined) {
+    const { rmse, meanPredicted, meanObserved, gap } = numbers;
+    const error = `an error of ${decimals(rmse.value)}${window.referenceLoss === undefined ? '' : ` against ${decimals(window.referenceLoss)} expected`}`;
+    return `${lead}: predicted ${decimals(meanPredicted)}, observed ${decimals(meanObserved)} on average (${signed(gap)} of the usual error), ${error}, ${share}`;
+  }
+  if (calibration === undefined)
+    return `${plural(labelled, 'outcome')} of ${plural(window.count, 'prediction')} ${labelled === 1 ? 'is' : 'are'} too few to judge v${version}; ${drift}.`;
+  if (accuracy !== undefined)
+    return `${lead}: the most probable class was right in ${percent(calibration.observedRate, 1)}, its probability said ${percent(calibration.meanScore, 1)} (gap ${signed(calibration.gap)}), ${share}`;
   const low = calibration.gap >= 0 ? 'more' : 'less';
-  return `${lead}: predicted ${percent(calibration.meanScore, 1)}, observed ${percent(calibration.observedRate, 1)}, ${low} often than said (gap ${signed(calibration.gap)}) on ${percent(coverage)} of the outcomes; ${drift}.`;
+  return `${lead}: predicted ${percent(calibration.meanScore, 1)}, observed ${percent(calibration.observedRate, 1)}, ${low} often than said (gap ${signed(calibration.gap)}) ${share}`;
 }
 
 /** What the PSI alone does not say: values that are missing, or beyond what training saw. */

@@ -1,0 +1,14 @@
+/** The level and the loss of a window, whichever task its model has. */
+import type { JudgedNumber, MonitorWindow } from '@slipway/contract';
+
+type Judged = Pick<MonitorWindow, 'calibration' | 'numbers' | 'auc' | 'logLoss' | 'accuracy'>;
+
+export const levelOf = ({ calibration, numbers }: Judged): { gap: number; z: number | null } | undefined =>
+  calibration ?? numbers;
+
+/** Several classes have an accuracy, numbers an error; two classes rank. */
+export function mainFigure({ auc, accuracy, numbers }: Judged): { name: string; value: JudgedNumber } | undefined {
+  if (numbers !== undefined) return { name: 'RMSE', value: numbers.rmse };
+  if (accuracy !== undefined) return { name: 'Accuracy', value: accuracy };
+  return auc === undefined ? undefined : { name: 'AUC', value: auc };
+}
