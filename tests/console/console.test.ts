@@ -95,6 +95,9 @@ browserTest('the palette finds a thing by its name, and keys lead to pages', asy
   await page.getByRole('option', { name: /flight-delay-weekly/ }).waitFor();
   await page.keyboard.press('Enter');
   await page.waitForURL(/\/monitors\/flight-delay-weekly$/);
+  // The address changes first; as long as the palette is there, letters are its own.
+  await page.getByRole('dialog', { name: 'Search' }).waitFor({ state: 'hidden' });
+  await page.getByRole('heading', { level: 1, name: /flight-delay-weekly/ }).waitFor();
   await page.keyboard.press('g');
   await page.keyboard.press('l');
   await page.waitForURL(/\/ledger$/);

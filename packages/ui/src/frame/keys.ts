@@ -3,7 +3,7 @@
  * that letter does, so that a page has its keys by marking its buttons. Off while typing, and off altogether when the
  * reader says so. Nothing dangerous is marked: those controls ask first and are pressed by hand.
  */
-import { useEffect } from 'react';
+import { useEffect, useRef } from 'react';
 import { useNavigate } from 'react-router';
 import { places } from './places.ts';
 
@@ -70,8 +70,9 @@ function pressed(event: KeyboardEvent, actions: KeyActions): boolean {
 
 export function useKeys(actions: KeyActions): void {
   const navigate = useNavigate();
+  // Outlives the effect: a page that arrives between the two keys changes the actions.
+  const goUntil = useRef(0);
   useEffect(() => {
-    let goUntil = 0;
     const onKey = (event: KeyboardEvent): void => {
       if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === 'k') {
         event.preventDefault();
@@ -91,13 +92,13 @@ export function useKeys(actions: KeyActions): void {
         return;
       }
       if (isTyping(event.target) || document.documentElement.dataset['keys'] === 'off') return;
-      if (event.timeStamp < goUntil) {
-        goUntil = 0;
+      if (event.timeStamp < goUntil.current) {
+        goUntil.current = 0;
         const place = places.find((p) => p.key === event.key);
         if (place !== undefined) void navigate(place.path);
         return;
       }
-      if (event.key === 'g') goUntil = event.timeStamp + goWithinMs;
+      if (event.key === 'g') goUntil.current = event.timeStamp + goWithinMs;
       else if (pressed(event, actions)) event.preventDefault();
     };
     addEventListener('keydown', onKey);
