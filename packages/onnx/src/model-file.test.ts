@@ -93,6 +93,16 @@ test('a model survives being written and read', () => {
   );
 });
 
+test('a model reads the same from a Buffer amid other bytes, as files are read', () => {
+  fc.assert(
+    fc.property(model, (written) => {
+      const bytes = writeModel(written);
+      const amid = Buffer.concat([Buffer.alloc(3, 7), bytes, Buffer.alloc(5, 7)]).subarray(3, 3 + bytes.length);
+      assert.deepEqual(readModel(amid), readModel(bytes));
+    }),
+  );
+});
+
 test('a damaged file gives an OnnxError or another model, never another error', () => {
   fc.assert(
     fc.property(model, fc.nat(), fc.nat(255), fc.boolean(), (drawn, at, byte, cut) => {

@@ -326,7 +326,7 @@ function textAttribute(bytes: Uint8Array): OnnxAttribute {
   try {
     return { type: 'string', value: new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes) };
   } catch {
-    return { type: 'bytes', value: bytes.slice() };
+    return { type: 'bytes', value: new Uint8Array(bytes) };
   }
 }
 
@@ -418,7 +418,7 @@ function tensorData(dataType: number, parts: TensorParts): TensorData {
     case tensorTypes.STRING:
       return { location: 'string', values: parts.strings };
     default:
-      return { location: 'raw', bytes: parts.raw?.slice() ?? new Uint8Array(0) };
+      return { location: 'raw', bytes: new Uint8Array(parts.raw ?? []) };
   }
 }
 
@@ -427,7 +427,8 @@ function aligned(raw: Uint8Array, itemBytes: number): ArrayBuffer {
   if (raw.byteLength % itemBytes !== 0) {
     throw new OnnxError('format', `A tensor has ${raw.byteLength} bytes of raw data, not a multiple of ${itemBytes}.`);
   }
-  return raw.slice().buffer;
+  // Not `slice`: that of a Buffer, which is what files are read into, is a view of the whole file.
+  return new Uint8Array(raw).buffer;
 }
 
 function checkTensorSize(name: string, dims: readonly number[], data: TensorData): void {
