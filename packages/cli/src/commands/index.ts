@@ -6,6 +6,7 @@ export type Register = (program: Command) => void;
 const loaders: Readonly<Record<string, () => Promise<{ readonly register: Register }>>> = {
   up: () => import('./up.ts'),
   demo: () => import('./demo.ts'),
+  init: () => import('./init.ts'),
   plan: () => import('./project.ts'),
   apply: () => import('./project.ts'),
   destroy: () => import('./project.ts'),

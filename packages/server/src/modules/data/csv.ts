@@ -85,17 +85,26 @@ const guesses: readonly { readonly type: string; readonly fits: (v: string) => s
 ];
 
 /** The narrowest type that every value of a column has; text when there is no value. */
-export async function inferTypes(
+export function inferTypes(
   connection: DuckDBConnection,
   path: string,
+  names: readonly string[],
+): Promise<ColumnSchema[]> {
+  const text = names.map((name) => ({ name, type: 'VARCHAR' }));
+  return inferColumnTypes(connection, readCsvSql([path], text), names);
+}
+
+/** The same over any relation whose columns are text. */
+export async function inferColumnTypes(
+  connection: DuckDBConnection,
+  relation: string,
   names: readonly string[],
 ): Promise<ColumnSchema[]> {
   const columns = names.flatMap((name, i) => {
     const v = sqlName(name);
     return [`count(${v}) AS c${i}`, ...guesses.map((g, j) => `count(*) FILTER (WHERE ${g.fits(v)}) AS c${i}_${j}`)];
   });
-  const text = names.map((name) => ({ name, type: 'VARCHAR' }));
-  const reader = await connection.runAndReadAll(`SELECT ${columns.join(',\n')} FROM ${readCsvSql([path], text)}`);
+  const reader = await connection.runAndReadAll(`SELECT ${columns.join(',\n')} FROM ${relation}`);
   const row = reader.getRowObjectsJS()[0] ?? {};
   return names.map((name, i) => {
     const values = Number(row[`c${i}`]);

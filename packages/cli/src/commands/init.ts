@@ -1,0 +1,121 @@
+import { basename, relative, resolve } from 'node:path';
+import { FileName } from '@slipway/contract';
+import type { Command } from 'commander';
+import { Option } from 'commander';
+import { action, CommandFailure } from '../command.ts';
+import { planRules } from '../init/expectations.ts';
+import type { Findings } from '../init/findings.ts';
+import { findingsText, writtenText } from '../init/findings.ts';
+import type { Answers } from '../init/inspect-table.ts';
+import { costsOf, inspectTable } from '../init/inspect-table.ts';
+import type { LoadedTable } from '../init/load-table.ts';
+import { loadTable } from '../init/load-table.ts';
+import { plainName } from '../init/names.ts';
+import { nextCommands, projectFiles, projectPaths } from '../init/project-files.ts';
+import { refusesQuestions, takesProposals, terminalAsker } from '../init/questions.ts';
+import { mixedSample } from '../init/sample.ts';
+import type { Scratch } from '../init/scratch.ts';
+import { openScratch } from '../init/scratch.ts';
+import type { WriteRequest } from '../init/write-project.ts';
+import { mustBeFree, writeProject } from '../init/write-project.ts';
+
+interface Flags extends Answers {
+  readonly from: string;
+  readonly table?: string;
+  readonly query?: string;
+  readonly dir?: string;
+  readonly yes?: boolean;
+  readonly force?: boolean;
+  readonly dryRun?: boolean;
+}
+
+export function register(program: Command): void {
+  program
+    .command('init')
+    .description('Make a project folder from a table: what it holds, what can be learnt, how that is checked')
+    .argument('<name>', 'name of the project and of its new folder')
+    .requiredOption(
+      '--from <path>',
+      'a CSV, Parquet or JSON lines file, a folder of one kind, a DuckDB or SQLite file, or a postgres:// URL',
+    )
+    .option('--target <column>', 'the column to predict')
+    .addOption(
+      new Option('--task <task>', 'what kind of question it is, when the column could be either').choices([
+        'binary',
+        'multiclass',
+        'regression',
+      ]),
+    )
+    .option('--time <column>', 'when a row came about; the latest are held out ("none": do not split by time)')
+    .option(
+      '--group <column>',
+      'what several rows belong to; whole groups are held out ("none": rows are on their own)',
+    )
+    .option('--cost <false-alarm:missed>', 'what the two mistakes cost, such as 1:5', costsOf)
+    .option('--table <name>', 'the table of a database')
+    .option('--query <select>', 'the rows of a database, as a SELECT')
+    .option('--dir <folder>', 'where the project is written (a new folder of its name)')
+    .option('--yes', 'take the proposed answer of every question')
+    .option('--force', 'overwrite files that are there')
+    .option('--dry-run', 'say what was found and write nothing')
+    .addHelpText(
+      'after',
+      `\nExamples:\n  slipway init churn --from customers.csv --target churned\n  slipway init churn --from customers.csv --yes --dry-run --json\n  slipway init churn --from shop.db --table customers --target churned --cost 1:5 --yes\n  slipway init churn --from postgres://reader@db/shop --query "select * from customers where year = 2025" --target churned --yes\n\nExits 2 when an option is wrong, 3 when the file or table does not exist, 1 when the table cannot be used; then nothing is written.\n`,
+    )
+    .action(
+      action(async (session, name: string, flags: Flags) => {
+        const { output } = session;
+        session.leaves('nothing was written');
+        const asker =
+          flags.yes === true ? takesProposals : process.stdin.isTTY === true ? terminalAsker() : refusesQuestions;
+        await using scratch = await openScratch();
+        try {
+          const project = plainName(name, 'project');
+          if (project !== name) output.note(`The project is called "${project}".`);
+          if (flags.table !== undefined && flags.query !== undefined)
+            throw new CommandFailure('usage', 'give --table or --query, not both');
+          if (flags.dryRun !== true && flags.force !== true) await mustBeFree(flags.dir ?? project, projectPaths);
+          output.progress(`reading ${basename(flags.from)}`);
+          const table = await loadTable(scratch, flags);
+          output.progress('counting');
+          const findings = await inspectTable({ scratch, table, project, answers: flags, asker });
+          output.endProgress();
+          if (flags.dryRun === true) return output.result({ findings }, () => findingsText(findings));
+          if (!output.json) output.note(`${findingsText(findings)}\n`);
+          const written = await write({ scratch, table, findings, flags });
+          output.result({ findings, ...written }, () => writtenText(written));
+        } finally {
+          asker.close();
+        }
+      }),
+    );
+}
+
+interface Writing {
+  readonly scratch: Scratch;
+  readonly table: LoadedTable;
+  readonly findings: Findings;
+  readonly flags: Flags;
+}
+
+async function write({ scratch, table, findings, flags }: Writing) {
+  const folder = flags.dir ?? findings.project;
+  const isAsIs = table.asIs !== undefined && FileName.safeParse(basename(table.asIs)).success;
+  const copied = `data/${findings.dataset}.parquet`;
+  const dataPath = isAsIs && table.asIs !== undefined ? relative(resolve(folder), resolve(table.asIs)) : copied;
+  const copies = isAsIs ? [] : [{ path: copied, from: table.parquet }];
+  const sample = await mixedSample(scratch, findings);
+  const rules = await planRules(scratch, findings, table.parquet);
+  const request: WriteRequest = {
+    folder,
+    files: projectFiles({ findings, rules, sample, dataPath }),
+    copies,
+    force: flags.force === true,
+  };
+  const files = await writeProject(request);
+  return {
+    folder,
+    files,
+    commands: [...(resolve(folder) === resolve('.') ? [] : [`cd ${folder}`]), ...nextCommands(findings, dataPath)],
+  };
+}

@@ -1,0 +1,393 @@
+/** The files of a new project, from what was found. They are meant to be read, changed and committed by a person. */
+import type { Findings } from './findings.ts';
+import { certainRowsMin, features, percent, sentences, taskWords } from './findings.ts';
+import type { Rule } from './expectations.ts';
+import { codeKey, codeText, markdownText, yamlText } from './names.ts';
+
+export interface ProjectFile {
+  readonly path: string;
+  readonly text: string;
+}
+
+export interface ProjectInput {
+  readonly findings: Findings;
+  readonly rules: readonly Rule[];
+  /** A few rows in CSV that no row of the table equals. */
+  readonly sample: string;
+  /** What `slipway data add` takes, as seen from the project's folder. */
+  readonly dataPath: string;
+}
+
+/** Texts with more words are prose to the trainer too. */
+const manyValues = 100;
+
+export function projectFiles(input: ProjectInput): readonly ProjectFile[] {
+  return [
+    { path: 'README.md', text: readme(input) },
+    { path: 'slipway.yaml', text: declarations(input.findings) },
+    { path: 'expectations.yaml', text: expectations(input) },
+    { path: 'pipeline.ts', text: pipelineFile(input.findings) },
+    { path: 'test/pipeline.test.ts', text: testFile(input.findings) },
+    { path: 'test/sample.csv', text: input.sample },
+    { path: '.github/workflows/slipway.yaml', text: githubWorkflow },
+    { path: '.gitlab-ci.yml', text: gitlabPipeline },
+    { path: '.gitignore', text: '.slipway/\nnode_modules/\ndata/\n' },
+    {
+      path: '.slipwayignore',
+      text: '# What is no code of the pipeline: it travels with no apply.\ndata/\ntest/\n*.csv\n*.parquet\n',
+    },
+  ];
+}
+
+/** Where they go, in the order of `projectFiles`. */
+export const projectPaths: readonly string[] = [
+  'README.md',
+  'slipway.yaml',
+  'expectations.yaml',
+  'pipeline.ts',
+  'test/pipeline.test.ts',
+  'test/sample.csv',
+  '.github/workflows/slipway.yaml',
+  '.gitlab-ci.yml',
+  '.gitignore',
+  '.slipwayignore',
+];
+
+export const pipelineName = ({ dataset }: Findings): string => `train-${dataset}`;
+
+/** What a person types next, from inside the folder. */
+export function nextCommands(findings: Findings, dataPath: string): readonly string[] {
+  const path = /^[\w./-]+$/.test(dataPath) ? dataPath : `'${dataPath.replaceAll("'", "'\\''")}'`;
+  return [
+    `slipway data add ${findings.dataset} ${path}`,
+    'slipway apply',
+    `slipway pipeline run ${pipelineName(findings)}`,
+  ];
+}
+
+function declarations(findings: Findings): string {
+  const { project, dataset, model, source, target } = findings;
+  return `# What the server is to know. \`slipway plan\` shows what applying this folder would change; \`slipway apply\` changes it.
+project: ${yamlText(project)}
+
+datasets:
+  ${yamlText(dataset)}: { description: ${JSON.stringify(`From ${source}`)} }
+
+suites:
+  ${yamlText(dataset)}: ./expectations.yaml
+
+pipelines:
+  - ./pipeline.ts
+
+models:
+  ${yamlText(model)}:
+    description: ${JSON.stringify(describedModel(findings))}
+    gate:
+      protected: [champion]
+      checks:
+${gateChecks(findings)
+  .map((line) => `        ${line}`)
+  .join('\n')}
+
+endpoints:
+  ${yamlText(model)}: { model: ${yamlText(model)}, description: ${JSON.stringify(`Predicts ${target}`)} }
+${monitor(findings)}
+policies:
+  # Another version of the data trains another model; the gate decides whether it is one.
+  ${yamlText(`${dataset}-retrain`)}:
+    when: dataset.version-created
+    where: { dataset: ${yamlText(dataset)}, number: { min: 2 } }
+    do:
+      run: { pipeline: ${yamlText(pipelineName(findings))} }
+    maxPerDay: 4
+`;
+}
+
+function describedModel({ task, target, positive }: Findings): string {
+  if (task === 'regression') return `Predicts the number ${target}`;
+  return task === 'binary'
+    ? `Probability that ${target} is ${positive ?? ''}`
+    : `Probability of each class of ${target}`;
+}
+
+/** Bounds that a model worth having passes, and one that guesses does not. Whoever knows the question tightens them. */
+function gateChecks(findings: Findings): readonly string[] {
+  const used = findings.rowCount - findings.rowsWithoutTarget;
+  const isCertain = used >= certainRowsMin;
+  const low = isCertain ? ', interval: low' : '';
+  const champion = (metric: string, margin: string): string[] =>
+    isCertain ? [`champion: { ${metric}: nonInferior ${margin} }`] : [];
+  switch (findings.task) {
+    case 'binary':
+      return [
+        `auc: { min: 0.55${low} }`,
+        ...(isCertain ? ['ece: { max: 0.15 }'] : []),
+        '# Better than giving everybody the share of all rows, by so much.',
+        `beats: { constant: { ${isUneven(findings) ? 'cost: 0, ' : ''}logLoss: 0.001 } }`,
+        ...champion('logLoss', '0.02'),
+      ];
+    case 'multiclass':
+      return [
+        '# Better than giving every row the shares of the classes, by so much.',
+        'beats: { constant: { logLoss: 0.01, accuracy: 0.01 } }',
+        ...champion('logLoss', '0.05'),
+      ];
+    case 'regression':
+      return [`r2: { min: 0.05${low} }`, '# Better than the mean.', 'beats: { constant: { rmse: 0 } }'];
+  }
+}
+
+const isUneven = ({ costs }: Findings): boolean => costs !== undefined && costs.falsePositive !== costs.falseNegative;
+
+function monitor({ task, model }: Findings): string {
+  if (task !== 'binary') return '';
+  return `
+monitors:
+  ${yamlText(`${model}-weekly`)}:
+    endpoint: ${yamlText(model)}
+    window: week
+    labelGrace: 24h
+    alert: { gap: 0.06, z: 4 }
+    warning: { gap: 0.04, z: 3 }
+`;
+}
+
+function expectations({ findings, rules }: ProjectInput): string {
+  const { dataset, rowCount, source } = findings;
+  const needed = [...features(findings).map(({ name }) => name), findings.target];
+  const columns = needed.slice(0, 200).map(yamlText).join(', ');
+  return `# What must hold of ${JSON.stringify(source)} before anything is learnt from it. Bounds come from ${rowCount.toLocaleString('en-US')} rows, with room:
+# they were taken from the rows that are learnt from, and asked of the rows that are held out. \`mostly\` is the share that must pass.
+tables:
+  ${yamlText(dataset)}:
+    expectations:
+      - { type: expect_table_row_count_to_be_between, min_value: ${Math.min(100, Math.floor(rowCount / 2))} }
+      - { type: expect_table_columns_to_match_set, exact_match: false, column_set: [${columns}] }
+${rules.map(({ yaml }) => `      - ${yaml}`).join('\n')}
+`;
+}
+
+function pipelineFile(findings: Findings): string {
+  const { dataset, model, target, task } = findings;
+  return `/** Learns ${commentText(target)}, ${taskWords[task]}: rows are read, a fifth is held out, a model is judged on it, and registered if its gate passes. */
+import { evaluateTable, gate, pipeline, register, splitTable, tableReport, tableRows, trainTable, validate } from 'slipway';
+
+const model = ${codeText(model)};
+
+const check = validate({ id: 'check', suite: ${codeText(dataset)}, tables: [${codeText(dataset)}] });
+
+const read = tableRows({
+${questionLines(findings)
+  .map((line) => `  ${line}`)
+  .join('\n')}
+});
+
+// ${findings.split.reason.replaceAll(/\s+/g, ' ')}.
+const split = splitTable(${splitCode(findings)});
+const trees = trainTable();
+const judge = evaluateTable({ model${costsCode(findings)} });
+const passGate = gate({ model });
+const registerModel = register({ model });
+const report = tableReport({ model });
+
+export const train = pipeline({ id: ${codeText(pipelineName(findings))}, description: ${codeText(`Train, judge and register ${model}`)} }, (_, run) => {
+  const dataset = run.dataset(${codeText(dataset)});
+  const checked = run(check, { ${codeKey(dataset)}: dataset });
+  const { rows } = run(read, { dataset }, { after: [checked] });
+  const { train, holdout } = run(split, { rows });
+
+  const candidate = run(trees, { rows: train });
+  const judged = run(judge, { train, holdout, candidate: candidate.model });
+  const passed = run(passGate, { evidence: judged.evidence });
+
+  const registered = run(registerModel, { model: candidate.model, gate: passed.gate });
+  run(report, { evaluation: judged.report, gate: passed.report, version: registered.version });
+});
+`;
+}
+
+const commentText = (text: string): string => text.replaceAll('*/', '* /').replaceAll(/\s+/g, ' ');
+
+function questionLines(findings: Findings): readonly string[] {
+  const { target, task, positive, columns } = findings;
+  const targetType = columns.find(({ name }) => name === target)?.kind ?? 'text';
+  const lines = [`target: ${codeText(target)},`, `task: ${codeText(task)},`];
+  if (positive !== undefined) lines.push(`positive: ${positiveCode(positive, targetType)},`);
+  const declared = features(findings).flatMap(({ name, kind, words, distinct }) =>
+    kind === 'text' && words <= 3 && distinct > manyValues ? [`${codeKey(name)}: 'category'`] : [],
+  );
+  if (declared.length > 0) lines.push(`columns: { ${declared.join(', ')} },`);
+  const dropped = [...findings.leftOut, ...findings.suspected];
+  if (dropped.length === 0) return lines;
+  const drops = dropped.map(({ column, reason }) => `  ${codeText(column)}, // ${reason.replaceAll(/\s+/g, ' ')}`);
+  return [
+    ...lines,
+    '// Columns that no model may see; take a line away to bring its column back.',
+    'drop: [',
+    ...drops,
+    '],',
+  ];
+}
+
+function positiveCode(positive: string, kind: string): string {
+  if (kind === 'boolean') return positive === 'true' ? '1' : '0';
+  return kind === 'number' ? String(Number(positive)) : codeText(positive);
+}
+
+function splitCode({ split }: Findings): string {
+  if (split.by === 'random' || split.column === undefined) return "{ by: 'random', seed: 1 }";
+  return `{ by: '${split.by}', column: ${codeText(split.column)}${split.by === 'group' ? ', seed: 1' : ''} }`;
+}
+
+const costsCode = ({ costs }: Findings): string =>
+  costs === undefined
+    ? ''
+    : `, costs: { falsePositive: ${costs.falsePositive}, falseNegative: ${costs.falseNegative} }`;
+
+function readme({ findings, dataPath }: ProjectInput): string {
+  const { project, source, target, task, columns, rowCount } = findings;
+  const found = sentences(findings).map(
+    ([head, text]) => `- ${head === '' ? '' : `**${head}**: `}${markdownText(text)}`,
+  );
+  const rows = columns.map(
+    ({ name, type, role, missing, distinct }) =>
+      `| ${markdownText(name)} | ${markdownText(type.toLowerCase())} | ${role} | ${percent(missing, rowCount)} | ${distinct.toLocaleString('en-US')} |`,
+  );
+  return `# ${markdownText(project)}
+
+Predicts \`${target.replaceAll('`', "'")}\`, ${taskWords[task]}, from ${markdownText(source)}. Made by \`slipway init\`; from here on it is yours.
+
+## Next
+
+With a server running (\`slipway up\`, in another terminal), in this folder:
+
+\`\`\`sh
+${nextCommands(findings, dataPath).join('\n')}
+\`\`\`
+
+The run checks the data, holds rows out, trains, judges, and registers the model if its gate passes. After it, \`slipway model show ${findings.model} champion\`
+says what was registered, \`slipway endpoint deploy ${findings.model} champion\` answers requests with it, and \`slipway why version ${findings.model}@champion\` says what it was made from.
+
+## What was found
+
+${found.join('\n')}
+
+| column | type | role | missing | values |
+|---|---|---|---|---|
+${rows.slice(0, 100).join('\n')}
+
+## Files
+
+| file | what |
+|---|---|
+| \`slipway.yaml\` | the dataset, the model with its gate, the endpoint, ${task === 'binary' ? 'the monitor, ' : ''}the policy |
+| \`expectations.yaml\` | what must hold of new data |
+| \`pipeline.ts\` | how a model is made |
+| \`test/\` | the pipeline on a sample, on a server of its own: \`node --test\`. The sample's values were mixed column by column, and names and prose in it are made up, so that no row of it is one of yours; read it before you commit it |
+| \`.github/\`, \`.gitlab-ci.yml\` | the test on every push, \`slipway apply\` on the main branch. Both take the server's address from \`SLIPWAY_URL\` and a token from \`SLIPWAY_TOKEN\` |
+`;
+}
+
+function testFile(findings: Findings): string {
+  return `/** The pipeline on a sample, on a server of its own: the data meets its expectations and a model is trained and judged. What is learnt from mixed values may fail the gate. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { test } from 'node:test';
+
+const project = dirname(import.meta.dirname);
+const gateSaidNo = 6;
+
+function slipway(args: readonly string[], env: NodeJS.ProcessEnv) {
+  const child = spawn('slipway', args, { cwd: project, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  let said = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (said += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text));
+  const ended = new Promise<number | null>((resolve, reject) => child.on('close', resolve).on('error', reject));
+  return { child, ended, said: () => said };
+}
+
+test('the pipeline runs on the sample', { timeout: 300_000 }, async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'slipway-test-'));
+  const server = slipway(['up', '--dir', folder, '--port', '0', '--json'], process.env);
+  try {
+    while (!/"url": "([^"]+)"/.test(server.said()) && server.child.exitCode === null) await new Promise((next) => setTimeout(next, 50));
+    const [, url] = /"url": "([^"]+)"/.exec(server.said()) ?? [];
+    assert(url !== undefined, server.said());
+    const run = async (...args: string[]) => {
+      const command = slipway(args, { ...process.env, SLIPWAY_URL: url });
+      return { code: await command.ended, said: command.said() };
+    };
+    for (const args of [['data', 'add', ${codeText(findings.dataset)}, 'test/sample.csv'], ['apply']]) {
+      const done = await run(...args);
+      assert.equal(done.code, 0, done.said);
+    }
+    const { code, said } = await run('pipeline', 'run', ${codeText(pipelineName(findings))});
+    assert(code === 0 || (code === gateSaidNo && said.includes('gate')), said);
+  } finally {
+    server.child.kill('SIGTERM');
+    await server.ended;
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+`;
+}
+
+const githubWorkflow = `name: slipway
+on:
+  push:
+  pull_request:
+
+jobs:
+  test:
+    runs-on: ubuntu-latest
+    steps:
+      - uses: actions/checkout@v4
+      - uses: actions/setup-node@v4
+        with: { node-version: 24 }
+      # The package that your team installs: a version of the registry, or the file of a release.
+      - run: npm install --global \${{ vars.SLIPWAY_PACKAGE || 'slipway' }}
+      - run: node --test
+
+  apply:
+    if: github.ref == 'refs/heads/main' && github.event_name == 'push'
+    needs: test
+    runs-on: ubuntu-latest
+    concurrency: slipway-apply
+    env:
+      SLIPWAY_URL: \${{ vars.SLIPWAY_URL }}
+      SLIPWAY_TOKEN: \${{ secrets.SLIPWAY_TOKEN }}
+    steps:
+      - uses: actions/checkout@v4
+      - uses: actions/setup-node@v4
+        with: { node-version: 24 }
+      - run: npm install --global \${{ vars.SLIPWAY_PACKAGE || 'slipway' }}
+      - run: slipway plan
+      - run: slipway apply
+`;
+
+const gitlabPipeline = `image: node:24
+
+variables:
+  # The package that your team installs: a version of the registry, or the file of a release.
+  SLIPWAY_PACKAGE: slipway
+
+before_script:
+  - npm install --global "$SLIPWAY_PACKAGE"
+
+test:
+  script:
+    - node --test
+
+# SLIPWAY_URL and SLIPWAY_TOKEN are variables of the project; the token is masked and protected.
+apply:
+  needs: [test]
+  rules:
+    - if: $CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH
+  resource_group: slipway-apply
+  script:
+    - slipway plan
+    - slipway apply
+`;
