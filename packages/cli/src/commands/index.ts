@@ -18,6 +18,7 @@ const loaders: Readonly<Record<string, () => Promise<{ readonly register: Regist
   model: () => import('./model.ts'),
   endpoint: () => import('./endpoint.ts'),
   predict: () => import('./predict.ts'),
+  labels: () => import('./labels.ts'),
   monitor: () => import('./monitor.ts'),
   policy: () => import('./policy.ts'),
   approval: () => import('./approval.ts'),
