@@ -12,12 +12,12 @@ import type { EvaluateTableOptions, TableRowsOptions } from 'slipway';
 const random = splitTable({ by: 'random', holdout: 0.25, seed: 1 });
 const trees = trainTable({ learningRate: 0.05 });
 
-/** The year is a name of a season, not an amount. */
-const columns = { year: 'category' } as const;
+/** A model for the seasons to come cannot know them by their year. */
+const drop = ['year'];
 
 /** The steps are the same whatever is asked. */
 function training(id: string, question: TableRowsOptions, judging: EvaluateTableOptions) {
-  const read = tableRows({ columns, ...question });
+  const read = tableRows({ drop, ...question });
   const judge = evaluateTable(judging);
   const { model } = judging;
   return pipeline({ id, description: `Train, judge and register ${model}` }, (_, run) => {

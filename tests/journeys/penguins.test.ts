@@ -30,7 +30,7 @@ async function must(slipway: Slipway, args: readonly string[], cwd: string): Pro
 
 const csv = readFileSync(join(repository, 'examples/penguins/data/penguins.csv'), 'utf8').trim().split('\n');
 const names = csv[0]?.split(',') ?? [];
-const textColumns = new Set(['species', 'island', 'sex', 'year']);
+const textColumns = new Set(['species', 'island', 'sex']);
 
 /** Every penguin is predicted and then labelled, once as it was and once wrongly: monitors tell which is which. */
 async function watch(client: Client): Promise<void> {
@@ -69,7 +69,7 @@ async function watch(client: Client): Promise<void> {
   // Every input has its drift, texts too; what is predicted is no input, though the request brought it.
   assert.deepEqual(
     species.window.drift.map(({ name }) => name).toSorted(),
-    names.filter((name) => name !== 'species').toSorted(),
+    names.filter((name) => name !== 'species' && name !== 'year').toSorted(),
   );
   const mass = await judged('penguin-mass', Number);
   assert(mass.window.verdict !== 'alert' && (mass.window.numbers?.rmse.value ?? 1e9) < 400, mass.window.sentence);
@@ -117,7 +117,6 @@ test('three questions about penguins become gated, registered models that answer
         'flipper_length_mm double',
         'island string',
         'species string',
-        'year string',
       ],
     );
     assert.deepEqual(
@@ -134,7 +133,6 @@ test('three questions about penguins become gated, registered models that answer
       flipper_length_mm: 218,
       body_mass_g: 5000,
       sex: 'female',
-      year: '2009',
     };
     const ask = async (endpoint: string, instance: Record<string, string | number | null>) => {
       await client.endpoints.deploy({
