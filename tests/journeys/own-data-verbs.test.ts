@@ -1,13 +1,13 @@
-/** Verbs for a person who brought a table of their own: outcomes from a file. */
+/** Verbs for a person who brought a table of their own: outcomes from a file, a project taken along. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { createAnalytics, sqlText } from '@slipway/server/analytics';
 import type { Answer, Slipway } from './cli.ts';
-import { slipwayAt } from './cli.ts';
-import { declareEndpoint, deploy, endpointName, linearModel, registerModel } from './linear-endpoint.ts';
+import { repository, slipwayAt } from './cli.ts';
+import { declareEndpoint, deploy, digestOf, endpointName, linearModel, registerModel } from './linear-endpoint.ts';
 import type { TestServer } from './server.ts';
 import { startTestServer } from './server.ts';
 
@@ -54,7 +54,8 @@ async function counts(path: string, ...flags: string[]): Promise<Record<string, 
 }
 
 async function labelOf(index: number): Promise<{ value: number; at: number } | undefined> {
-  return (await server.client.predictions.get({ params: { prediction: ids[index] ?? '' } })).label;
+  const { label } = await server.client.predictions.get({ params: { prediction: ids[index] ?? '' } });
+  return label === undefined ? undefined : { value: label.value, at: label.at };
 }
 
 function has(actual: Record<string, unknown>, expected: Record<string, unknown>): void {
@@ -77,7 +78,7 @@ test('outcomes join by an input: known, unknown, not known yet, several; a dry r
   assert.equal(await labelOf(5), undefined);
   assert.equal((await labelOf(6))?.value, 1);
   // Known before the second of the two was made: it is the first one's outcome, and no longer in doubt.
-  const early = file('early.ndjson', '{"x": 5, "label": true, "when": "1970-01-16T12:00:00Z"}\n');
+  const early = file('early.ndjson', '{"x": 5, "label": "1", "when": "1970-01-16T12:00:00Z"}\n');
   has(await counts(early, '--id', 'x', '--at', 'when'), { several: 0, joined: 1 });
   assert.deepEqual(await labelOf(5), { value: 1, at: 15.5 * dayMs });
 });
@@ -85,11 +86,11 @@ test('outcomes join by an input: known, unknown, not known yet, several; a dry r
 test('outcomes join by the ids of predictions, from Parquet too; the watermark moves once they are there', async () => {
   const path = join(folder, 'by-id.parquet');
   await using analytics = createAnalytics({ memoryLimit: '256MB', threads: 1, tempFolder: folder });
-  const rows = [3, 4].map((i) => `(${sqlText(ids[i] ?? '')}, ${i}.0::DOUBLE, TIMESTAMP '1970-02-02')`).join(', ');
+  const rows = [3, 4].map((i) => `(${sqlText(ids[i] ?? '')}, ${i - 3}.0::DOUBLE, TIMESTAMP '1970-02-02')`).join(', ');
   await analytics.rows(`COPY (SELECT * FROM (VALUES ${rows}) t(prediction, label, known)) TO ${sqlText(path)}`);
   const flags = ['--id', 'prediction', '--at', 'known', '--watermark', '1970-02-03'];
   has(await counts(path, ...flags), { joinedBy: 'prediction id', joined: 2, unknown: 0 });
-  assert.deepEqual(await labelOf(3), { value: 3, at: 32 * dayMs });
+  assert.deepEqual(await labelOf(3), { value: 0, at: 32 * dayMs });
   const { labelWatermarkAt } = await server.client.endpoints.get({ params: { endpoint: endpointName } });
   assert.equal(labelWatermarkAt, 33 * dayMs);
   has(await counts(path, ...flags), { joined: 0, corrected: 0, repeated: 2 });
@@ -102,7 +103,12 @@ test('what cannot be an outcome is named with its row and what to do, before any
     [good, 2, /--id is "customer".*has x, label/, ['--id', 'customer']],
     [good, 2, /--label is "churned"/, ['--id', 'x', '--label', 'churned']],
     [good, 2, /no request of endpoint sure has an input "y".*they have x/, ['--id', 'x', '--input', 'y']],
-    [file('word.csv', 'x,label\n0,1\n1,maybe\n'), 2, /row 2 of .*"maybe".*--positive/, ['--id', 'x']],
+    [
+      file('word.csv', 'x,label\n0,1\n1,maybe\n'),
+      1,
+      /"maybe" is no class of its model; the classes are 0, 1/,
+      ['--id', 'x'],
+    ],
     [file('no-id.csv', 'x,label\n0,1\n,1\n'), 2, /row 2 of .* has no x/, ['--id', 'x']],
     [file('when.csv', 'x,label,at\n0,1,soon\n'), 2, /row 1 of .*"soon".*1970/, ['--id', 'x', '--at', 'at']],
     [
@@ -127,4 +133,49 @@ test('what cannot be an outcome is named with its row and what to do, before any
   assert.match(misspelt.err, /Did you mean "sure"/);
   const { labelCount: now } = await server.client.endpoints.get({ params: { endpoint: endpointName } });
   assert.equal(now, labelCount);
+});
+
+test('export takes a project along, whole or not at all; what it wrote applies elsewhere', async () => {
+  const target = join(folder, 'taken');
+  const answer = await slipway(['export', 'penguins', target, '--json']);
+  assert.equal(answer.code, 3, 'not applied yet');
+  const applied = await slipway(['apply', '--project', 'examples/penguins']);
+  assert.equal(applied.code, 0, applied.err);
+  const done = await slipway(['export', 'penguins', target]);
+  assert.equal(done.code, 0, done.err);
+  assert.equal(
+    readFileSync(join(target, 'project/pipeline.ts'), 'utf8'),
+    readFileSync(join(repository, 'examples/penguins/pipeline.ts'), 'utf8'),
+  );
+  assert.match(readFileSync(join(target, 'project.json'), 'utf8'), /"penguin-species"/);
+  assert.match(readFileSync(join(target, 'ledger.ndjson'), 'utf8'), /"kind":"project.applied"/);
+  const plan = await slipway(['plan', '--project', join(target, 'project'), '--check']);
+  assert.equal(plan.code, 0, `the exported files are what is applied: ${plan.err}`);
+
+  const again = await slipway(['export', 'penguins', target]);
+  assert.equal(again.code, 2);
+  assert.match(again.err, /holds \d+ entries: name a folder that is new or empty/);
+
+  const serving = join(folder, 'serving');
+  const models = await slipway(['export', 'serving', serving, '--json']);
+  assert.equal(models.code, 0, models.err);
+  assert.deepEqual(readFileSync(join(serving, 'models/sure/1/files/model.onnx')), linearModel(1));
+  assert.match(readFileSync(join(serving, 'models/sure/1/card.md'), 'utf8'), /sure/);
+  assert.doesNotMatch(readFileSync(join(serving, 'ledger.ndjson'), 'utf8'), /penguin/);
+  // A server that lost the bytes of a model: nothing is left of an export that could not be whole.
+  const [, hex = ''] = digestOf(linearModel(1)).split(':');
+  const objects = join(server.folder, 'objects');
+  const lost = readdirSync(objects, { recursive: true, encoding: 'utf8' }).filter((path) =>
+    path.endsWith(hex.slice(4)),
+  );
+  assert.equal(lost.length, 1);
+  for (const path of lost) rmSync(join(objects, path));
+  const broken = await slipway(['export', 'serving', join(folder, 'broken')]);
+  assert.equal(broken.code, 1, broken.err);
+  const left = readdirSync(folder).filter((name) => name === 'broken' || name.includes('.part-'));
+  assert.deepEqual(left, []);
+
+  const destroyed = await slipway(['destroy', 'penguins', '--yes']);
+  assert.equal(destroyed.code, 0, destroyed.err);
+  assert.equal((await slipway(['project', 'show', 'penguins'])).code, 3);
 });

@@ -89,6 +89,14 @@ export const projectsRoutes = routes({
     params,
     response: Project,
   },
+  'projects.manifest': {
+    method: 'GET',
+    path: '/api/projects/{project}/manifest',
+    permission: 'projects.read',
+    summary: 'What was applied: every declaration and the files of the bundle, as an apply takes them',
+    params,
+    response: ProjectManifest.omit({ expectedApply: true }),
+  },
   'projects.plan': {
     method: 'POST',
     path: '/api/projects/{project}/plan',

@@ -10,6 +10,7 @@ const loaders: Readonly<Record<string, () => Promise<{ readonly register: Regist
   plan: () => import('./project.ts'),
   apply: () => import('./project.ts'),
   destroy: () => import('./project.ts'),
+  export: () => import('./export.ts'),
   project: () => import('./project.ts'),
   data: () => import('./data.ts'),
   feature: () => import('./feature.ts'),

@@ -35,7 +35,11 @@ export function register(program: Command): void {
     .argument('<file>', 'one outcome a row')
     .requiredOption('--id <column>', 'ids of predictions (prd_…), or an input of the requests')
     .option('--input <name>', 'the input that --id is compared with; the one of the same name unless said')
-    .option('--label <column>', 'the outcomes: numbers, true or false; empty where not known yet', 'label')
+    .option(
+      '--label <column>',
+      'the outcomes: classes in their own words, 1 or 0, or numbers; empty where not known yet',
+      'label',
+    )
     .option('--positive <value>', 'this label means 1 and every other one 0')
     .option('--at <column>', 'when each outcome was known; now unless said')
     .addOption(
@@ -49,7 +53,7 @@ export function register(program: Command): void {
     .option('--dry-run', 'join and count; send nothing')
     .addHelpText(
       'after',
-      '\nExamples:\n  slipway labels push churn outcomes.csv --id customer_id --label churned --at closed_at --dry-run\n  slipway labels push flight-delay landed.parquet --id prediction --at landed_at --watermark 2013-05-01\n  slipway labels push penguin-sex seen.csv --id bill_length_mm --label sex --positive female\nThe "id" of a request is not kept in the prediction log; its inputs are. With --at, an outcome joins only predictions made up to then. The same file again changes nothing.\n',
+      '\nExamples:\n  slipway labels push churn outcomes.csv --id customer_id --label churned --at closed_at --dry-run\n  slipway labels push flight-delay landed.parquet --id prediction --at landed_at --watermark 2013-05-01\n  slipway labels push penguin-sex seen.csv --id bill_length_mm --label sex\nThe "id" of a request is not kept in the prediction log; its inputs are. With --at, an outcome joins only predictions made up to then. The same file again changes nothing.\n',
     )
     .action(
       action(async (session, endpoint: string, file: string, flags: Flags) => {
@@ -143,7 +147,14 @@ async function sendLabels({ session, endpoint, flags }: Job, table: OutcomeTable
     signal.throwIfAborted();
     done.sent += labels.length;
     if (isDry) continue;
-    const answer = await client.endpoints.label({ params: { endpoint }, body: { labels: [...labels] } });
+    const answer = await client.endpoints
+      .label({ params: { endpoint }, body: { labels: [...labels] } })
+      .catch((error) => {
+        const before = done.sent - labels.length;
+        if (before > 0)
+          output.note(`${count(before, 'label')} went before this; they stay, and sending them again is harmless.`);
+        throw error;
+      });
     done.joined += answer.joined;
     done.corrected += answer.corrected;
     done.repeated += answer.repeated;

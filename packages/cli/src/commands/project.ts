@@ -82,7 +82,10 @@ function destroy(program: Command): void {
     .description('Take everything that a project declares out of use; its history stays readable')
     .argument('<project>', 'name of the project', projectName)
     .option('--yes', 'do not ask')
-    .addHelpText('after', '\nExamples:\n  slipway destroy flights\n  slipway destroy flights --yes\n')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  slipway export flights ./flights-export\n  slipway destroy flights\n  slipway destroy flights --yes\nPipelines, feature sets and suites are gone afterwards; endpoints, monitors and policies are retired; models lose their gate. Dataset versions, model versions with their aliases, runs, predictions and the ledger stay.\n',
+    )
     .action(
       action(async ({ client, output }, project: string, options: { yes?: boolean }) => {
         const found = await client.projects.get({ params: { project } });

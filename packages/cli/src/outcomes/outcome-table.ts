@@ -19,7 +19,7 @@ export interface OutcomeColumns {
   /** When each outcome was known; `nowAt` for all where there is no such column. */
   readonly at: string | undefined;
   readonly nowAt: number;
-  /** The value that means 1, all others 0; without it labels are numbers, true or false. */
+  /** The value that means 1, all others 0; without it labels are numbers, or classes in their own words. */
   readonly positive: string | undefined;
 }
 
@@ -48,7 +48,8 @@ export interface OutcomeCounts {
 
 export interface OutcomeLabel {
   readonly predictionId: string;
-  readonly value: number;
+  /** A number where it is spelled as one; a class otherwise. */
+  readonly value: number | string;
   readonly at: number;
 }
 
@@ -123,7 +124,7 @@ interface Reading {
   readonly columns: OutcomeColumns;
 }
 
-/** Fills `outcomes` (place from 1, key, value, known_at). Throws where a row cannot be an outcome: nothing was sent yet. */
+/** Fills `outcomes` (place from 1, key, label, number, known_at; no label: not known yet, no number: a class). Throws where a row cannot be an outcome: nothing was sent yet. */
 async function readOutcomes(connection: Connection, reading: Reading): Promise<void> {
   const { path, source, columns } = reading;
   const types = new Map(
@@ -144,22 +145,18 @@ async function readOutcomes(connection: Connection, reading: Reading): Promise<v
     path,
     connection.run(`
       CREATE TABLE outcomes AS
-      SELECT place, key, label, at_text, ${valueSql(columns.positive)} AS value, ${instantSql} AS known_at
+      SELECT place, key, label, at_text, ${numberSql(columns.positive)} AS number, ${instantSql} AS known_at
       FROM (SELECT row_number() OVER () AS place, ${id} AS key, ${label} AS label, ${at} AS at_text FROM ${source})`),
   );
   const [bad] = await all(
     connection,
     path,
-    `SELECT place::DOUBLE AS place, key, label, at_text, value FROM outcomes
-     WHERE key IS NULL OR (label IS NOT NULL AND (value IS NULL OR known_at IS NULL)) ORDER BY place LIMIT 1`,
+    `SELECT place::DOUBLE AS place, key, at_text FROM outcomes
+     WHERE key IS NULL OR (label IS NOT NULL AND known_at IS NULL) ORDER BY place LIMIT 1`,
   );
   if (bad === undefined) return;
   const place = `row ${Number(bad['place'])} of ${path}`;
   if (bad['key'] === null) throw usage(`${place} has no ${columns.id}: every outcome needs the id of its prediction`);
-  if (bad['value'] === null)
-    throw usage(
-      `${place} has ${columns.label} "${shown(textOf(bad['label']))}": a label is a number, true or false; --positive VALUE says which value means 1`,
-    );
   throw usage(
     `${place} has ${columns.at ?? 'at'} "${shown(textOf(bad['at_text']))}": write an instant such as 2013-07-01T13:00:00Z (UTC unless it has a zone), or milliseconds since 1970`,
   );
@@ -173,11 +170,10 @@ function textSql(column: string, type: string): string {
   return `CAST(${column} AS VARCHAR)`;
 }
 
-function valueSql(positive: string | undefined): string {
+function numberSql(positive: string | undefined): string {
   if (positive !== undefined)
     return `CASE WHEN label IS NULL THEN NULL ELSE (label = ${sqlText(positive)})::DOUBLE END`;
-  const number = 'TRY_CAST(label AS DOUBLE)';
-  return `CASE lower(label) WHEN 'true' THEN 1.0 WHEN 'false' THEN 0.0 ELSE CASE WHEN isfinite(${number}) THEN ${number} END END`;
+  return `CASE WHEN isfinite(TRY_CAST(label AS DOUBLE)) THEN TRY_CAST(label AS DOUBLE) END`;
 }
 
 const instantSql = `CASE WHEN regexp_full_match(at_text, '\\d{1,16}') THEN CAST(at_text AS DOUBLE) ELSE epoch_ms(TRY_CAST(at_text AS TIMESTAMPTZ))::DOUBLE END`;
@@ -196,16 +192,16 @@ async function addPredictions(connection: Connection, predictions: readonly Seen
 async function joinOutcomes(connection: Connection, isBefore: string): Promise<OutcomeCounts> {
   await connection.run(`
     CREATE TABLE pairs AS
-    SELECT o.place, o.value, o.known_at, p.id, count(*) OVER (PARTITION BY o.place) AS several,
+    SELECT o.place, o.label, o.number, o.known_at, p.id, count(*) OVER (PARTITION BY o.place) AS several,
       row_number() OVER (PARTITION BY o.place ORDER BY p.made_at DESC, p.id DESC) AS rank
-    FROM outcomes o JOIN predictions p ON o.key = p.key AND ${isBefore} WHERE o.value IS NOT NULL`);
+    FROM outcomes o JOIN predictions p ON o.key = p.key AND ${isBefore} WHERE o.label IS NOT NULL`);
   const counts = await one(
     connection,
-    `SELECT (SELECT count(value) FROM outcomes)::DOUBLE AS outcomes, (SELECT count(*) - count(value) FROM outcomes)::DOUBLE AS open,
+    `SELECT (SELECT count(label) FROM outcomes)::DOUBLE AS outcomes, (SELECT count(*) - count(label) FROM outcomes)::DOUBLE AS open,
        (SELECT count(*) FROM pairs WHERE rank = 1)::DOUBLE AS known, (SELECT count(*) FROM pairs WHERE rank = 1 AND several > 1)::DOUBLE AS several`,
   );
   const unknown = await connection.runAndReadAll(
-    `SELECT key FROM outcomes o WHERE value IS NOT NULL AND NOT EXISTS (SELECT 1 FROM pairs p WHERE p.place = o.place) ORDER BY place LIMIT ${unknownShown}`,
+    `SELECT key FROM outcomes o WHERE label IS NOT NULL AND NOT EXISTS (SELECT 1 FROM pairs p WHERE p.place = o.place) ORDER BY place LIMIT ${unknownShown}`,
   );
   const outcomes = Number(counts['outcomes']);
   return {
@@ -225,12 +221,17 @@ async function* labelsOf(
   size: number,
 ): AsyncGenerator<readonly OutcomeLabel[]> {
   const result = await connection.stream(
-    `SELECT id, value, known_at FROM pairs WHERE ${wanted[several]} ORDER BY place, id`,
+    `SELECT id, label, number, known_at FROM pairs WHERE ${wanted[several]} ORDER BY place, id`,
   );
   let part: OutcomeLabel[] = [];
   for await (const rows of result.yieldRowObjectJs()) {
     for (const row of rows) {
-      part.push({ predictionId: textOf(row['id']), value: Number(row['value']), at: Number(row['known_at']) });
+      const { number, label } = row;
+      part.push({
+        predictionId: textOf(row['id']),
+        value: typeof number === 'number' ? number : textOf(label),
+        at: Number(row['known_at']),
+      });
       if (part.length === size) {
         yield part;
         part = [];

@@ -18,6 +18,7 @@ export const operations = {
   'palette.search': ['GET', '/api/palette'],
   'projects.list': ['GET', '/api/projects'],
   'projects.get': ['GET', '/api/projects/{project}'],
+  'projects.manifest': ['GET', '/api/projects/{project}/manifest'],
   'projects.plan': ['POST', '/api/projects/{project}/plan'],
   'projects.apply': ['POST', '/api/projects/{project}/apply'],
   'projects.destroy': ['DELETE', '/api/projects/{project}'],

@@ -13,6 +13,7 @@ export function projectsBinding(projects: Projects): Binding {
   return bind(projectsRoutes, {
     'projects.list': async () => ({ items: await projects.list() }),
     'projects.get': ({ params }) => projects.get(params.project),
+    'projects.manifest': ({ params }) => projects.manifest(params.project),
     'projects.plan': ({ params, body }) => projects.plan(params.project, body),
     'projects.apply': ({ params, body }, caller) => projects.apply(params.project, body, caller.actor),
     'projects.destroy': ({ params }, caller) => projects.destroy(params.project, caller.actor),

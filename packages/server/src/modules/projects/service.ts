@@ -1,6 +1,7 @@
 /** Plan and apply: compares a folder's declarations with what the server has, and makes the server agree. */
 import type { Project, ProjectManifest, ProjectPlan, ResourceDiff, SourceCommit } from '@slipway/contract';
 import { SlipwayError } from '@slipway/contract';
+import { z } from 'zod';
 import { digestOfJson } from '../../lib/digest.ts';
 import type { Db } from '../../platform/db/db.ts';
 import type { Objects } from '../../platform/objects/objects.ts';
@@ -12,6 +13,8 @@ import { listResources, sourceOf } from './store.ts';
 export interface Projects {
   list(): Promise<Project[]>;
   get(project: string): Promise<Project>;
+  /** What stands applied, as an apply takes it. */
+  manifest(project: string): Promise<Omit<ProjectManifest, 'expectedApply'>>;
   /** The bundle's files, for whoever runs code of this project. */
   bundle(bundleDigest: string): Promise<ProjectManifest['bundle']>;
   plan(project: string, manifest: ProjectManifest): Promise<ProjectPlan>;
@@ -115,25 +118,41 @@ export function createProjects(deps: {
     };
   };
 
+  const bundle = async (bundleDigest: string): Promise<ProjectManifest['bundle']> => {
+    const row = await tables()
+      .selectFrom('projects_bundle')
+      .select('files')
+      .where('digest', '=', bundleDigest)
+      .executeTakeFirst();
+    if (!row)
+      throw new SlipwayError('not_found', {
+        noun: 'code bundle',
+        name: bundleDigest,
+        remedy: 'Apply the project again.',
+      });
+    return JSON.parse(row.files) as ProjectManifest['bundle'];
+  };
+
   return {
     get,
     list: async () => {
       const rows = await tables().selectFrom('projects_project').select('name').orderBy('name').limit(1000).execute();
       return Promise.all(rows.map((r) => get(r.name)));
     },
-    bundle: async (bundleDigest) => {
-      const row = await tables()
-        .selectFrom('projects_bundle')
-        .select('files')
-        .where('digest', '=', bundleDigest)
-        .executeTakeFirst();
-      if (!row)
-        throw new SlipwayError('not_found', {
-          noun: 'code bundle',
-          name: bundleDigest,
-          remedy: 'Apply the project again.',
-        });
-      return JSON.parse(row.files) as ProjectManifest['bundle'];
+    bundle,
+    manifest: async (name) => {
+      const { bundleDigest, source } = await get(name);
+      const resources = await listResources(tables(), name);
+      return {
+        // What is stored came through an apply, so it is JSON.
+        resources: resources.map(({ kind, name: resource, spec }) => ({
+          kind,
+          name: resource,
+          spec: z.json().parse(spec),
+        })),
+        bundle: await bundle(bundleDigest),
+        ...(source === undefined ? {} : { source }),
+      };
     },
     plan: async (project, manifest) => {
       const { wanted: _, ...answer } = await plan(project, manifest);
