@@ -1,8 +1,9 @@
 /**
- * Outcomes of a file beside the predictions that they belong to, in an embedded DuckDB that spills to disk: memory stays the
- * same whatever the length of the file and of the prediction log.
+ * Outcomes of a file beside the predictions that they belong to, in an embedded DuckDB that spills to disk: memory stays
+ * bounded whatever the length of the file and of the prediction log.
  *
- * Ids are compared as text, as the request's JSON and the file write them: 7 and 7.0 are one id, 7 and 007 are two.
+ * Ids are compared as text. Numbers of Parquet and JSON lines are spelled as the request's JSON spells them (7, not 7.0); CSV is
+ * taken as it is written, so that 007 stays another id than 7.
  */
 import { rmSync } from 'node:fs';
 import { mkdtemp, stat } from 'node:fs/promises';
