@@ -78,6 +78,7 @@ export function register(program: Command): void {
           output.progress(`reading ${basename(flags.from)}`);
           const table = await loadTable(scratch, flags);
           output.progress('counting');
+          output.endProgress();
           const findings = await inspectTable({ scratch, table, project, answers: flags, asker });
           output.endProgress();
           if (flags.dryRun === true) return output.result({ findings }, () => findingsText(findings));

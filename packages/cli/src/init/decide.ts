@@ -151,8 +151,9 @@ export function mustBeFrequent(target: string, classes: readonly ClassCount[]): 
 }
 
 const positiveWords =
-  /^(1|1\.0|true|yes|y|t|positive|pos|churn(ed)?|default(ed)?|fraud|bad|late|failed|dead|sick|malignant|m|won|converted)$/i;
-const negativeWords = /^(0|0\.0|false|no|n|f|negative|neg|none|not?\b.*|good|ok|healthy|benign|b|alive|stayed|lost)$/i;
+  /^(1|1\.0|true|yes|y|t|ja|oui|si|sí|positive|pos|churn(ed)?|default(ed)?|fraud|bad|late|failed|dead|sick|malignant|m|won|converted)$/i;
+const negativeWords =
+  /^(0|0\.0|false|no|n|f|nein|non|negative|neg|none|not?\b.*|good|ok|healthy|benign|b|alive|stayed|lost)$/i;
 
 /** The class that probabilities speak of: the one whose word says yes, else the rarer one. */
 export function positiveOf(classes: readonly ClassCount[]): string | undefined {
@@ -235,7 +236,7 @@ export function timeCandidates(facts: TableFacts, skipped: ReadonlySet<string>):
 const groupRowsMin = 1.2;
 const groupsMin = 20;
 const groupWords =
-  /(^|_)(id|customer|client|patient|user|member|household|session|subject|store|shop|device|machine|sensor|account|company|person|player|driver)(_|$|id)|[a-z]I[dD]$/i;
+  /(^|[_\s-])(id|customer|client|kunden?|patient|user|member|household|session|subject|store|shop|device|machine|sensor|account|company|person|player|driver)([_\s-]|$|id)|[a-z]I[dD]$/i;
 
 /** Columns that name something that several rows belong to. */
 export function groupCandidates(facts: TableFacts, skipped: ReadonlySet<string>): readonly ColumnFacts[] {

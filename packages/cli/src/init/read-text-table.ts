@@ -33,12 +33,14 @@ export async function readTextTable(scratch: Scratch, paths: readonly string[], 
   if (first === undefined) throw new CommandFailure('failed', 'there is no file to read');
   for (const file of files) mustAgree(first, file);
   const { names, changed } = usableNames(first.shape.header, isReservedColumn);
-  const relation = relationOf(files, names);
-  await mustBeRegular(scratch, files, relation);
-  const columns = await columnsOf(scratch, relation, names);
+  // Read once: whatever is asked next is asked of columns, not of lines.
+  const texts = join(scratch.folder, 'texts.parquet');
+  await copyRegular(scratch, { files, names, to: texts });
+  const read = `read_parquet(${sqlText(texts)})`;
+  const columns = await columnsOf(scratch, read, names);
   const picked = columns.map(({ name, sql }) => `${sql} AS ${sqlName(name)}`);
   await scratch.run(
-    `copy (select ${picked.join(', ')} from ${relation}) to ${sqlText(to)} (format parquet, compression zstd)`,
+    `copy (select ${picked.join(', ')} from ${read}) to ${sqlText(to)} (format parquet, compression zstd)`,
   );
   const delimiter =
     first.shape.delimiter === ',' ? [] : [`values are separated by ${nameOfDelimiter(first.shape.delimiter)}`];
@@ -99,18 +101,23 @@ function mustAgree(first: TextFile, file: TextFile): void {
   );
 }
 
-function relationOf(files: readonly TextFile[], names: readonly string[], more = ''): string {
+function relationOf(files: readonly TextFile[], names: readonly string[]): string {
   const list = files.map(({ path }) => sqlText(path)).join(', ');
   const columns = names.map((name) => `${sqlText(name)}: 'VARCHAR'`).join(', ');
   const delimiter = files[0]?.shape.delimiter ?? ',';
-  return `read_csv([${list}], auto_detect = false, header = true, delim = ${sqlText(delimiter)}, quote = '"', escape = '"', nullstr = '', columns = {${columns}}${more})`;
+  return `read_csv([${list}], auto_detect = false, header = true, delim = ${sqlText(delimiter)}, quote = '"', escape = '"', nullstr = '', columns = {${columns}}, store_rejects = true, rejects_table = 'odd_lines', rejects_scan = 'odd_scans', rejects_limit = 1000)`;
 }
 
-/** Every line has as many values as the header has names. */
-async function mustBeRegular(scratch: Scratch, files: readonly TextFile[], relation: string): Promise<void> {
-  await scratch.run(
-    `create or replace temp table looked AS select count(*) n from ${relation.replace(/\)$/, ", store_rejects = true, rejects_table = 'odd_lines', rejects_scan = 'odd_scans', rejects_limit = 1000)")}`,
-  );
+interface RegularCopy {
+  readonly files: readonly TextFile[];
+  readonly names: readonly string[];
+  readonly to: string;
+}
+
+/** Every line must have as many values as the header has names. */
+async function copyRegular(scratch: Scratch, { files, names, to }: RegularCopy): Promise<void> {
+  const relation = relationOf(files, names);
+  await scratch.run(`copy (select * from ${relation}) to ${sqlText(to)} (format parquet)`);
   const odd = await scratch.rows(
     'select line, error_type, error_message, left(csv_line, 120) AS "text", file_path AS "file" from odd_lines o join odd_scans s using (scan_id, file_id) order by line limit 1',
   );

@@ -24,8 +24,6 @@ export async function openScratch(): Promise<Scratch> {
   const folder = await mkdtemp(join(tmpdir(), 'slipway-init-'));
   const analytics = createAnalytics({ memoryLimit, threads, tempFolder: join(folder, 'spill') });
   const connection = await analytics.connect();
-  // Order would keep row groups in memory until their turn comes.
-  await connection.run('set preserve_insertion_order = false');
   const rows = async (sql: string): Promise<readonly Row[]> => (await connection.runAndReadAll(sql)).getRowObjectsJS();
   return {
     folder,

@@ -94,21 +94,64 @@ export function inferTypes(
   return inferColumnTypes(connection, readCsvSql([path], text), names);
 }
 
-/** The same over any relation whose columns are text. */
+/** Rows from which a type is guessed before it is asked of all rows. */
+const guessedFromRows = 10_000;
+
+/**
+ * The same over any relation whose columns are text. A type that fails in the first rows fails in all, so the first one that
+ * fits there is the answer if it fits everywhere; only where it does not is every other one asked of every row.
+ */
 export async function inferColumnTypes(
   connection: DuckDBConnection,
   relation: string,
   names: readonly string[],
 ): Promise<ColumnSchema[]> {
-  const columns = names.flatMap((name, i) => {
-    const v = sqlName(name);
-    return [`count(${v}) AS c${i}`, ...guesses.map((g, j) => `count(*) FILTER (WHERE ${g.fits(v)}) AS c${i}_${j}`)];
+  const all = guesses.map((_, j) => j);
+  const some = `(SELECT * FROM ${relation} LIMIT ${guessedFromRows})`;
+  const first = await countFits(
+    connection,
+    some,
+    names.map((name) => ({ name, asked: all })),
+  );
+  const likely = names.map((name, i) => ({ name, asked: askedNext(first[i], all) }));
+  const second = await countFits(connection, relation, likely);
+  const left = likely.map(({ name, asked }, i) => {
+    const [only] = asked;
+    const isDone = asked.length !== 1 || only === undefined || second[i]?.fitting.includes(only) === true;
+    return { name, asked: isDone ? [] : all.filter((j) => j > only) };
   });
-  const reader = await connection.runAndReadAll(`SELECT ${columns.join(',\n')} FROM ${relation}`);
-  const row = reader.getRowObjectsJS()[0] ?? {};
+  const third = left.some(({ asked }) => asked.length > 0) ? await countFits(connection, relation, left) : [];
   return names.map((name, i) => {
-    const values = Number(row[`c${i}`]);
-    const found = values === 0 ? undefined : guesses.find((_, j) => Number(row[`c${i}_${j}`]) === values);
-    return { name, type: found?.type ?? 'VARCHAR', nullable: true };
+    const found = second[i]?.fitting[0] ?? third[i]?.fitting[0];
+    return { name, type: (found === undefined ? undefined : guesses[found]?.type) ?? 'VARCHAR', nullable: true };
+  });
+}
+
+interface Fits {
+  readonly values: number;
+  /** Of the guesses that were asked: those that every value fits; none where there is no value. */
+  readonly fitting: readonly number[];
+}
+
+/** All where nothing is known yet, none where the column is text. */
+const askedNext = (fits: Fits | undefined, all: readonly number[]): readonly number[] =>
+  fits === undefined || fits.values === 0 ? all : fits.fitting.slice(0, 1);
+
+async function countFits(
+  connection: DuckDBConnection,
+  relation: string,
+  columns: readonly { readonly name: string; readonly asked: readonly number[] }[],
+): Promise<Fits[]> {
+  const parts = columns.flatMap(({ name, asked }, i) => {
+    const v = sqlName(name);
+    const fits = asked.map((j) => `count(*) FILTER (WHERE ${guesses[j]?.fits(v) ?? 'false'}) AS c${i}_${j}`);
+    return fits.length === 0 ? [] : [`count(${v}) AS c${i}`, ...fits];
+  });
+  if (parts.length === 0) return columns.map(() => ({ values: 0, fitting: [] }));
+  const reader = await connection.runAndReadAll(`SELECT ${parts.join(',\n')} FROM ${relation}`);
+  const row = reader.getRowObjectsJS()[0] ?? {};
+  return columns.map(({ asked }, i) => {
+    const values = Number(row[`c${i}`] ?? 0);
+    return { values, fitting: values === 0 ? [] : asked.filter((j) => Number(row[`c${i}_${j}`]) === values) };
   });
 }

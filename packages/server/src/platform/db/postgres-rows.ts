@@ -3,11 +3,13 @@ import pg from 'pg';
 
 /** Rows fetched at once. */
 const pageRows = 5000;
+/** PostgreSQL's number for the type boolean, whose texts are t and f. */
+const booleanOid = 16;
 const connectTimeoutMs = 10_000;
 
 export interface PostgresPage {
   readonly names: readonly string[];
-  /** PostgreSQL's own text of each value. */
+  /** PostgreSQL's own text of each value; of booleans true and false. */
   readonly rows: readonly (readonly (string | null)[])[];
 }
 
@@ -16,7 +18,8 @@ export interface PostgresPage {
  * `url` may carry a password: it is in no message of this function.
  */
 export async function* postgresRows(url: string, select: string): AsyncGenerator<PostgresPage> {
-  const asText = { getTypeParser: () => (value: string) => value };
+  const parse = (oid: number) => (value: string) => (oid === booleanOid ? String(value === 't') : value);
+  const asText = { getTypeParser: parse };
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: connectTimeoutMs, types: asText });
   await client.connect();
   try {
