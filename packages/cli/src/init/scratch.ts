@@ -1,4 +1,5 @@
 /** DuckDB over files of this machine, with a bound on its memory and a folder to spill into; nothing is kept. */
+import { rmSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -22,6 +23,9 @@ export interface Scratch extends AsyncDisposable {
 
 export async function openScratch(): Promise<Scratch> {
   const folder = await mkdtemp(join(tmpdir(), 'slipway-init-'));
+  // An interrupted command exits at once, and gigabytes would stay.
+  const removeNow = (): void => rmSync(folder, { recursive: true, force: true });
+  process.once('exit', removeNow);
   const analytics = createAnalytics({ memoryLimit, threads, tempFolder: join(folder, 'spill') });
   const connection = await analytics.connect();
   const rows = async (sql: string): Promise<readonly Row[]> => (await connection.runAndReadAll(sql)).getRowObjectsJS();
@@ -35,6 +39,7 @@ export async function openScratch(): Promise<Scratch> {
       connection.closeSync();
       await analytics[Symbol.asyncDispose]();
       await rm(folder, { recursive: true, force: true });
+      process.off('exit', removeNow);
     },
   };
 }
