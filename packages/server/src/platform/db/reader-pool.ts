@@ -7,6 +7,7 @@ import { SlipwayError } from '@slipway/contract';
 import type { Log } from '../log.ts';
 import { fromFailure } from './failure.ts';
 import { toRows } from './reader.ts';
+import { threadLimits } from './thread-limits.ts';
 import type { FromReader, ToReader } from './reader.ts';
 
 export interface ReaderPool {
@@ -70,7 +71,11 @@ export function createReaderPool(options: {
     drained();
   };
   const launch = (): void => {
-    const worker = new Worker(options.entry, { name: 'slipway-reader', workerData: { readerFile: options.file } });
+    const worker = new Worker(options.entry, {
+      name: 'slipway-reader',
+      workerData: { readerFile: options.file },
+      resourceLimits: threadLimits,
+    });
     const exited = Promise.withResolvers<void>();
     const reader: Reader = { worker, state: 'loading', exited: exited.promise };
     worker.on('message', (message: FromReader) => {

@@ -8,6 +8,7 @@ import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
 import { fromFailure } from './failure.ts';
 import type { Committed, Outcome } from './group-commit.ts';
+import { threadLimits } from './thread-limits.ts';
 import { toOutcome } from './writer.ts';
 import type { FromWriter, ToWriter, WriterRequest } from './writer.ts';
 
@@ -46,7 +47,7 @@ export function startWriterThread(deps: WriterThreadDeps): WriterThread & { open
   let isOpened = false;
 
   function launch(): Worker {
-    const started = new Worker(deps.entry, { name: 'slipway-writer' });
+    const started = new Worker(deps.entry, { name: 'slipway-writer', resourceLimits: threadLimits });
     started.on('message', (message: FromWriter) => receive(message));
     started.on('error', (error) => {
       log.error('the writer thread failed', { error });
