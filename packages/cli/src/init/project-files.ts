@@ -139,16 +139,17 @@ function gateChecks(findings: Findings): readonly string[] {
 
 const isUneven = ({ costs }: Findings): boolean => costs !== undefined && costs.falsePositive !== costs.falseNegative;
 
+/** Of a number the gap counts in errors that the gate saw; of classes it is a share. The loss has the rules of the server. */
 function monitor({ task, model }: Findings): string {
-  if (task !== 'binary') return '';
+  const [alert, warning] = task === 'regression' ? [0.5, 0.25] : [0.06, 0.04];
   return `
 monitors:
   ${yamlText(`${model}-weekly`)}:
     endpoint: ${yamlText(model)}
     window: week
     labelGrace: 24h
-    alert: { gap: 0.06, z: 4 }
-    warning: { gap: 0.04, z: 3 }
+    alert: { gap: ${alert}, z: 4 }
+    warning: { gap: ${warning}, z: 3 }
 `;
 }
 
@@ -280,7 +281,7 @@ ${rows.slice(0, 100).join('\n')}
 
 | file | what |
 |---|---|
-| \`slipway.yaml\` | the dataset, the model with its gate, the endpoint, ${task === 'binary' ? 'the monitor, ' : ''}the policy |
+| \`slipway.yaml\` | the dataset, the model with its gate, the endpoint, the monitor, the policy |
 | \`expectations.yaml\` | what must hold of new data |
 | \`pipeline.ts\` | how a model is made |
 | \`test/\` | the pipeline on a sample, on a server of its own: \`node --test\`. The sample's values were mixed column by column, and names and prose in it are made up, so that no row of it is one of yours; read it before you commit it |
