@@ -122,20 +122,22 @@ export function predict(
   if (deployment === undefined) throw new SlipwayError('endpoint_not_deployed', { endpoint: endpoint.name });
   const startedAt = deps.clock.monotonic();
   const context: Context = { now: deps.clock.now(), deployment: deployment.number, ids: deps.ids };
-  const details: (ScoreDetail | undefined)[] = [];
+  // Most models say a score and no more.
+  let details: ScoreDetail[] | undefined;
   const records = rows.map((row, index) => {
     const record = serveOne(endpoint, { row, index }, context);
-    details.push(armOf(endpoint, record.version).scorer.detail());
+    const { scorer } = armOf(endpoint, record.version);
+    const detail = scorer.detailNames === undefined ? undefined : scorer.detail();
+    if (detail !== undefined) (details ??= [])[index] = detail;
     return record;
   });
   const latencyUs = Math.round((deps.clock.monotonic() - startedAt) * 1000);
   for (const record of records) record.latencyUs = latencyUs;
   endpoint.log.append(records);
   if (endpoint.rollout !== undefined) for (const record of records) judge(endpoint, endpoint.rollout, record);
-  return records.map(({ id, score, version }, index) => {
-    const detail = details[index];
-    return detail === undefined ? { id, score, version } : { id, score, version, ...detail };
-  });
+  if (details === undefined) return records.map(({ id, score, version }) => ({ id, score, version }));
+  const told = details;
+  return records.map(({ id, score, version }, index) => ({ id, score, version, ...told[index] }));
 }
 
 interface Asked {
