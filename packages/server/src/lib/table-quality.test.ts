@@ -53,6 +53,16 @@ test('influences sum to zero, and figures of rows taken twice are the same', () 
   }
 });
 
+test('labels that are one value, or one value but for rounding, have no R2', () => {
+  for (const labels of [
+    [3, 3, 3, 3],
+    [2.0956370462701718e-162, 0, 0, 0],
+  ]) {
+    const { r2 } = measureAnswers({ task: 'regression', width: 1, labels, values: [0.01, 0.01, 0.01, 0.01] });
+    assert(Number.isNaN(r2?.estimate));
+  }
+});
+
 test('macro F1, accuracy and R2 are those of a plain count', () => {
   fc.assert(
     fc.property(arbitrary('multiclass'), (answers) => {

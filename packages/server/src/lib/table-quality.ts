@@ -82,6 +82,9 @@ function measureNumbers(answers: Answers, squared: Estimate): Record<string, Est
   };
 }
 
+/** Labels that differ by less than this share of the errors are one value with rounding: there is nothing to explain. */
+const missedMax = 1e12;
+
 function explained(answers: Answers, error: (row: number) => number): Estimate {
   const { labels } = answers;
   let mean = 0;
@@ -91,8 +94,8 @@ function explained(answers: Answers, error: (row: number) => number): Estimate {
     errors += error(row) ** 2;
     spread += (at(labels, row) - mean) ** 2;
   }
-  if (!(spread > 0)) return unknown;
   const missed = errors / spread;
+  if (!(missed < missedMax)) return unknown;
   const influence = eachRow(answers, (row) => (missed * (at(labels, row) - mean) ** 2 - error(row) ** 2) / spread);
   return { estimate: 1 - missed, influence };
 }
