@@ -201,18 +201,23 @@ onBoth('programs run as steps: outputs by file, retries with their reason', asyn
   assert.equal(flaky?.attempt, 2);
   assert.match(flaky?.attempts[0]?.problem ?? '', /exit code 3.*bad luck/s);
   // Whoever follows the ledger sees every attempt begin and end.
-  const told = await bench.db
-    .read<LedgerTables>()
-    .selectFrom('ledger_event')
-    .select(['kind', 'body'])
-    .where('subject', '=', run.id)
-    .orderBy('seq')
-    .execute();
-  const ofFlaky = told.filter((e) => e.body.includes('"step":"flaky"'));
-  assert.deepEqual(
-    ofFlaky.map((e) => e.kind),
-    ['step.started', 'step.retrying', 'step.started', 'step.finished'],
-  );
+  const kinds = async (): Promise<string[]> => {
+    const told = await bench.db
+      .read<LedgerTables>()
+      .selectFrom('ledger_event')
+      .select(['kind', 'body'])
+      .where('subject', '=', run.id)
+      .orderBy('seq')
+      .execute();
+    return told.filter((e) => e.body.includes('"step":"flaky"')).map((e) => e.kind);
+  };
+  // PostgreSQL numbers events a moment after their commit.
+  let ofFlaky = await kinds();
+  for (let turn = 0; ofFlaky.length < 4 && turn < 300; turn++) {
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    ofFlaky = await kinds();
+  }
+  assert.deepEqual(ofFlaky, ['step.started', 'step.retrying', 'step.started', 'step.finished']);
 });
 
 onBoth('a step over its limit is stopped, also when it ignores SIGTERM', async (bench) => {
