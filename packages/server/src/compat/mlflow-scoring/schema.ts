@@ -5,13 +5,15 @@
  */
 import type { InputColumn, EndpointInputs } from '../../modules/serving/index.ts';
 import type { ModelSignature } from '@slipway/contract';
+import { parseInstant } from '@slipway/onnx';
 import { badRequest, invalidParameter, show } from './errors.ts';
 import { isObject } from './json.ts';
 
 export type InputValue = number | string | boolean | null;
 
 const scalarTypes = ['boolean', 'integer', 'long', 'float', 'double', 'string'] as const;
-export type ScalarType = (typeof scalarTypes)[number];
+/** A `datetime` is told by the model's file: what it takes are milliseconds. */
+export type ScalarType = (typeof scalarTypes)[number] | 'datetime';
 
 export interface Column {
   readonly name: string;
@@ -47,10 +49,14 @@ const nameOf = (spec: Spec): string | undefined =>
   typeof spec['name'] === 'string' && spec['name'] !== '' ? spec['name'] : undefined;
 
 function columnOf(input: InputColumn, spec: Spec | undefined): Column {
-  const declared = scalarTypes.find((type) => type === spec?.['type']);
-  const isText = input.type === 'text';
-  const type = declared !== undefined && (declared === 'string') === isText ? declared : isText ? 'string' : 'double';
-  return { name: input.name, type, isRequired: spec?.['required'] !== false };
+  return { name: input.name, type: typeOf(input, spec), isRequired: spec?.['required'] !== false };
+}
+
+function typeOf({ type, isDate }: InputColumn, spec: Spec | undefined): ScalarType {
+  if (isDate === true) return 'datetime';
+  const isText = type === 'text';
+  const declared = scalarTypes.find((known) => known === spec?.['type']);
+  return declared !== undefined && (declared === 'string') === isText ? declared : isText ? 'string' : 'double';
 }
 
 function outputOf(outputs: readonly Spec[]): OutputForm {
@@ -88,7 +94,12 @@ const kinds: Readonly<Record<ScalarType, string>> = {
   float: 'a float: a number, or null where it is missing',
   double: 'a double: a number, or null where it is missing',
   string: `a string of at most ${textCharsMax} characters, or null where it is missing`,
+  datetime:
+    'a datetime: ISO 8601 such as 2024-01-31 or 2024-01-31T09:30:00+01:00 (UTC where it names no zone), milliseconds since 1970 UTC, or null where it is missing',
 };
+
+/** What MLflow's client writes for a datetime that is missing. */
+const notATime = 'NaT';
 
 function asNumber(value: unknown): number | undefined {
   if (typeof value === 'number') return value;
@@ -102,9 +113,10 @@ const textOf = (value: unknown): string | undefined =>
 /** Undefined when the value is none of this type. */
 function cast(value: unknown, column: Column): InputValue | undefined {
   if (value === null || value === undefined) {
-    const canMiss = !column.isRequired || ['float', 'double', 'string'].includes(column.type);
+    const canMiss = !column.isRequired || ['float', 'double', 'string', 'datetime'].includes(column.type);
     return canMiss ? null : undefined;
   }
+  if (column.type === 'datetime') return castInstant(value);
   const number = asNumber(value);
   switch (column.type) {
     case 'boolean':
@@ -121,6 +133,15 @@ function cast(value: unknown, column: Column): InputValue | undefined {
       return text === undefined || text.length > textCharsMax ? undefined : text;
     }
   }
+}
+
+/** As milliseconds since 1970 UTC. A numeral in CSV is such a number too. */
+function castInstant(value: unknown): number | null | undefined {
+  if (typeof value === 'number') return value;
+  if (typeof value !== 'string') return undefined;
+  if (value === notATime) return null;
+  const at = numeral.test(value) ? Number(value) : parseInstant(value);
+  return Number.isNaN(at) ? undefined : at;
 }
 
 /** `place` names the value in the request. */

@@ -2,16 +2,18 @@
  * One inference request from bytes to bytes; the route and the hot path both come here, so that they cannot disagree.
  *
  * Inputs: one tensor per column, [rows] or [rows, 1]; or, for a model of numbers without a feature service, one tensor
- * [rows, columns] under any name, columns in the model's order. `parameters.at` is the event time in milliseconds.
+ * [rows, columns] under any name, columns in the model's order. Dates are milliseconds, or texts (BYTES) in ISO 8601.
+ * `parameters.at` is the event time in milliseconds.
  * Outputs: `score`, `prediction_id`, `model_version`, each [rows]; of several classes also `label` [rows] (text) and
  * `probabilities` [rows, classes], of quantiles `quantiles` [rows, levels].
  */
 import type { Prediction } from '@slipway/contract';
 import { instancesPerRequestMax, SlipwayError } from '@slipway/contract';
+import { parseInstant } from '@slipway/onnx';
 import type { ForeignAnswer } from '../../platform/http/foreign.ts';
 import { jsonCodes, jsonKey, JsonScan } from '../../lib/json-scan.ts';
 import { refuse, show } from './errors.ts';
-import type { EndpointInputs, PredictionRow } from '../../modules/serving/index.ts';
+import type { EndpointInputs, InputColumn, PredictionRow } from '../../modules/serving/index.ts';
 import { BinaryTail, encode, isObject, NAME_MAX, parseTensor } from './tensors.ts';
 import type { InputValue, Tensor } from './tensors.ts';
 
@@ -213,30 +215,55 @@ function wideRows(tensor: Tensor | undefined, { columns }: EndpointInputs): Row[
       `inputs[0] has ${tensor.width} columns; the model takes ${columns.length}: ${names.slice(0, 500)}`,
     );
   }
-  for (const column of columns) checkType(tensor, column.type, 'inputs[0]', column.name);
+  for (const column of columns) checkType(tensor, column, 'inputs[0]');
+  const { data, width } = withInstants(tensor, columns, 'inputs[0]');
   const rows: Row[] = [];
   for (let row = 0; row < tensor.rows; row++) {
     const values: Row = {};
-    let at = row * tensor.width;
-    for (const column of columns) values[column.name] = tensor.data[at++] ?? null;
+    let at = row * width;
+    for (const column of columns) values[column.name] = data[at++] ?? null;
     rows.push(values);
   }
   return rows;
 }
 
-function checkType(tensor: Tensor, type: 'number' | 'text', place: string, column: string): void {
-  if ((tensor.datatype === 'BYTES') === (type === 'text')) return;
-  const wanted = type === 'text' ? 'BYTES' : 'numbers';
-  throw refuse(operation, `${place} has datatype ${tensor.datatype}, but column "${column}" wants ${wanted}`);
+const acceptedDates = 'ISO 8601 (2024-01-31 or 2024-01-31T09:30:00+01:00, UTC where it names no zone), or empty';
+
+function checkType({ datatype }: Tensor, { name, type, isDate }: InputColumn, place: string): void {
+  if ((datatype === 'BYTES') === (type === 'text') || (datatype === 'BYTES' && isDate === true)) return;
+  const wanted =
+    type === 'text'
+      ? 'BYTES'
+      : isDate === true
+        ? `FP64 or INT64 (milliseconds since 1970 UTC), or BYTES in ${acceptedDates}`
+        : 'numbers';
+  throw refuse(operation, `${place} has datatype ${datatype}, but column "${name}" wants ${wanted}`);
+}
+
+/** The tensor with dates that came as texts in milliseconds since 1970 UTC; `columns` are those of its rows. */
+function withInstants(tensor: Tensor, columns: readonly (InputColumn | undefined)[], place: string): Tensor {
+  if (tensor.datatype !== 'BYTES' || !columns.some((column) => column?.isDate === true)) return tensor;
+  const data = tensor.data.map((text, i) => {
+    const column = columns[i % columns.length];
+    if (column?.isDate !== true) return text;
+    if (text === null || text === '') return null;
+    const instant = parseInstant(String(text));
+    if (!Number.isNaN(instant)) return instant;
+    throw refuse(
+      operation,
+      `${place}.data[${i}] is ${show(text)}; the date column "${column.name}" takes BYTES in ${acceptedDates}`,
+    );
+  });
+  return { ...tensor, data };
 }
 
 function namedRows(tensors: readonly Tensor[], inputs: EndpointInputs): Row[] {
-  const columns = new Map(inputs.columns.map((column) => [column.name, column.type]));
+  const columns = new Map(inputs.columns.map((column) => [column.name, column]));
   const rowCount = tensors[0]?.rows ?? 0;
   const seen = new Set<string>();
   for (const [i, tensor] of tensors.entries()) {
     const place = `inputs[${i}]`;
-    const type = columns.get(tensor.name);
+    const column = columns.get(tensor.name);
     if (seen.has(tensor.name)) throw refuse(operation, `${place}.name "${tensor.name}" comes twice`);
     seen.add(tensor.name);
     if (tensor.rows !== rowCount) {
@@ -245,7 +272,7 @@ function namedRows(tensors: readonly Tensor[], inputs: EndpointInputs): Row[] {
     if (tensor.width !== 1) {
       throw refuse(operation, `${place} "${tensor.name}" has ${tensor.width} columns; a tensor beside others has one`);
     }
-    if (type !== undefined) checkType(tensor, type, place, tensor.name);
+    if (column !== undefined) checkType(tensor, column, place);
     else if (!inputs.usesFeatures) {
       const names = [...columns.keys()].join(', ');
       throw refuse(operation, `${place}.name is "${tensor.name}"; the endpoint takes ${names.slice(0, 500)}`);
@@ -254,9 +281,10 @@ function namedRows(tensors: readonly Tensor[], inputs: EndpointInputs): Row[] {
   for (const name of columns.keys()) {
     if (!seen.has(name)) throw refuse(operation, `no tensor is named "${name}"`);
   }
+  const read = tensors.map((tensor, i) => withInstants(tensor, [columns.get(tensor.name)], `inputs[${i}]`));
   return Array.from({ length: rowCount }, (_, row) => {
     const values: Row = {};
-    for (const tensor of tensors) values[tensor.name] = tensor.data[row] ?? null;
+    for (const tensor of read) values[tensor.name] = tensor.data[row] ?? null;
     return values;
   });
 }

@@ -1,3 +1,4 @@
+/** Models of tables at the three protocols: labels, probabilities, quantiles, dates. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fitTable } from '@slipway/train';
@@ -164,4 +165,91 @@ test('a model of a table says what it takes and answers, and refuses what is no 
   assert.deepEqual(await scoreOf('2024-01-05'), await scoreOf(Date.UTC(2024, 0, 5)));
   assert.deepEqual(await scoreOf('2024-01-05T02:00+02:00'), await scoreOf(Date.UTC(2024, 0, 5)));
   assert.notEqual(await scoreOf(null), undefined);
+});
+
+const day = Date.UTC(2024, 0, 5);
+/** A text that every protocol takes for a date, and the instant that it means; null is missing. */
+const dates: readonly (readonly [string | number | null, number | null])[] = [
+  ['2024-01-05', day],
+  ['2024-01-05T02:00:00+02:00', day],
+  ['2024-01-05 06:30:00.250', day + 23_400_250],
+  [day, day],
+  [null, null],
+];
+
+/** Every second day the answer is another one. */
+const fitDates = (): Promise<FittedTable> => {
+  const target = Array.from({ length: rows }, (_, row) => new Date(at(row)).getUTCDay() % 2 === 0);
+  return fitTable({ columns, target }, { ...settings, task: 'binary' });
+};
+
+test('dates come as texts or milliseconds at every protocol, and mean the same', async () => {
+  const pair = await fitDates();
+  await using server = await startScoringServer({ models: [{ endpoint: 'pair', file: pair.bytes }], isHot: true });
+  const values = { ...instance(1) };
+  const scoreOf = async (departs: unknown): Promise<number | undefined> => {
+    const body = { instances: [{ inputs: { ...values, departs } }] };
+    const { json } = await post(`${server.url}/api/endpoints/pair/predict`, body);
+    return (json as { predictions: { score: number }[] }).predictions[0]?.score;
+  };
+  const infer = (departs: object) =>
+    post(`${server.url}/v2/models/pair/infer`, {
+      inputs: [
+        { name: 'miles', datatype: 'FP32', shape: [1], data: [values.miles] },
+        { name: 'departs', shape: [1], ...departs },
+        { name: 'carrier', datatype: 'BYTES', shape: [1], data: [values.carrier] },
+        { name: 'direct', datatype: 'BOOL', shape: [1], data: [values.direct] },
+      ],
+    });
+  const invoke = (departs: unknown) =>
+    post(`${server.url}/endpoints/pair/invocations`, { dataframe_records: [{ ...values, departs }] });
+  assert.notEqual(await scoreOf(day), await scoreOf(day + 86_400_000), 'the day decides');
+  for (const [given, means] of dates) {
+    const expected = await scoreOf(means);
+    const datatype = typeof given === 'number' ? 'INT64' : 'BYTES';
+    const tensors = await infer({ datatype, data: [given] });
+    assert.equal(tensors.status, 200, JSON.stringify(tensors.json));
+    const scores = (tensors.json as { outputs: Tensor[] }).outputs.find(({ name }) => name === 'score');
+    assert.deepEqual(scores?.data, [expected], `infer ${given}`);
+    const { json } = await invoke(given);
+    assert.deepEqual((json as { predictions: unknown }).predictions, [expected], `invocations ${given}`);
+  }
+  const csv = `miles,departs,carrier,direct\n${values.miles},2024-01-05,${values.carrier},1\n${values.miles},,${values.carrier},1\n`;
+  const headers = { 'content-type': 'text/csv' };
+  const answer = await fetch(`${server.url}/endpoints/pair/invocations`, { method: 'POST', headers, body: csv });
+  assert.deepEqual(await answer.json(), { predictions: [await scoreOf(day), await scoreOf(null)] });
+  assert.deepEqual((await invoke('NaT')).json, { predictions: [await scoreOf(null)] }, "the client's missing datetime");
+  const empty = await infer({ datatype: 'BYTES', data: [''] });
+  const scores = (empty.json as { outputs: Tensor[] }).outputs.find(({ name }) => name === 'score');
+  assert.deepEqual(scores?.data, [await scoreOf(null)]);
+});
+
+test('what is no date is refused with its place and the accepted forms', async () => {
+  const { pair } = await fitAll();
+  await using server = await startScoringServer({ models: [{ endpoint: 'pair', file: pair.bytes }], isHot: true });
+  const values = instance(1);
+  for (const wrong of ['yesterday', '2024-02-30', '05.01.2024', true]) {
+    const { status, json } = await post(`${server.url}/endpoints/pair/invocations`, {
+      dataframe_records: [values, { ...values, departs: wrong }],
+    });
+    assert.equal(status, 400);
+    const { message } = json as { message: string };
+    assert(message.startsWith(`dataframe_records[1].departs is ${JSON.stringify(wrong)}; column "departs"`), message);
+    assert.match(message, /a datetime: ISO 8601 such as 2024-01-31 .*milliseconds since 1970 UTC, or null/);
+  }
+  const refused = async (departs: object): Promise<string> => {
+    const inputs = tensors.map((tensor) => (tensor.name === 'departs' ? { ...tensor, ...departs } : tensor));
+    const { status, json } = await post(`${server.url}/v2/models/pair/infer`, { inputs });
+    assert.equal(status, 400);
+    return (json as { error: string }).error;
+  };
+  assert.match(
+    await refused({ datatype: 'BYTES', data: ['2024-01-05', 'yesterday', ''] }),
+    /inputs\[1\]\.data\[1\] is "yesterday"; the date column "departs" takes BYTES in ISO 8601 \(2024-01-31 or /,
+  );
+  const inputs = tensors.map((tensor) =>
+    tensor.name === 'miles' ? { ...tensor, datatype: 'BYTES', data: ['1', '2', '3'] } : tensor,
+  );
+  const { json } = await post(`${server.url}/v2/models/pair/infer`, { inputs });
+  assert.match(JSON.stringify(json), /column \\"miles\\" wants numbers/);
 });
