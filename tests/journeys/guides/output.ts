@@ -1,0 +1,63 @@
+/**
+ * What a guide shows beside what was printed. Equal up to what no two runs share: instants, how long something took, ids,
+ * digests, the width of columns; and up to the last places of measured figures, which differ between kinds of processors
+ * and from one state of the trainer to the next. A line `…` stands for any lines, `…` within a line for anything on it.
+ */
+
+/** Figures with a decimal point may differ by this part of the greater one, and by this much. */
+const figureRatioMax = 0.1;
+const figureGapMax = 0.03;
+
+export function masked(text: string): string {
+  return text
+    .replaceAll(/\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?: ?(?:Z|[+-]\d\d:?\d\d|UTC))?/g, '<instant>')
+    .replaceAll(/\b([a-z]{2,5})_[0-9a-hjkmnp-tv-z]{26}\b/g, '$1_<id>')
+    .replaceAll(/\b(?:sha256:)?(?=[0-9a-f]*\d)[0-9a-f]{12,64}\b/g, '<digest>')
+    .replaceAll(/\b\d[\d,]*(?:\.\d+)? (?:ms|s|µs)\b/g, '<time>')
+    .replaceAll(/127\.0\.0\.1:\d+/g, '<address>')
+    .replaceAll(/[ \t]+/g, ' ')
+    .replaceAll(/ $/gm, '')
+    .trim();
+}
+
+/** The first line that differs, as a sentence; undefined where the guide shows what was printed. */
+export function differenceOf(shown: string, printed: string): string | undefined {
+  const [wanted, found] = [masked(shown).split('\n'), masked(printed).split('\n')];
+  return differsFrom(wanted, found);
+}
+
+function differsFrom(wanted: readonly string[], found: readonly string[]): string | undefined {
+  const gap = wanted.findIndex((line) => line.trim() === '…');
+  const head = gap < 0 ? wanted : wanted.slice(0, gap);
+  for (const [i, line] of head.entries()) {
+    const other = found[i];
+    if (other === undefined) return `the guide shows "${line}", but nothing more was printed`;
+    if (!isLike(line, other)) return `the guide shows "${line}", printed was "${other}"`;
+  }
+  if (gap < 0) return found.length > head.length ? `the guide does not show "${found[head.length]}"` : undefined;
+  const rest = wanted.slice(gap + 1);
+  if (rest.length === 0) return undefined;
+  let best: string | undefined;
+  for (let from = head.length; from <= found.length; from++) {
+    const problem = differsFrom(rest, found.slice(from));
+    if (problem === undefined) return undefined;
+    if (best === undefined || isLike(rest[0] ?? '', found[from] ?? '')) best = problem;
+  }
+  return `after "…": ${best ?? ''}`;
+}
+
+function isLike(shown: string, printed: string): boolean {
+  if (!shown.includes('…')) return shown === printed || isNear(shown, printed);
+  const parts = shown.split('…').map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&'));
+  return new RegExp(`^${parts.join('.*')}$`).test(printed);
+}
+
+function isNear(shown: string, printed: string): boolean {
+  const figure = /-?\b\d+\.\d+\b/g;
+  if (shown.replaceAll(figure, '#') !== printed.replaceAll(figure, '#')) return false;
+  const [wanted, found] = [shown, printed].map((line) => [...line.matchAll(figure)].map(([text]) => Number(text)));
+  return (wanted ?? []).every((value, i) => {
+    const other = found?.[i] ?? Number.NaN;
+    return Math.abs(value - other) <= figureGapMax + figureRatioMax * Math.max(Math.abs(value), Math.abs(other));
+  });
+}
