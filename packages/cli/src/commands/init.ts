@@ -51,6 +51,7 @@ export function register(program: Command): void {
       '--group <column>',
       'what several rows belong to; whole groups are held out ("none": rows are on their own)',
     )
+    .option('--drop <column...>', 'columns that no model may see, such as what is known only after the outcome')
     .option('--cost <false-alarm:missed>', 'what the two mistakes cost, such as 1:5', costsOf)
     .option('--table <name>', 'the table of a database')
     .option('--query <select>', 'the rows of a database, as a SELECT')

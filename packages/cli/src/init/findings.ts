@@ -37,6 +37,8 @@ export interface Findings {
   readonly split: Split;
   readonly leftOut: readonly LeftOut[];
   readonly suspected: readonly Suspicion[];
+  /** Features that know much alone; nobody can tell from the table whether they are known in time. */
+  readonly strong: readonly Suspicion[];
 }
 
 export interface Costs {
@@ -105,6 +107,10 @@ export function sentences(findings: Findings): readonly (readonly [string, strin
     ...findings.suspected.map(({ column, reason }): [string, string] => [
       'suspected',
       `${column} ${reason}; left out until somebody vouches for it`,
+    ]),
+    ...findings.strong.map(({ column, reason }): [string, string] => [
+      'strong',
+      `${column} ${reason}: if it is known only after the outcome, leave it out (--drop)`,
     ]),
     ...fewRows(findings),
   ];

@@ -178,6 +178,7 @@ test('what knows the answer, and what counts for nothing, is left out', async ()
       calls: Math.floor(noise(i * 17) * 9),
       refund: churned ? 5 + noise(i) : 0,
       cancelled: churned && i % 3 === 0 ? 'price' : '',
+      days: churned ? noise(i * 5) : noise(i * 5) + 0.6,
       churned,
     };
   });
@@ -192,6 +193,13 @@ test('what knows the answer, and what counts for nothing, is left out', async ()
     ['id', 'region', 'empty'],
   );
   assert.equal(role(found, 'calls'), 'feature');
+  // Not sure enough to be left out: somebody is told, and leaves it out by name.
+  assert.deepEqual(
+    found.strong.map(({ column }) => [column, role(found, column)]),
+    [['days', 'feature']],
+  );
+  const without = await look(file('leaks.csv', csv(table)), { target: 'churned', drop: ['days', 'refund'] });
+  assert.deepEqual([without.strong, role(without, 'days'), role(without, 'refund')], [[], 'left-out', 'left-out']);
 });
 
 test('rows with dates are split by time, rows of customers by customer', async () => {
@@ -219,6 +227,34 @@ test('rows with dates are split by time, rows of customers by customer', async (
   const early = rows(400, (i) => ({ ordered_on: day(i), km: i % 7, kind: i < 90 && i % 3 === 0 ? 'a' : 'b' }));
   const kinds = await look(file('early.csv', csv(early)), { target: 'kind' });
   assert.match(kinds.split.reason, /one side would have no row of class "a"/);
+});
+
+const spellings: readonly (readonly [name: string, spell: (year: number, month: string, day: string) => string])[] = [
+  ['slashes, the year first', (y, m, d) => `${y}/${m}/${d}`],
+  ['dots', (y, m, d) => `${d}.${m}.${y}`],
+  ['the month first, with a time', (y, m, d) => `${Number(m)}/${Number(d)}/${y} 17:05`],
+  ['the day first', (y, m, d) => `${d}/${m}/${y}`],
+  ['in letters', (y, m, d) => `${d}-${['Jan', 'Feb', 'Mar', 'Apr'][Number(m) - 1] ?? ''}-${y}`],
+];
+
+test('dates are dates, however they are written, unless day and month could be either', async () => {
+  const table = (spell: (year: number, month: string, day: string) => string, dayMax: number) =>
+    rows(240, (i) => {
+      const [month, day] = [1 + (Math.floor(i / 60) % 4), 1 + (i % dayMax)].map((n) => String(n).padStart(2, '0'));
+      return { x: noise(i), when: spell(2020 + Math.floor(i / 100), month ?? '', day ?? ''), y: noise(i * 3) };
+    });
+  for (const [name, spell] of spellings) {
+    const found = await look(file('spelt.csv', csv(table(spell, 28))), { target: 'y' });
+    assert.deepEqual([found.split.by, found.split.column], ['time', 'when'], name);
+    assert.match(found.mended.join(), /"when" is a date written like/, name);
+  }
+  const either = await look(file('either.csv', csv(table((y, m, d) => `${d}/${m}/${y}`, 12))), { target: 'y' });
+  assert.equal(type(either, 'when'), 'VARCHAR');
+  // Text in a typed file too; the server gets the copy that has dates.
+  const lines = table((y, m, d) => `${y}/${m}/${d}`, 28).map((row) => JSON.stringify(row));
+  const typed = await look(file('spelt.ndjson', lines.join('\n')), { target: 'y' });
+  assert.equal(typed.split.by, 'time');
+  assert.match(typed.mended.join(), /"when" is a date/);
 });
 
 test('fifty rows and ten thousand categories are usable', async () => {

@@ -30,6 +30,8 @@ export interface Answers {
   readonly time?: string;
   readonly group?: string;
   readonly cost?: Costs;
+  /** Columns that no model may see. */
+  readonly drop?: readonly string[];
 }
 
 export interface Inspection {
@@ -52,11 +54,15 @@ export async function inspectTable(inspection: Inspection): Promise<Findings> {
   const classes = choice.task === 'regression' ? [] : await countClasses(scratch, target.name);
   mustBeFrequent(target.name, classes);
   const positive = choice.task === 'binary' ? positiveOf(classes) : undefined;
-  const useless = leftOutOf(facts, target.name);
+  const useless = leftOutBy(facts, target.name, answers.drop ?? []);
   const asked = facts.columns.filter(
     ({ name }) => name !== target.name && !useless.some(({ column }) => column === name),
   );
-  const suspected = await suspectLeaks(scratch, asked, { target: target.name, task: choice.task, positive });
+  const { suspected, strong } = await suspectLeaks(scratch, asked, {
+    target: target.name,
+    task: choice.task,
+    positive,
+  });
   const skipped = new Set([
     target.name,
     ...useless.map(({ column }) => column),
@@ -88,9 +94,18 @@ export async function inspectTable(inspection: Inspection): Promise<Findings> {
     split,
     leftOut,
     suspected,
+    strong: strong.filter(({ column }) => !leftOut.some((other) => other.column === column)),
   };
   mustHaveFeatures(findings);
   return findings;
+}
+
+/** What somebody leaves out, and what tells nothing. */
+function leftOutBy(facts: TableFacts, target: string, drop: readonly string[]): readonly LeftOut[] {
+  const dropped = drop.map((wanted) => columnNamed(facts, wanted, '--drop').name);
+  if (dropped.includes(target)) throw new CommandFailure('usage', `--drop: "${target}" is the target`);
+  const useless = leftOutOf(facts, target).filter(({ column }) => !dropped.includes(column));
+  return [...new Set(dropped)].map((column): LeftOut => ({ column, reason: '--drop says so' })).concat(useless);
 }
 
 function columnFinding(

@@ -15,13 +15,21 @@ export interface Suspicion {
   readonly reason: string;
 }
 
+export interface Leaks {
+  readonly suspected: readonly Suspicion[];
+  /** Columns that know much alone, and may well be honest. */
+  readonly strong: readonly Suspicion[];
+}
+
 const sampleRows = 20_000;
 const binCount = 32;
 const columnsPerQuestion = 20;
-/** From here on a column alone is suspected. */
-const aucMax = 0.98;
-const agreementMax = 0.97;
-const explainedMax = 0.99;
+/** What a column reaches alone: from `told` on it is worth a question, from `suspected` on it is left out. */
+const limits = {
+  auc: { told: 0.85, suspected: 0.98 },
+  agreement: { told: 0.85, suspected: 0.97 },
+  explained: { told: 0.9, suspected: 0.99 },
+} as const;
 /** Rows that are predicted, and rows of the rarer class among them, below which nothing is concluded. */
 const judgedRowsMin = 50;
 const rarerRowsMin = 10;
@@ -34,13 +42,14 @@ export async function suspectLeaks(
   scratch: Scratch,
   columns: readonly ColumnFacts[],
   question: { readonly target: string; readonly task: Task; readonly positive: string | undefined },
-): Promise<readonly Suspicion[]> {
+): Promise<Leaks> {
   const { target, task, positive } = question;
   const wanted = sqlName(target);
   await scratch.run(
     `create or replace temp table sample AS select * from (select * from rows where ${wanted} is not null) using sample reservoir(${sampleRows} rows) repeatable (7)`,
   );
-  const found: Suspicion[] = [];
+  const suspected: Suspicion[] = [];
+  const strong: Suspicion[] = [];
   for (let i = 0; i < columns.length; i += columnsPerQuestion) {
     const asked = columns.slice(i, i + columnsPerQuestion);
     const cells = asked.map(({ name, kind }, j) => `${valueSql(name, kind)} AS c${j}`);
@@ -50,18 +59,15 @@ export async function suspectLeaks(
     const targets = rows.map((row) => (task === 'binary' ? Number(String(row['t']) === positive) : cellOf(row['t'])));
     for (const [j, { name }] of asked.entries()) {
       const values = rows.map((row) => cellOf(row[`c${j}`]));
-      const reason =
-        givesAway(values, targets, task) ??
-        (task === 'regression'
-          ? undefined
-          : filledForOne(
-              values,
-              rows.map((row) => String(row['t'])),
-            ));
-      if (reason !== undefined) found.push({ column: name, reason });
+      const labels = rows.map((row) => String(row['t']));
+      const filled = task === 'regression' ? undefined : filledForOne(values, labels);
+      const alone = filled === undefined ? aloneOf(values, targets, task) : undefined;
+      if (filled !== undefined) suspected.push({ column: name, reason: filled });
+      else if (alone?.isSuspected === true) suspected.push({ column: name, reason: alone.reason });
+      else if (alone !== undefined) strong.push({ column: name, reason: alone.reason });
     }
   }
-  return found;
+  return { suspected, strong };
 }
 
 function valueSql(name: string, kind: ColumnFacts['kind']): string {
@@ -74,28 +80,41 @@ const cellOf = (value: unknown): Cell => (typeof value === 'number' || typeof va
 
 /** The reason for a suspicion, from values and targets row by row: 0 and 1, texts, or numbers, by the task. */
 export function givesAway(values: readonly Cell[], targets: readonly Cell[], task: Task): string | undefined {
+  const alone = aloneOf(values, targets, task);
+  return alone?.isSuspected === true ? alone.reason : undefined;
+}
+
+interface Alone {
+  readonly isSuspected: boolean;
+  readonly reason: string;
+}
+
+/** What a column reaches by itself, where that is worth telling. */
+function aloneOf(values: readonly Cell[], targets: readonly Cell[], task: Task): Alone | undefined {
   const bins = binsOf(values);
   const half = Math.floor(values.length / 2);
   if (values.length - half < judgedRowsMin) return undefined;
   switch (task) {
     case 'binary': {
-      const auc = aucAlone(bins, targets.map(Number), half);
-      return auc !== undefined && auc >= aucMax
-        ? `alone tells the outcomes apart almost without error (AUC ${auc.toFixed(3)})`
-        : undefined;
+      const auc = aucAlone(bins, targets.map(Number), half) ?? 0;
+      if (auc < limits.auc.told) return undefined;
+      const isSuspected = auc >= limits.auc.suspected;
+      const how = isSuspected ? 'almost without error' : 'well';
+      return { isSuspected, reason: `alone tells the outcomes apart ${how} (AUC ${auc.toFixed(3)})` };
     }
     case 'multiclass': {
       const agreement = agreementAlone(bins, targets.map(String), half);
-      return agreement >= agreementMax
-        ? `alone names the class in ${(100 * agreement).toFixed(1)} % of what chance leaves`
-        : undefined;
+      if (agreement < limits.agreement.told) return undefined;
+      const share = (100 * agreement).toFixed(1);
+      const isSuspected = agreement >= limits.agreement.suspected;
+      return { isSuspected, reason: `alone names the class in ${share} % of what chance leaves` };
     }
     case 'regression': {
-      const explained = Math.max(
-        explainedAlone(bins, targets.map(Number), half),
-        explainedByLine(values, targets, half),
-      );
-      return explained >= explainedMax ? `alone explains ${(100 * explained).toFixed(1)} % of the variance` : undefined;
+      const byBins = explainedAlone(bins, targets.map(Number), half);
+      const explained = Math.max(byBins, explainedByLine(values, targets, half));
+      if (explained < limits.explained.told) return undefined;
+      const isSuspected = explained >= limits.explained.suspected;
+      return { isSuspected, reason: `alone explains ${(100 * explained).toFixed(1)} % of the variance` };
     }
   }
 }

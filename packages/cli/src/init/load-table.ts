@@ -12,6 +12,7 @@ import type { TableRequest } from './database-rows.ts';
 import { selectOf, withoutPassword, writePostgresRows, writeSqliteRows } from './database-rows.ts';
 import { readTextTable } from './read-text-table.ts';
 import type { Scratch } from './scratch.ts';
+import { findTextDates } from './text-dates.ts';
 
 export interface LoadRequest extends TableRequest {
   readonly from: string;
@@ -63,14 +64,11 @@ export async function loadTable(scratch: Scratch, request: LoadRequest): Promise
       return loadDuckDb(scratch, request, parquet);
     case 'parquet':
     case 'ndjson':
-    case 'json':
-      return {
-        ...(await loadTyped(scratch, { kind, paths, parquet, shown })),
-        shown,
-        stem,
-        parquet,
-        ...(kind === 'json' || !paths.every(isServed) ? {} : { asIs: from }),
-      };
+    case 'json': {
+      const mended = await loadTyped(scratch, { kind, paths, parquet, shown });
+      const isPlain = mended.length === 0 && kind !== 'json' && paths.every(isServed);
+      return { shown, stem, parquet, mended, asIs: isPlain ? from : undefined };
+    }
   }
 }
 
@@ -98,8 +96,8 @@ async function loadDuckDb(scratch: Scratch, request: LoadRequest, parquet: strin
       request,
       tables.map((row) => String(row['name'])),
     );
-    await copyTyped(scratch, `(${sql})`, { parquet, shown });
-    return { shown, stem: request.table ?? basename(from, extname(from)), parquet, mended: [], asIs: undefined };
+    const mended = await copyTyped(scratch, `(${sql})`, { parquet, shown });
+    return { shown, stem: request.table ?? basename(from, extname(from)), parquet, mended, asIs: undefined };
   } catch (error) {
     throw error instanceof CommandFailure ? error : refused(`${shownFile} cannot be read: ${firstLine(error)}`);
   } finally {
@@ -114,18 +112,14 @@ interface TypedFiles {
   readonly shown: string;
 }
 
-async function loadTyped(
-  scratch: Scratch,
-  { kind, paths, parquet, shown }: TypedFiles,
-): Promise<{ readonly mended: readonly string[]; readonly asIs: undefined }> {
+async function loadTyped(scratch: Scratch, { kind, paths, parquet, shown }: TypedFiles): Promise<readonly string[]> {
   const list = `[${paths.map(sqlText).join(', ')}]`;
   const format = kind === 'json' ? 'array' : 'newline_delimited';
   const relation =
     kind === 'parquet'
       ? `read_parquet(${list})`
       : `read_json(${list}, format = '${format}', sample_size = -1, maximum_object_size = 16777216)`;
-  const changed = await copyTyped(scratch, relation, { parquet, shown });
-  return { mended: changed, asIs: undefined };
+  return copyTyped(scratch, relation, { parquet, shown });
 }
 
 async function copyTyped(
@@ -134,14 +128,18 @@ async function copyTyped(
   { parquet, shown }: { readonly parquet: string; readonly shown: string },
 ): Promise<readonly string[]> {
   try {
-    const described = await scratch.rows(`select column_name AS name from (describe select * from ${relation})`);
+    const described = await scratch.rows(
+      `select column_name AS name, column_type AS type from (describe select * from ${relation})`,
+    );
     const written = described.map((row) => String(row['name']));
+    const texts = described.flatMap((row) => (row['type'] === 'VARCHAR' ? [String(row['name'])] : []));
+    const dates = await findTextDates(scratch, relation, { columns: texts, missing: [] });
     const { names, changed } = usableNames(written, isReservedColumn);
-    const picked = written.map((name, i) => `${sqlName(name)} as ${sqlName(names[i] ?? name)}`);
+    const picked = written.map((name, i) => `${dates.get(name)?.sql ?? sqlName(name)} as ${sqlName(names[i] ?? name)}`);
     await scratch.run(
       `copy (select ${picked.join(', ')} from ${relation}) to ${sqlText(parquet)} (format parquet, compression zstd)`,
     );
-    return changed;
+    return [...changed, ...[...dates.values()].map(({ note }) => note)];
   } catch (error) {
     throw refused(`${shown} cannot be read: ${firstLine(error)}`);
   }

@@ -7,6 +7,7 @@ import { count } from '../output.ts';
 import type { Encoding, TextShape } from './csv-text.ts';
 import { tellEncoding, tellShape, toUtf8, unzip, usableNames } from './csv-text.ts';
 import type { Scratch } from './scratch.ts';
+import { findTextDates } from './text-dates.ts';
 
 /** What people write where nothing is known. */
 const missingMarkers = ['NA', 'N/A', 'n/a', 'NULL', 'null', 'None', 'NaN', 'nan', '?', '-', '.'] as const;
@@ -150,8 +151,15 @@ async function columnsOf(scratch: Scratch, relation: string, names: readonly str
   const facts = await numberFacts(scratch, relation, texts);
   // A marker that stands among numbers means "missing" in the whole table.
   const markers = new Set([...facts.values()].flatMap((fact) => (isNumeric(fact) ? fact.markers : [])));
+  const words = texts.filter((name) => {
+    const fact = facts.get(name);
+    return fact === undefined || !isNumeric(fact);
+  });
+  const dates = await findTextDates(scratch, relation, { columns: words, missing: missingMarkers });
   return inferred.map(({ name, type }) => {
     const column = sqlName(name);
+    const date = dates.get(name);
+    if (date !== undefined) return { name, sql: date.sql, note: [date.note] };
     const fact = facts.get(name);
     if (fact === undefined) return { name, sql: `${column}::${type}`, note: [] };
     if (isNumeric(fact)) return numericColumn(name, fact);
