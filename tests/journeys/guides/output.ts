@@ -46,18 +46,18 @@ function differsFrom(wanted: readonly string[], found: readonly string[]): strin
   return `after "…": ${best ?? ''}`;
 }
 
+const figure = /-?\b\d+\.\d+\b/g;
+
 function isLike(shown: string, printed: string): boolean {
-  if (!shown.includes('…')) return shown === printed || isNear(shown, printed);
-  const parts = shown.split('…').map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&'));
-  return new RegExp(`^${parts.join('.*')}$`).test(printed);
+  if (shown === printed) return true;
+  const pattern = shown
+    .split(figure)
+    .map((text) => text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&').replaceAll('…', '.*?'))
+    .join(`(${figure.source})`);
+  const found = new RegExp(`^${pattern}$`).exec(printed);
+  if (found === null) return false;
+  return [...shown.matchAll(figure)].every(([text], i) => isNear(Number(text), Number(found[i + 1])));
 }
 
-function isNear(shown: string, printed: string): boolean {
-  const figure = /-?\b\d+\.\d+\b/g;
-  if (shown.replaceAll(figure, '#') !== printed.replaceAll(figure, '#')) return false;
-  const [wanted, found] = [shown, printed].map((line) => [...line.matchAll(figure)].map(([text]) => Number(text)));
-  return (wanted ?? []).every((value, i) => {
-    const other = found?.[i] ?? Number.NaN;
-    return Math.abs(value - other) <= figureGapMax + figureRatioMax * Math.max(Math.abs(value), Math.abs(other));
-  });
-}
+const isNear = (a: number, b: number): boolean =>
+  Math.abs(a - b) <= figureGapMax + figureRatioMax * Math.max(Math.abs(a), Math.abs(b));
