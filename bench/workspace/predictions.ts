@@ -107,6 +107,7 @@ export function writePredictions(folder: string, size: WorkspaceSize, say: (writ
       shadowScore: hasShadow ? score * 0.9 + 0.03 : Number.NaN,
       features,
       inputs: undefined,
+      instanceId: undefined,
     });
     if (target.waiting.length === recordsPerAppend) {
       target.log.append(target.waiting);

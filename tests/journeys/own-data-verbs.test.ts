@@ -68,13 +68,13 @@ test('outcomes join by an input: known, unknown, not known yet, several; a dry r
     'customer,churned,when\n0,yes,1970-02-01\n1,no,1970-02-01\n2,,\n5,yes,1970-02-01\n77,no,1970-02-01\n',
   );
   const flags = ['--id', 'customer', '--input', 'x', '--label', 'churned', '--positive', 'yes', '--at', 'when'];
-  const expected = { outcomes: 4, open: 1, unknown: 1, unknownIds: ['77'], several: 1, sent: 2 };
-  has(await counts(path, ...flags, '--dry-run'), { ...expected, joined: 0, isDryRun: true });
+  const expected = { outcomes: 4, open: 1, unknown: 1, unknownIds: ['77'], several: 1 };
+  has(await counts(path, ...flags, '--dry-run'), { ...expected, joined: 2, isDryRun: true });
   assert.equal((await server.client.endpoints.get({ params: { endpoint: endpointName } })).labelCount, 0);
   has(await counts(path, ...flags), { ...expected, joined: 2, repeated: 0 });
   assert.deepEqual(await labelOf(0), { value: 1, at: 31 * dayMs });
   assert.deepEqual(await labelOf(1), { value: 0, at: 31 * dayMs });
-  has(await counts(path, ...flags, '--several', 'newest'), { sent: 3, joined: 1, repeated: 2 });
+  has(await counts(path, ...flags, '--several', 'newest'), { joined: 1, repeated: 2 });
   assert.equal(await labelOf(5), undefined);
   assert.equal((await labelOf(6))?.value, 1);
   // Known before the second of the two was made: it is the first one's outcome, and no longer in doubt.
@@ -96,26 +96,56 @@ test('outcomes join by the ids of predictions, from Parquet too; the watermark m
   has(await counts(path, ...flags), { joined: 0, corrected: 0, repeated: 2 });
 });
 
+test('outcomes join by the id that the requests had: the newest before the outcome, or all of them', async () => {
+  const params = { endpoint: endpointName };
+  const named = ['C-1', 'C-2', 'C-2', '007'].map((id, i) => ({ id, at: (20 + i) * dayMs, inputs: { x: 9 } }));
+  await server.client.endpoints.predict({ params, body: { instances: named } });
+  const path = file(
+    'customers.csv',
+    'customer_id,label,when\nC-1,1,1970-02-01\nC-2,1,1970-02-01\n007,0,1970-02-01\n7,0,1970-02-01\nC-9,,1970-02-01\n',
+  );
+  const flags = ['--id', 'customer_id', '--at', 'when'];
+  const expected = {
+    joinedBy: '"id" of the requests',
+    outcomes: 4,
+    open: 1,
+    unknown: 1,
+    unknownIds: ['7'],
+    several: 1,
+  };
+  has(await counts(path, ...flags, '--dry-run'), { ...expected, joined: 3, isDryRun: true });
+  has(await counts(path, ...flags), { ...expected, joined: 3, repeated: 0 });
+  has(await counts(path, ...flags, '--several', 'skip'), { joined: 0, repeated: 2 });
+  has(await counts(path, ...flags, '--all'), { joined: 1, repeated: 3 });
+  const found = await slipway(['endpoint', 'prediction', 'C-2', '--endpoint', endpointName, '--json']);
+  assert.match(found.out, /"instanceId":\s*"C-2"/);
+  assert.equal((await slipway(['endpoint', 'prediction', 'C-3', '--endpoint', endpointName])).code, 3);
+  const search = await slipway(['endpoint', 'predictions', endpointName, '--instance-id', '007', '--json']);
+  assert.equal(search.out.match(/"prd_/g)?.length, 1, search.out);
+});
+
 test('what cannot be an outcome is named with its row and what to do, before anything is sent', async () => {
   const { labelCount } = await server.client.endpoints.get({ params: { endpoint: endpointName } });
   const good = file('good.csv', 'x,label\n0,1\n');
   const bad: readonly (readonly [path: string, code: number, says: RegExp, flags: readonly string[]])[] = [
     [good, 2, /--id is "customer".*has x, label/, ['--id', 'customer']],
+    [good, 2, /--all means --several all/, ['--id', 'x', '--all', '--several', 'skip']],
+    [good, 2, /joined by "id" of the requests/, ['--id', 'x', '--from', '1970-01-01']],
     [good, 2, /--label is "churned"/, ['--id', 'x', '--label', 'churned']],
     [good, 2, /no request of endpoint sure has an input "y".*they have x/, ['--id', 'x', '--input', 'y']],
     [
       file('word.csv', 'x,label\n0,1\n1,maybe\n'),
       1,
       /"maybe" is no class of its model; the classes are 0, 1/,
-      ['--id', 'x'],
+      ['--id', 'x', '--input', 'x'],
     ],
     [file('no-id.csv', 'x,label\n0,1\n,1\n'), 2, /row 2 of .* has no x/, ['--id', 'x']],
     [file('when.csv', 'x,label,at\n0,1,soon\n'), 2, /row 1 of .*"soon".*1970/, ['--id', 'x', '--at', 'at']],
     [
       file('all-unknown.csv', 'x,label\n70,1\n'),
       3,
-      /no outcome .*1 looked up.*input x with 7 logged.*70/,
-      ['--id', 'x'],
+      /no outcome .*1 looked up.*input x with 11 logged.*70/,
+      ['--id', 'x', '--input', 'x'],
     ],
     [file('table.xlsx', 'x'), 2, /must end in \.csv/, ['--id', 'x']],
     [file('broken.parquet', 'x'), 2, /broken\.parquet cannot be read/, ['--id', 'x']],

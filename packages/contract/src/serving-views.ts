@@ -189,7 +189,13 @@ export const servingViewRoutes = routes({
     permission: 'serving.read',
     summary: 'What the newest logged predictions brought as inputs: ranges of numbers, most frequent texts',
     params: endpointParams,
-    response: z.object({ endpoint: Name, rows: z.int(), inputs: z.array(SeenInput) }),
+    response: z.object({
+      endpoint: Name,
+      rows: z.int(),
+      /** Those whose request had an id of the caller's own. */
+      withId: z.int(),
+      inputs: z.array(SeenInput),
+    }),
   },
   'rollouts.progress': {
     method: 'GET',

@@ -140,9 +140,11 @@ export type Rollout = z.infer<typeof Rollout>;
 
 const InputValue = z.union([z.number(), z.string().max(2000), z.boolean(), z.null()]);
 
+const InstanceId = z.string().min(1).max(200);
+
 export const Instance = z.object({
-  /** The caller's own id for routing and for finding the prediction again; a prediction id is made when it is missing. */
-  id: z.string().min(1).max(200).optional(),
+  /** The caller's own id: rows of one id go to one version, and predictions are found and labelled by it. */
+  id: InstanceId.optional(),
   /** Event time; the server's clock unless said. */
   at: Instant.optional(),
   /** Entity keys and request inputs of the feature service, or the model's own inputs. */
@@ -181,6 +183,8 @@ export const PredictionRecord = z.object({
   /** The version on trial that was asked and could not score; the incumbent answered. */
   fault: z.enum(['shadow', 'candidate']).optional(),
   latencyUs: z.int(),
+  /** The caller's own id, where the request had one. */
+  instanceId: z.string().optional(),
   inputs: z.record(z.string(), InputValue),
   /** As the model saw them, before its own rounding to float32; null is missing. */
   features: z.record(z.string(), z.number().nullable()),
@@ -264,19 +268,42 @@ export const servingRoutes = routes({
     body: z.strictObject({
       labels: z
         .array(
-          z.strictObject({
-            predictionId: z.string().min(1).max(60),
-            /** A class in its own word, 0 or 1 (1 is the positive class), or the number that was predicted. */
-            value: z.union([z.number(), z.string().min(1).max(1000)]),
-            at: Instant,
-          }),
+          z
+            .strictObject({
+              predictionId: z.string().min(1).max(60).optional(),
+              /** The caller's own id, as the request had it: its newest prediction made up to `at` (event time), or all. */
+              instanceId: InstanceId.optional(),
+              /** A class in its own word, 0 or 1 (1 is the positive class), or the number that was predicted. */
+              value: z.union([z.number(), z.string().min(1).max(1000)]),
+              /** When the outcome was known. */
+              at: Instant,
+            })
+            .refine(
+              ({ predictionId, instanceId }) => (predictionId === undefined) !== (instanceId === undefined),
+              'name the prediction by predictionId, or by the instanceId of its request: one of the two',
+            ),
         )
         .max(10_000),
+      /** Which predictions an instanceId means where several have it; `skip`: none of them. */
+      which: z.enum(['newest', 'all', 'skip']).default('newest'),
+      /** Says what would happen, and nothing does. */
+      isDryRun: z.boolean().default(false),
       /** Event time up to which labels are complete. Never moves back. */
       watermark: Instant.optional(),
     }),
     bodyLimitBytes: 4 * 1024 * 1024,
-    response: z.object({ joined: z.int(), corrected: z.int(), repeated: z.int(), watermark: Instant.optional() }),
+    response: z.object({
+      joined: z.int(),
+      corrected: z.int(),
+      repeated: z.int(),
+      /** Labels without a prediction in the log; they are not kept. */
+      unknown: z.int(),
+      /** The first of their ids. */
+      unknownIds: z.array(z.string()),
+      /** Labels whose instanceId several predictions have. */
+      several: z.int(),
+      watermark: Instant.optional(),
+    }),
   },
   'endpoints.predictions': {
     method: 'GET',
@@ -304,6 +331,8 @@ export const servingRoutes = routes({
         .string()
         .regex(/^(prd_)?[0-9a-hjkmnp-tv-z]{0,26}$/, 'the beginning of a prediction id, such as prd_01m7z8')
         .optional(),
+      /** The caller's own id, whole. */
+      instanceId: InstanceId.optional(),
       /** Text that the inputs contain, as JSON writes them. */
       text: z.string().max(200).optional(),
       limit: z.coerce.number().int().min(1).max(1000).default(100),

@@ -1,8 +1,10 @@
 /** Verbs of logged predictions: search, one of them, what became of them. */
+import type { PredictionRecord } from '@slipway/contract';
 import type { Command } from 'commander';
 import { Option } from 'commander';
 import { idOf, instantOf, nameOf, realNumber, textsOf, usage, wholeNumber } from '../arguments.ts';
-import { action } from '../command.ts';
+import type { Session } from '../command.ts';
+import { action, CommandFailure } from '../command.ts';
 import { paged, pageQuery, showPage } from '../listing.ts';
 import { instant, paint, table } from '../output.ts';
 
@@ -24,6 +26,7 @@ interface SearchFlags {
   readonly faults?: boolean;
   readonly id?: string;
   readonly text?: string;
+  readonly instanceId?: string;
   readonly limit: number;
   readonly pageToken?: string;
 }
@@ -50,16 +53,17 @@ export function predictions(endpoint: Command): void {
     .option('--unlabelled', 'only those without a label')
     .option('--faults', 'only those where a version on trial could not score')
     .option('--id <prefix>', 'ids that begin so, such as prd_01m7z8', idOf('prediction'))
+    .option('--instance-id <id>', 'the "id" that the request had')
     .option('--text <text>', 'inputs that contain this text, as JSON writes them')
     .addHelpText(
       'after',
-      '\nExamples:\n  slipway endpoint predictions flight-delay --limit 10\n  slipway endpoint predictions flight-delay --score-min 0.9 --labelled --from 2013-04-01T00:00:00Z\n  slipway endpoint predictions flight-delay --text \'"origin":"JFK"\' --arm candidate --json\n',
+      '\nExamples:\n  slipway endpoint predictions flight-delay --limit 10\n  slipway endpoint predictions flight-delay --score-min 0.9 --labelled --from 2013-04-01T00:00:00Z\n  slipway endpoint predictions flight-delay --text \'"origin":"JFK"\' --arm candidate --json\n  slipway endpoint predictions churn --instance-id C-17\n',
     )
     .action(
       action(async (session, name: string, flags: SearchFlags) => {
         const page = await session.client.endpoints.predictions({ params: { endpoint: name }, query: queryOf(flags) });
         showPage(session, page, {
-          head: ['PREDICTION', 'AT', 'SCORE', 'VERSION', 'LABEL', 'LATENCY'],
+          head: ['PREDICTION', 'AT', 'SCORE', 'VERSION', 'LABEL', 'LATENCY', 'ID'],
           empty: page.isScanBound
             ? `None among the ${page.scanned} predictions looked at so far. Go on with --page-token ${page.nextPageToken ?? ''}, or narrow --from and --to.`
             : 'No such predictions. `slipway predict` makes one.',
@@ -70,6 +74,7 @@ export function predictions(endpoint: Command): void {
             `${p.version}${p.isCanary ? ' (candidate)' : ''}`,
             p.label === undefined ? '-' : String(p.label.value),
             `${p.latencyUs} µs`,
+            p.instanceId ?? '-',
           ],
         });
         if (page.isScanBound && page.items.length > 0 && !session.output.json)
@@ -78,22 +83,44 @@ export function predictions(endpoint: Command): void {
           );
       }),
     );
+  one(endpoint);
+  label(endpoint);
+}
+
+function one(endpoint: Command): void {
   endpoint
     .command('prediction')
     .description('One logged prediction with its features and label')
-    .argument('<prediction>', '', predictionId)
-    .addHelpText('after', '\nExample:\n  slipway endpoint prediction prd_01m7z8…\n')
+    .argument('<prediction>', 'its id, or with --endpoint the "id" that the request had: then the newest of them')
+    .option('--endpoint <name>', 'where that request went', endpointName)
+    .addHelpText(
+      'after',
+      '\nExamples:\n  slipway endpoint prediction prd_01m7z8…\n  slipway endpoint prediction C-17 --endpoint churn\n',
+    )
     .action(
-      action(async ({ client, output }, prediction: string) => {
-        const found = await client.predictions.get({ params: { prediction } });
+      action(async ({ client, output }, prediction: string, { endpoint: name }: { readonly endpoint?: string }) => {
+        const found =
+          name === undefined
+            ? await client.predictions.get({ params: { prediction: predictionId(prediction) } })
+            : await newestOf(client, name, prediction);
         output.result(found, () => {
-          const head = `${paint('bold', found.id)} ${found.score.toFixed(4)} by ${found.model}/${found.version} at ${instant(found.at)}; label ${found.label?.value ?? 'not known yet'}`;
+          const own = found.instanceId === undefined ? '' : ` (${found.instanceId})`;
+          const head = `${paint('bold', found.id)}${own} ${found.score.toFixed(4)} by ${found.model}/${found.version} at ${instant(found.at)}; label ${found.label?.value ?? 'not known yet'}`;
           const rows = Object.entries(found.features).map(([k, v]) => [k, v === null ? '-' : String(v)]);
           return `${head}\n\n${table(['FEATURE', 'VALUE'], rows)}`;
         });
       }),
     );
-  label(endpoint);
+}
+
+async function newestOf(client: Session['client'], endpoint: string, instanceId: string): Promise<PredictionRecord> {
+  const query = { order: 'newest', instanceId, limit: 1 } as const;
+  const [found] = (await client.endpoints.predictions({ params: { endpoint }, query })).items;
+  if (found !== undefined) return found;
+  throw new CommandFailure(
+    'notFound',
+    `no request to endpoint ${endpoint} had the "id" ${instanceId}. \`slipway endpoint predictions ${endpoint}\` shows the newest ones`,
+  );
 }
 
 function queryOf(flags: SearchFlags) {
@@ -110,6 +137,7 @@ function queryOf(flags: SearchFlags) {
     version,
     id,
     text,
+    instanceId,
     from,
     to,
   } = flags;
@@ -130,6 +158,7 @@ function queryOf(flags: SearchFlags) {
     ...(faults === true ? { fault: 'true' as const } : {}),
     ...(id === undefined ? {} : { id }),
     ...(text === undefined ? {} : { text }),
+    ...(instanceId === undefined ? {} : { instanceId }),
   } as const;
 }
 
@@ -159,7 +188,10 @@ function label(endpoint: Command): void {
         }));
         const body = { labels, ...(watermark === undefined ? {} : { watermark }) };
         const done = await client.endpoints.label({ params: { endpoint: name }, body });
-        output.result(done, () => `${done.joined} joined, ${done.corrected} corrected, ${done.repeated} known already`);
+        output.result(done, () => {
+          const unknown = done.unknown === 0 ? '' : `; ${done.unknown} unknown (${done.unknownIds.join(', ')})`;
+          return `${done.joined} joined, ${done.corrected} corrected, ${done.repeated} known already${unknown}`;
+        });
       }),
     );
 }

@@ -54,14 +54,20 @@ export interface OutcomeLabel {
   readonly at: number;
 }
 
+/** `key` is what the file has in its column of ids. */
+export type KeyedOutcome = Omit<OutcomeLabel, 'predictionId'> & { readonly key: string };
+
 export interface OutcomeTable extends AsyncDisposable {
-  /** True when the file names predictions by their own ids; `idPrefix` is what these have in common. */
+  /** True when the file names predictions by their own ids. */
   readonly isByPredictionId: boolean;
-  readonly idPrefix: string;
   addPredictions(predictions: readonly SeenPrediction[]): Promise<void>;
   /** Pairs outcomes with the predictions added. */
   join(): Promise<OutcomeCounts>;
-  /** Labels in the order of the file, in parts of at most `size`. */
+  /** Outcomes that are known, in the order of the file, in parts of at most `size`, for a server that joins them. */
+  outcomes(size: number): AsyncGenerator<readonly KeyedOutcome[]>;
+  /** Rows with an outcome, and without. */
+  countRows(): Promise<Pick<OutcomeCounts, 'outcomes' | 'open'>>;
+  /** Labels of pairs in the order of the file, in parts of at most `size`. */
   labels(several: Several, size: number): AsyncGenerator<readonly OutcomeLabel[]>;
 }
 
@@ -90,15 +96,15 @@ export async function openOutcomes(path: string, columns: OutcomeColumns): Promi
     await readOutcomes(connection, { path, source, columns });
     const ids = await one(
       connection,
-      `SELECT coalesce(bool_and(starts_with(key, 'prd_')), false) AS own, min(key) AS first, max(key) AS last FROM outcomes`,
+      `SELECT coalesce(bool_and(starts_with(key, 'prd_')), false) AS own FROM outcomes`,
     );
-    const isByPredictionId = ids['own'] === true;
     await connection.run('CREATE TABLE predictions (id VARCHAR, key VARCHAR, made_at DOUBLE)');
-    // A prediction cannot be told its outcome before it was made; an id of its own leaves no doubt.
-    const isBefore = columns.at === undefined || isByPredictionId ? 'true' : 'p.made_at <= o.known_at';
+    // A prediction cannot be told its outcome before it was made.
+    const isBefore = columns.at === undefined ? 'true' : 'p.made_at <= o.known_at';
     return {
-      isByPredictionId,
-      idPrefix: commonStart(textOf(ids['first']), textOf(ids['last'])),
+      isByPredictionId: ids['own'] === true,
+      outcomes: (size) => keyed(connection, size),
+      countRows: () => countRows(connection),
       addPredictions: (predictions) => addPredictions(connection, predictions),
       join: () => joinOutcomes(connection, isBefore),
       labels: (several, size) => labelsOf(connection, several, size),
@@ -222,18 +228,33 @@ async function* labelsOf(
   several: Several,
   size: number,
 ): AsyncGenerator<readonly OutcomeLabel[]> {
-  const result = await connection.stream(
-    `SELECT id, label, number, known_at FROM pairs WHERE ${wanted[several]} ORDER BY place, id`,
+  const parts = rowsOf(
+    connection,
+    `SELECT id AS name, label, number, known_at FROM pairs WHERE ${wanted[several]} ORDER BY place, id`,
+    size,
   );
-  let part: OutcomeLabel[] = [];
+  for await (const part of parts) yield part.map(({ name, ...rest }) => ({ ...rest, predictionId: name }));
+}
+
+async function* keyed(connection: Connection, size: number): AsyncGenerator<readonly KeyedOutcome[]> {
+  const parts = rowsOf(
+    connection,
+    'SELECT key AS name, label, number, known_at FROM outcomes WHERE label IS NOT NULL ORDER BY place',
+    size,
+  );
+  for await (const part of parts) yield part.map(({ name, ...rest }) => ({ ...rest, key: name }));
+}
+
+type NamedOutcome = Omit<OutcomeLabel, 'predictionId'> & { readonly name: string };
+
+async function* rowsOf(connection: Connection, sql: string, size: number): AsyncGenerator<readonly NamedOutcome[]> {
+  const result = await connection.stream(sql);
+  let part: NamedOutcome[] = [];
   for await (const rows of result.yieldRowObjectJs()) {
     for (const row of rows) {
       const { number, label } = row;
-      part.push({
-        predictionId: textOf(row['id']),
-        value: typeof number === 'number' ? number : textOf(label),
-        at: Number(row['known_at']),
-      });
+      const value = typeof number === 'number' ? number : textOf(label);
+      part.push({ name: textOf(row['name']), value, at: Number(row['known_at']) });
       if (part.length === size) {
         yield part;
         part = [];
@@ -241,6 +262,14 @@ async function* labelsOf(
     }
   }
   if (part.length > 0) yield part;
+}
+
+async function countRows(connection: Connection): Promise<Pick<OutcomeCounts, 'outcomes' | 'open'>> {
+  const counts = await one(
+    connection,
+    'SELECT count(label)::DOUBLE AS outcomes, (count(*) - count(label))::DOUBLE AS open FROM outcomes',
+  );
+  return { outcomes: Number(counts['outcomes']), open: Number(counts['open']) };
 }
 
 type Row = Readonly<Record<string, unknown>>;
@@ -264,10 +293,4 @@ async function guarded<T>(path: string, work: Promise<T>): Promise<T> {
     const [first] = (error instanceof Error ? error.message : String(error)).split('\n');
     throw usage(`${path} cannot be read: ${first ?? ''}`);
   }
-}
-
-function commonStart(a: string, b: string): string {
-  let length = 0;
-  while (length < a.length && a[length] === b[length]) length++;
-  return a.slice(0, length);
 }

@@ -20,7 +20,7 @@ import type { InputValue, Tensor } from './tensors.ts';
 const operation = 'infer';
 /** Tensors of one request: as many as a wide table has columns. */
 const TENSORS_MAX = 10_000;
-/** An id is also the routing key of its rows. */
+/** An id is also the routing key of its rows, and names the row where there is one. */
 const ID_MAX = 200;
 const keys = {
   id: jsonKey('id'),
@@ -109,8 +109,10 @@ function scanUsual(bytes: Buffer, known: EndpointInputs): InferRequest | undefin
   if (data === undefined || !scan.skip(closingBrace) || !scan.isAtEnd()) return undefined;
   const routingId = id === '' ? undefined : id;
   const rows: PredictionRow[] = [];
+  const isOne = data.length === names.length;
   for (let start = 0; start < data.length; start += names.length) {
-    rows.push({ id: routingId, at: undefined, names, numbers: data, start });
+    if (isOne) rows.push({ id: routingId, at: undefined, names, numbers: data, start });
+    else rows.push({ id: undefined, routingKey: routingId, at: undefined, names, numbers: data, start });
   }
   if (detailNames === undefined) return { id, isPlain: true, rows, outputs: allJson, detailNames: [] };
   return { id, rows, outputs: parseOutputs(undefined, outputsOf(known), false), detailNames: detailNames.names };
@@ -178,7 +180,11 @@ function parseAny(json: unknown, { bytes, jsonLength }: InferBody, inputs: Endpo
   const routingId = id === '' ? undefined : id;
   return {
     id,
-    rows: rows.map((row) => ({ id: routingId, at, inputs: row })),
+    rows: rows.map((row) => ({
+      ...(rows.length === 1 ? { id: routingId } : { routingKey: routingId }),
+      at,
+      inputs: row,
+    })),
     outputs: parseOutputs(json['outputs'], outputsOf(inputs), parameters?.['binary_data_output'] === true),
     detailNames: inputs.detailNames?.names ?? [],
   };

@@ -8,6 +8,7 @@
 import type { Deployment, EndpointSpec, Instance, Prediction, TrafficShare } from '@slipway/contract';
 import { SlipwayError } from '@slipway/contract';
 import { parseInstant } from '@slipway/onnx';
+import { hash32 } from '../../lib/hash32.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Ids } from '../../platform/ids.ts';
 import type { LogFault, LogRecord, NewRecord } from './log-record.ts';
@@ -16,8 +17,15 @@ import type { PredictionLog } from './prediction-log.ts';
 import type { NextMove, RolloutRuntime, ScoredRequest } from './rollout-runtime.ts';
 import type { ScoreDetail, Scorer } from './scorer.ts';
 
+/** How rows of one request are sent to a version together, without being named by it one by one. */
+interface RoutedRow {
+  /** What decides the version; the row's id unless said. */
+  readonly routingKey?: string | undefined;
+}
+
 /** A row of a request whose model takes numbers alone: one for each name, from `start` on; NaN is a missing one. */
-export interface NumberRow {
+export interface NumberRow extends RoutedRow {
+  /** The caller's own. */
   readonly id: string | undefined;
   readonly at: number | undefined;
   readonly names: readonly string[];
@@ -25,7 +33,7 @@ export interface NumberRow {
   readonly start: number;
 }
 
-export type PredictionRow = Instance | NumberRow;
+export type PredictionRow = (Instance & RoutedRow) | NumberRow;
 
 const isNumberRow = (row: PredictionRow): row is NumberRow => 'numbers' in row;
 
@@ -81,18 +89,6 @@ export function createArm(version: number, scorer: Scorer, features: FeatureRead
     names,
     placed: { names, places: Int32Array.from(names, (_, i) => i) },
   };
-}
-
-/**
- * FNV-1a, then the finish of MurmurHash3 (without it ids that are counted up share their highest bits, and a split in
- * halves is off by a sixth): 32 bits that are the same everywhere, so that a split can be recomputed.
- */
-export function hash32(text: string): number {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-  return (hash ^ (hash >>> 16)) >>> 0;
 }
 
 /** The first version whose cumulative share lies above the key's hash. */
@@ -155,7 +151,7 @@ function serveOne(endpoint: EndpointRuntime, { row, index }: Asked, context: Con
   const at = row.at ?? context.now;
   const id = context.ids.next('prediction');
   const { traffic } = endpoint;
-  const version = traffic.length === 1 ? (traffic[0]?.version ?? 0) : route(traffic, row.id ?? id);
+  const version = traffic.length === 1 ? (traffic[0]?.version ?? 0) : route(traffic, row.routingKey ?? row.id ?? id);
   const assigned = armOf(endpoint, version);
   const rollout = endpoint.rollout?.rollout();
   const isTrial = rollout !== undefined && assigned.version === rollout.candidate;
@@ -185,6 +181,7 @@ function serveOne(endpoint: EndpointRuntime, { row, index }: Asked, context: Con
     features: isWhole ? row.numbers : featuresFor(names, answering, shadow),
     featuresStart: isWhole ? row.start : 0,
     inputs: isWhole ? undefined : JSON.stringify(inputsOf(row)),
+    instanceId: row.id,
   };
 }
 

@@ -28,10 +28,8 @@ export function servingBinding(serving: Serving): Binding {
         return { predictions };
       },
       'endpoints.label': async ({ params, body }, { actor }) => {
-        const { joined, ...rest } = await serving.label(params.endpoint, body.labels, {
-          watermark: body.watermark,
-          actor,
-        });
+        const { labels, ...options } = body;
+        const { joined, ...rest } = await serving.label(params.endpoint, labels, { ...options, actor });
         return { joined: joined.length, ...rest };
       },
       'endpoints.predictions': ({ params, query }) => {

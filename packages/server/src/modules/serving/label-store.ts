@@ -21,6 +21,7 @@ export interface NewLabels {
   readonly actor: string;
 }
 
+/** What became of labels of known predictions. */
 export interface JoinedLabels {
   /** Those of predictions that had no label before, in the order of the request. */
   readonly joined: readonly NewLabel[];
@@ -92,6 +93,17 @@ export const joinLabels = operation('serving.join-labels', async (trx, input: Ne
   const repeated = input.labels.length - joined.length - corrected;
   return { joined, corrected, repeated, watermark: watermark < 0 ? undefined : watermark };
 });
+
+/** As `joinLabels` would do, and nothing is written. */
+export async function planJoin(
+  db: Db,
+  { endpoint, labels, watermark }: Omit<NewLabels, 'actor'>,
+): Promise<JoinedLabels> {
+  const known = await readLabels(db, endpoint, [...new Set(labels.map((label) => label.predictionId))]);
+  const values = new Map([...known].map(([id, { value }]) => [id, value]));
+  const { joined, corrected } = planLabels(labels, values);
+  return { joined, corrected, repeated: labels.length - joined.length - corrected, watermark };
+}
 
 async function readValues(trx: Trx, endpoint: string, ids: readonly string[]): Promise<Map<string, number>> {
   const found = new Map<string, number>();

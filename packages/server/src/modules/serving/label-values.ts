@@ -1,10 +1,9 @@
 /** Labels as people say them, and as they are kept: a number, which for classes is the place among the model's. */
 import { SlipwayError } from '@slipway/contract';
 import type { EndpointRuntime } from './endpoint-runtime.ts';
-import type { NewLabel } from './label-store.ts';
+import type { GivenLabel } from './label-targets.ts';
+import { nameOfLabel } from './label-targets.ts';
 import type { Scorer } from './scorer.ts';
-
-export type GivenLabel = Omit<NewLabel, 'value'> & { readonly value: number | string };
 
 /** Classes that a message names. */
 const classesShown = 20;
@@ -17,13 +16,13 @@ export function labelValues(
   name: string,
   endpoint: Pick<EndpointRuntime, 'traffic' | 'arms'> | undefined,
   given: readonly GivenLabel[],
-): NewLabel[] {
+): GivenLabel<number>[] {
   const first = endpoint?.traffic[0]?.version;
   const scorer = first === undefined ? undefined : endpoint?.arms.get(first)?.scorer;
   return given.map((label) => {
     const found = valueOf(label.value, scorer);
     if (typeof found === 'number') return { ...label, value: found };
-    throw new SlipwayError('label_invalid', { prediction: label.predictionId, endpoint: name, problem: found.problem });
+    throw new SlipwayError('label_invalid', { prediction: nameOfLabel(label), endpoint: name, problem: found.problem });
   });
 }
 

@@ -27,25 +27,44 @@ eachDatabase((database, open) => {
     }
     await using _ = bench;
     const serving = await bench.start();
+    await serving.deploy('e', { traffic: [{ version: 1, percent: 100 }], reason: '' }, 'owner');
+    const rows = Array.from({ length: 13 }, (_, n) => ({ at: n, inputs: { x0: n } }));
+    const ids = serving.predict('e', rows).map(({ id }) => id);
+    // Of no prediction at all, and of another endpoint.
+    await serving.deploy('f', { traffic: [{ version: 1, percent: 100 }], reason: '' }, 'owner');
+    const strange = ['prd_1', 'C-17', serving.predict('f', rows)[0]?.id ?? ''];
     const known = new Map<string, number>();
     let watermark = -1;
     const label = fc
-      .tuple(fc.integer({ min: 0, max: 12 }), fc.constantFrom(0, 1, 0.5), fc.nat(1000))
-      .map(([n, value, at]): NewLabel => ({ predictionId: `prd_${n}`, value, at }));
+      .tuple(fc.constantFrom(...ids, ...strange), fc.constantFrom(0, 1), fc.nat(1000))
+      .map(([predictionId, value, at]): NewLabel => ({ predictionId, value, at }));
     const request = fc.record({ labels: fc.array(label, { maxLength: 12 }), mark: fc.option(fc.nat(1000)) });
     const property = fc.asyncProperty(request, async ({ labels, mark }) => {
       const joined: NewLabel[] = [];
       let corrected = 0;
+      const unknownIds: string[] = [];
       for (const one of labels) {
+        if (strange.includes(one.predictionId)) {
+          unknownIds.push(one.predictionId);
+          continue;
+        }
         const before = known.get(one.predictionId);
         known.set(one.predictionId, one.value);
         if (before === undefined) joined.push(one);
         else if (before !== one.value) corrected++;
       }
       watermark = Math.max(watermark, mark ?? -1);
+      const planned = await serving.label('e', labels, {
+        watermark: mark ?? undefined,
+        actor: 'owner',
+        isDryRun: true,
+      });
       const answer = await serving.label('e', labels, { watermark: mark ?? undefined, actor: 'owner' });
-      const repeated = labels.length - joined.length - corrected;
-      assert.deepEqual(answer, { joined, corrected, repeated, watermark: watermark < 0 ? undefined : watermark });
+      const unknown = unknownIds.length;
+      const repeated = labels.length - unknown - joined.length - corrected;
+      const told = { joined, corrected, repeated, unknown, unknownIds: unknownIds.slice(0, 10), several: 0 };
+      assert.deepEqual({ ...planned, watermark: undefined }, { ...told, watermark: undefined });
+      assert.deepEqual(answer, { ...told, watermark: watermark < 0 ? undefined : watermark });
       const endpoint = await serving.get('e');
       assert.equal(endpoint.labelCount, known.size);
       assert.equal(endpoint.labelWatermarkAt, watermark < 0 ? undefined : watermark);

@@ -16,6 +16,8 @@ export interface LiveEndpoints {
   readonly must: (name: string) => EndpointRuntime;
   find(name: string): EndpointRuntime | undefined;
   all(): readonly EndpointRuntime[];
+  /** Where its prediction log lies, whether it is open or not. */
+  readonly logFolder: (name: string) => string;
   /** Opens its log on first use. Throws `log_segment_corrupt`. */
   open(name: string, spec: EndpointSpec): EndpointRuntime;
   /** Loads these versions and makes room for their features in the log; throws when one cannot be served or logged. */
@@ -59,8 +61,10 @@ export function createLiveEndpoints(deps: LiveEndpointsDeps): LiveEndpoints {
     runtimes.delete(name);
   };
 
+  const logFolder = (name: string): string => join(deps.folder, name);
   return {
     must,
+    logFolder,
     find: (name) => runtimes.get(name),
     all: () => [...runtimes.values()],
     open: (name, spec) => {
@@ -72,7 +76,7 @@ export function createLiveEndpoints(deps: LiveEndpointsDeps): LiveEndpoints {
       const runtime: EndpointRuntime = {
         name,
         spec,
-        log: openPredictionLog({ folder: join(deps.folder, name), endpoint: name, clock: deps.clock, log: deps.log }),
+        log: openPredictionLog({ folder: logFolder(name), endpoint: name, clock: deps.clock, log: deps.log }),
         deployment: undefined,
         traffic: [],
         shadow: undefined,

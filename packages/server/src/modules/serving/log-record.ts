@@ -4,10 +4,12 @@
  *   block  = u32 magic, u32 payload bytes, u32 count, u32 crc32(payload), payload
  *   record = f64 served ms | f64 at ms | 16 B prediction id | u32 deployment | u32 version | u32 shadow version (0: none)
  *            | u32 latency us | u32 flags | f32 score | f32 shadow score | f64 x features
- *            | u32 text bytes | JSON text of the inputs (0 bytes: the inputs were the features)
+ *            | u32 text bytes | text
+ *   text   = JSON text of the inputs (0 bytes: the inputs were the features); with flag 8 u16 bytes of the caller's id and the
+ *            id go before it
  *
  * Flags: 1 the candidate of a rollout answered; 2 the shadow could not score; 4 the candidate was to answer and could not,
- * so the incumbent answered in its place.
+ * so the incumbent answered in its place; 8 the request named the row with an id of the caller's own.
  * Little-endian. Features are kept as float64, before the model's own rounding, so that they can be compared to the bit
  * with a recomputation; float32 is one `Math.fround` away. NaN is a missing value.
  *
@@ -37,6 +39,8 @@ export interface LogRecord {
   readonly features: Float64Array;
   /** JSON text of the request's inputs; undefined when they were these features, all numbers. */
   readonly inputs: string | undefined;
+  /** The caller's own id, of at most 200 characters. */
+  readonly instanceId: string | undefined;
 }
 
 /** A record that is to be written; its features may be a part of a longer list. */
@@ -56,6 +60,8 @@ export interface RecordRange {
   /** The instants in the ids, which are UUIDv7. */
   fromIdMs: number;
   toIdMs: number;
+  /** Records with an id of the caller's own. */
+  instanceIds: number;
 }
 
 export const blockMagic = 0x534c5057;
@@ -63,6 +69,8 @@ export const blockHeadBytes = 16;
 const idOffset = 16;
 const fixedBytes = 8 + 8 + 16 + 4 * 5 + 4 * 2;
 const canaryFlag = 1;
+const instanceFlag = 8;
+const instanceHeadBytes = 2;
 const faultFlags: Readonly<Record<LogFault, number>> = { none: 0, shadow: 2, canary: 4 };
 
 export const emptyRange = (): RecordRange => ({
@@ -73,6 +81,7 @@ export const emptyRange = (): RecordRange => ({
   toServedAt: -Infinity,
   fromIdMs: Infinity,
   toIdMs: -Infinity,
+  instanceIds: 0,
 });
 
 export function extendRange(range: RecordRange, by: RecordRange): void {
@@ -83,6 +92,7 @@ export function extendRange(range: RecordRange, by: RecordRange): void {
   range.toServedAt = Math.max(range.toServedAt, by.toServedAt);
   range.fromIdMs = Math.min(range.fromIdMs, by.fromIdMs);
   range.toIdMs = Math.max(range.toIdMs, by.toIdMs);
+  range.instanceIds += by.instanceIds;
 }
 
 const viewOf = (buffer: Buffer): DataView => new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength);
@@ -114,6 +124,7 @@ export class BlockWriter {
       length = this.#add(record, start);
       const idMs = this.#view.getUint16(start + idOffset) * 0x1_0000_0000 + this.#view.getUint32(start + idOffset + 2);
       extendByOne(range, { at: record.at, servedAt: record.servedAt, idMs });
+      if (record.instanceId !== undefined) range.instanceIds++;
     }
     const view = this.#view;
     view.setUint32(0, blockMagic, true);
@@ -125,8 +136,10 @@ export class BlockWriter {
 
   /** Answers the offset behind the record. */
   #add(record: NewRecord, start: number): number {
-    const { inputs = '' } = record;
-    const textBytes = inputs === '' ? 0 : Buffer.byteLength(inputs);
+    const { inputs = '', instanceId } = record;
+    const idBytes = instanceId === undefined ? 0 : Buffer.byteLength(instanceId);
+    const textBytes =
+      (inputs === '' ? 0 : Buffer.byteLength(inputs)) + (instanceId === undefined ? 0 : instanceHeadBytes + idBytes);
     const size = fixedBytes + 8 * this.#featureCount + 4 + textBytes;
     if (start + size > this.#buffer.length) {
       const larger = Buffer.alloc(Math.max(this.#buffer.length * 2, start + size));
@@ -142,7 +155,8 @@ export class BlockWriter {
     to.setUint32(start + 36, record.version, true);
     to.setUint32(start + 40, record.shadowVersion, true);
     to.setUint32(start + 44, record.latencyUs, true);
-    to.setUint32(start + 48, (record.isCanary ? canaryFlag : 0) | faultFlags[record.fault], true);
+    const flags = (record.isCanary ? canaryFlag : 0) | (instanceId === undefined ? 0 : instanceFlag);
+    to.setUint32(start + 48, flags | faultFlags[record.fault], true);
     to.setFloat32(start + 52, record.score, true);
     to.setFloat32(start + 56, record.shadowScore, true);
     const { features, featuresStart = 0 } = record;
@@ -152,7 +166,13 @@ export class BlockWriter {
     }
     to.setUint32(p, textBytes, true);
     p += 4;
-    return textBytes === 0 ? p : p + this.#buffer.write(inputs, p);
+    if (textBytes === 0) return p;
+    if (instanceId !== undefined) {
+      to.setUint16(p, idBytes, true);
+      this.#buffer.write(instanceId, p + instanceHeadBytes);
+      p += instanceHeadBytes + idBytes;
+    }
+    return p + this.#buffer.write(inputs, p);
   }
 }
 
@@ -162,6 +182,7 @@ function noteRecord(range: RecordRange, file: Buffer, offset: number): void {
     servedAt: servedAtOf(file, offset),
     idMs: idMsOf(file, offset),
   });
+  if (hasInstanceId(file, offset)) range.instanceIds++;
 }
 
 interface Instants {
@@ -241,6 +262,16 @@ export function headOf(file: Buffer, offset: number): RecordHead {
   };
 }
 
+const hasInstanceId = (file: Buffer, offset: number): boolean => (file.readUInt32LE(offset + 48) & instanceFlag) !== 0;
+
+/** The caller's own id. */
+export function findInstanceId(file: Buffer, offset: number, featureCount: number): string | undefined {
+  if (!hasInstanceId(file, offset)) return undefined;
+  const at = offset + fixedBytes + 8 * featureCount + 4;
+  const start = at + instanceHeadBytes;
+  return file.toString('utf8', start, start + file.readUInt16LE(at));
+}
+
 export const idOf = (file: Buffer, offset: number): string => spellId('prediction', file, offset + idOffset);
 export const idHexOf = (file: Buffer, offset: number): string =>
   file.toString('hex', offset + idOffset, offset + idOffset + 16);
@@ -250,7 +281,9 @@ export function decodeRecord(file: Buffer, offset: number, featureCount: number)
   const featuresAt = offset + fixedBytes;
   for (let f = 0; f < featureCount; f++) features[f] = file.readDoubleLE(featuresAt + 8 * f);
   const textAt = featuresAt + 8 * featureCount;
-  const textBytes = file.readUInt32LE(textAt);
+  const textEnd = textAt + 4 + file.readUInt32LE(textAt);
+  const instanceBytes = hasInstanceId(file, offset) ? instanceHeadBytes + file.readUInt16LE(textAt + 4) : 0;
+  const inputsAt = textAt + 4 + instanceBytes;
   return {
     ...headOf(file, offset),
     servedAt: servedAtOf(file, offset),
@@ -259,6 +292,7 @@ export function decodeRecord(file: Buffer, offset: number, featureCount: number)
     deployment: file.readUInt32LE(offset + 32),
     shadowScore: file.readFloatLE(offset + 56),
     features,
-    inputs: textBytes === 0 ? undefined : file.toString('utf8', textAt + 4, textAt + 4 + textBytes),
+    inputs: inputsAt === textEnd ? undefined : file.toString('utf8', inputsAt, textEnd),
+    instanceId: findInstanceId(file, offset, featureCount),
   };
 }

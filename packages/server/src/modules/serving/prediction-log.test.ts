@@ -39,6 +39,7 @@ const record = (at: number, features: readonly number[]): LogRecord => ({
   shadowScore: Number.NaN,
   features: Float64Array.from(features),
   inputs: JSON.stringify({ dest: 'Zürich 🛫', n: at }),
+  instanceId: at % 2 === 0 ? `Kundin ü-${at}` : undefined,
 });
 
 async function all<T>(items: AsyncIterable<T>): Promise<T[]> {

@@ -8,7 +8,7 @@
  *
  * Windows, instants and ids find their few blocks by the ranges that each segment keeps in memory.
  */
-import { mkdirSync, readdirSync, unlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { idToHex, isId, SlipwayError, writeIdBytes } from '@slipway/contract';
 import type { Clock } from '../../platform/clock.ts';
@@ -19,6 +19,8 @@ import type { LogRecord, NewRecord, RecordRange } from './log-record.ts';
 import { atOf, BlockWriter, decodeRecord, hasId, servedAtOf } from './log-record.ts';
 import type { RecordPlace, Segment, SegmentHead } from './log-segment.ts';
 import { keepIndex, newSegment, noteBlock, openSegment, readSpans } from './log-segment.ts';
+import type { PredictionLookup } from './prediction-lookup.ts';
+import { createLookup } from './prediction-lookup.ts';
 
 const segmentLimitBytes = 64 * 1024 * 1024;
 
@@ -52,6 +54,8 @@ export interface PredictionLog {
   /** Records served at or after this instant of wall time. */
   readServedSince(servedMs: number): AsyncGenerator<LoggedPrediction>;
   find(predictionId: string): Promise<LoggedPrediction | undefined>;
+  /** By many ids at once, and by the ids that callers gave. */
+  readonly lookup: PredictionLookup;
   readonly count: () => number;
   /** For readers that choose their spans themselves: what is known of them grows with each append. */
   readonly segments: () => readonly Segment[];
@@ -80,6 +84,7 @@ export function openPredictionLog(options: {
     clock,
     onError: (error: Error) => log.error('the prediction log could not be synced', { endpoint, error }),
   });
+  const lookup = createLookup({ segments: () => segments, isOpen: true, log });
   let current = segments.at(-1);
   let names: readonly string[] = current?.head.features ?? [];
   let file: AppendFile | undefined =
@@ -90,14 +95,20 @@ export function openPredictionLog(options: {
     const problem = (error as NodeJS.ErrnoException).code ?? 'unknown';
     return new SlipwayError('prediction_log_failed', { endpoint, problem }, { cause: error });
   };
-  /** Closes the segment's file and, once its bytes are on the disk, keeps its index. */
-  const end = (): void => {
+  /** Closes the segment's file and, once its bytes are on the disk, keeps its index; a rolled one grows no more. */
+  const end = (isRolled: boolean): void => {
     const segment = current;
     if (file === undefined || segment === undefined) return;
     const isOnDisk = file.synced();
     file.close();
     isOnDisk.then(
-      () => keepIndex(segment, log),
+      () => {
+        keepIndex(segment, log);
+        if (!isRolled) return;
+        lookup
+          .keep(segment)
+          .catch((error: unknown) => log.warn('the ids of a prediction log could not be indexed', { endpoint, error }));
+      },
       // Told by the file itself: the next start reads the segment.
       () => undefined,
     );
@@ -112,7 +123,7 @@ export function openPredictionLog(options: {
     } catch (error) {
       throw failed(error);
     }
-    end();
+    end(true);
     file = next;
     current = newSegment(path, head, line.length);
     segments.push(current);
@@ -169,6 +180,7 @@ export function openPredictionLog(options: {
       for await (const record of found) return record;
       return undefined;
     },
+    lookup,
     segments: () => segments,
     count: () => segments.reduce((n, s) => n + s.range.count, 0),
     countBetween: (firstId, lastId) => {
@@ -176,12 +188,18 @@ export function openPredictionLog(options: {
       const spans = segments.flatMap((segment) => segment.spans);
       return spans.reduce((n, { range: r }) => n + (r.toIdMs >= fromMs && r.fromIdMs <= toMs ? r.count : 0), 0);
     },
-    close: end,
+    close: () => end(false),
   };
 }
 
 /** The instant at which an id was made. */
 const idMs = (id: string): number => Number.parseInt(idToHex('prediction', id).slice(0, 12), 16);
+
+/** Lookups in the log of an endpoint that nobody serves in this process, so nobody writes it. */
+export function openLookup(folder: string, log: Log): PredictionLookup {
+  const segments = existsSync(folder) ? openSegments(folder, log) : [];
+  return createLookup({ segments: () => segments, isOpen: false, log });
+}
 
 function openSegments(folder: string, log: Log): Segment[] {
   const names = readdirSync(folder)

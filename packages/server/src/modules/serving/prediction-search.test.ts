@@ -41,6 +41,7 @@ const one = fc.record({
   latencyUs: fc.integer({ min: 0, max: 20 }),
   /** Long inputs make a span of every few records. */
   inputs: fc.constantFrom<'short' | 'long' | 'none'>('short', 'long', 'none'),
+  instanceId: fc.constantFrom(undefined, 'C-1', 'C-2', 'Küche 🛫'),
 });
 const texts = { short: '{"x":"aa"}', long: `{"x":"ab","y":"${'z'.repeat(30_000)}"}`, none: undefined };
 const filters = fc.record(
@@ -54,12 +55,13 @@ const filters = fc.record(
     latencyMaxUs: fc.integer({ min: 0, max: 20 }),
     id: fc.integer({ min: 0, max: 12 }).map((length) => idAt(1005).slice(0, 4 + length)),
     text: fc.constantFrom('"a', 'ab'),
+    instanceId: fc.constantFrom('C-1', 'Küche 🛫', 'C-'),
   },
   { requiredKeys: [] },
 );
 
 function fits(record: LogRecord, filter: PredictionFilter, inputs: string): boolean {
-  const { version, arm, fault, scoreMin, scoreMax, latencyMinUs, latencyMaxUs, id, text } = filter;
+  const { version, arm, fault, scoreMin, scoreMax, latencyMinUs, latencyMaxUs, id, text, instanceId } = filter;
   return (
     (version === undefined || record.version === version) &&
     (arm === undefined || record.isCanary === (arm === 'candidate')) &&
@@ -69,7 +71,8 @@ function fits(record: LogRecord, filter: PredictionFilter, inputs: string): bool
     (latencyMinUs === undefined || record.latencyUs >= latencyMinUs) &&
     (latencyMaxUs === undefined || record.latencyUs <= latencyMaxUs) &&
     (id === undefined || record.id.startsWith(id)) &&
-    (text === undefined || inputs.includes(text))
+    (text === undefined || inputs.includes(text)) &&
+    (instanceId === undefined || record.instanceId === instanceId)
   );
 }
 

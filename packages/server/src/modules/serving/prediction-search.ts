@@ -8,12 +8,14 @@
  * Cost: about 1 us a record that is looked at; memory: one span and `limit` records.
  */
 import { idToHex } from '@slipway/contract';
+import { loggedInstanceId } from './instance-index.ts';
 import type { LoggedPrediction, PredictionLog } from './prediction-log.ts';
 import { decodeLogged } from './prediction-log.ts';
 import type { RecordHead, RecordRange } from './log-record.ts';
 import { atOf, headOf, idHexOf, servedAtOf } from './log-record.ts';
 import type { RecordPlace, Segment, Span } from './log-segment.ts';
 import { readSpans } from './log-segment.ts';
+import { instanceIdOf } from './prediction-lookup.ts';
 
 /** Records of one request: a few tenths of a second. */
 export const scanMaxDefault = 200_000;
@@ -39,6 +41,8 @@ export interface PredictionFilter {
   readonly id?: string | undefined;
   /** Contained in the JSON text of the inputs. */
   readonly text?: string | undefined;
+  /** The caller's own id, whole. */
+  readonly instanceId?: string | undefined;
 }
 
 export interface PredictionSearch {
@@ -74,7 +78,10 @@ interface Candidate {
   readonly worst: SearchKey;
 }
 
-export async function searchLog(log: Pick<PredictionLog, 'segments'>, search: PredictionSearch): Promise<SearchResult> {
+export async function searchLog(
+  log: Pick<PredictionLog, 'segments' | 'lookup'>,
+  search: PredictionSearch,
+): Promise<SearchResult> {
   const sign = search.order === 'newest' ? -1 : 1;
   const compare = (a: SearchKey, b: SearchKey): number =>
     a.time !== b.time ? sign * (a.time - b.time) : a.id === b.id ? 0 : a.id < b.id ? -sign : sign;
@@ -82,8 +89,12 @@ export async function searchLog(log: Pick<PredictionLog, 'segments'>, search: Pr
   const found: FoundPrediction[] = [];
   if (ids === undefined) return { found, scanned: 0, cut: undefined };
   const fits = fitsOf(search, ids);
+  const { instanceId } = search.filter;
+  const named = instanceId === undefined ? undefined : await log.lookup.spansOf(instanceId);
+  const logged = instanceId === undefined ? undefined : loggedInstanceId(instanceId);
   const candidates = candidatesOf(log.segments(), search, ids).filter(
-    ({ worst }) => search.after === undefined || compare(worst, search.after) > 0,
+    ({ span, worst }) =>
+      (named === undefined || named.has(span)) && (search.after === undefined || compare(worst, search.after) > 0),
   );
   candidates.sort((a, b) => compare(a.best, b.best));
   // A page ends at the bound only where the next one begins further on.
@@ -102,6 +113,7 @@ export async function searchLog(log: Pick<PredictionLog, 'segments'>, search: Pr
         if (search.after !== undefined && compare(key, search.after) <= 0) continue;
         const last = found.length < search.limit ? undefined : found.at(-1)?.key;
         if ((last !== undefined && compare(key, last) > 0) || !fits(key, place)) continue;
+        if (logged !== undefined && instanceIdOf(segment, place) !== logged) continue;
         const record = decodeLogged(place, segment.head.features);
         if (search.filter.text !== undefined && !record.inputs.includes(search.filter.text)) continue;
         insert(found, { key, record }, compare);

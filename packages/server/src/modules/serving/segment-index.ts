@@ -3,7 +3,7 @@
  * being read.
  *
  *   index = u32 magic, u32 spans, f64 bytes of the segment that it covers, span x [f64 start, end, records, from at, to at,
- *           from served, to served, from id ms, to id ms], u32 crc32 of all before it. Little-endian.
+ *           from served, to served, from id ms, to id ms, records with an id of the caller's], u32 crc32 of all before it. Little-endian.
  *
  * It is derived: written only after the bytes that it covers are on the disk, and one that is missing, damaged or longer than its
  * segment is made again by reading the segment. A segment only grows behind what an index covers.
@@ -13,9 +13,9 @@ import { crc32 } from 'node:zlib';
 import type { Span } from './log-segment.ts';
 import type { RecordRange } from './log-record.ts';
 
-const magic = 0x49504c53;
+const magic = 0x32504c53;
 const headBytes = 16;
-const spanBytes = 9 * 8;
+const spanBytes = 10 * 8;
 
 export interface SegmentIndex {
   /** Bytes of the segment from its beginning. */
@@ -35,6 +35,7 @@ const cellsOf = ({ start, end, range }: Span): readonly number[] => [
   range.toServedAt,
   range.fromIdMs,
   range.toIdMs,
+  range.instanceIds,
 ];
 
 function encode({ coveredBytes, spans }: SegmentIndex): Buffer {
@@ -59,6 +60,7 @@ function decodeSpan(bytes: Buffer, offset: number): Span {
     toServedAt: cell(6),
     fromIdMs: cell(7),
     toIdMs: cell(8),
+    instanceIds: cell(9),
   };
   return { start: cell(0), end: cell(1), range };
 }

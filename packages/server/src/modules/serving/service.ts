@@ -11,7 +11,6 @@ import type {
   PredictionRecord,
   Rollout,
   RolloutProgress,
-  SeenInput,
   TrafficShare,
   Trial,
 } from '@slipway/contract';
@@ -25,10 +24,11 @@ import { deploy } from './deployment-store.ts';
 import type { EndpointRuntime, PredictionRow } from './endpoint-runtime.ts';
 import { predict } from './endpoint-runtime.ts';
 import type { JoinedLabels, Label } from './label-store.ts';
-import { joinLabels } from './label-store.ts';
+import { joinLabels, planJoin } from './label-store.ts';
+import type { GivenLabel, LabelTargets, WhichPredictions } from './label-targets.ts';
+import { findTargets } from './label-targets.ts';
 import type { LabelledRange, LabelledRows, Labels } from './labels.ts';
 import { createLabels } from './labels.ts';
-import type { GivenLabel } from './label-values.ts';
 import { labelValues } from './label-values.ts';
 import type { AnsweredRows, RowsToAnswer } from './row-answers.ts';
 import { answerRows } from './row-answers.ts';
@@ -38,6 +38,7 @@ import type { ModelLoader } from './model-loader.ts';
 import { createModelLoader } from './model-loader.ts';
 import type { FeaturePort, RegistryPort } from './ports.ts';
 import type { LoggedPrediction } from './prediction-log.ts';
+import { openLookup } from './prediction-log.ts';
 import type { PredictionQuery } from './prediction-pages.ts';
 import { findPredictions, inputsOf } from './prediction-pages.ts';
 import type { ServingQueries } from './queries.ts';
@@ -51,7 +52,7 @@ import { endpointOf } from './rows.ts';
 import type { SeriesQuery } from './series.ts';
 import { createSeriesReader } from './series.ts';
 import { endpointsTopic } from './store.ts';
-import type { TrialInputs } from './trial.ts';
+import type { SeenInputs, TrialInputs } from './trial.ts';
 import { readSeenInputs, tryInputs } from './trial.ts';
 
 export interface ServingDeps {
@@ -71,6 +72,17 @@ export interface WantedDeployment {
   readonly shadow?: number | string | undefined;
   readonly reason: string;
 }
+
+export interface LabelOptions {
+  readonly watermark?: number | undefined;
+  readonly actor: string;
+  /** Which predictions an id of a caller's means; the newest unless said. */
+  readonly which?: WhichPredictions | undefined;
+  /** Says what would happen, and nothing does. */
+  readonly isDryRun?: boolean;
+}
+
+export interface LabelOutcome extends JoinedLabels, Omit<LabelTargets, 'labels'> {}
 
 export interface FoundPage extends Page<PredictionRecord> {
   readonly scanned: number;
@@ -96,17 +108,14 @@ export interface Serving {
   settled(name: string): Promise<void> | undefined;
   /** Resolves when everything that the judge of this endpoint decided so far is carried out. */
   decided(name: string): Promise<void>;
-  label(
-    name: string,
-    labels: readonly GivenLabel[],
-    options: { readonly watermark: number | undefined; readonly actor: string },
-  ): Promise<JoinedLabels>;
+  /** Labels of predictions that are not in the log are counted, and kept nowhere. */
+  label(name: string, labels: readonly GivenLabel[], options: LabelOptions): Promise<LabelOutcome>;
   /** A page of logged predictions: see prediction-search.ts. */
   predictions(name: string, query: PredictionQuery): Promise<FoundPage>;
   series(name: string, query: SeriesQuery): Promise<EndpointSeries>;
   /** Scores by every loaded version, off the log. */
   try(name: string, inputs: TrialInputs): Trial;
-  seenInputs(name: string): Promise<{ rows: number; inputs: SeenInput[] }>;
+  seenInputs(name: string): Promise<SeenInputs>;
   prediction(id: string): Promise<PredictionRecord>;
   /** Records of a range of event time, or an even share of them, with their labels (NaN where none came), for monitoring. */
   readLabelled(name: string, range: LabelledRange): Promise<LabelledRows>;
@@ -191,16 +200,21 @@ export function createServing(deps: ServingDeps): Serving {
       return endpoint.spec.durability === 'power' ? endpoint.log.synced() : undefined;
     },
     decided: live.idle,
-    label: async (name, given, { watermark, actor }) => {
+    label: async (name, given, { watermark, actor, which = 'newest', isDryRun = false }) => {
+      await queries.mustRow(name);
       const values = labelValues(name, live.find(name), given);
-      const joined = await db.write(joinLabels, { endpoint: name, labels: values, watermark, actor });
+      const lookup = live.find(name)?.log.lookup ?? openLookup(live.logFolder(name), log);
+      const { labels: found, ...counts } = await findTargets(lookup, values, { endpoint: name, which });
+      const wanted = { endpoint: name, labels: found, watermark };
+      if (isDryRun) return { ...(await planJoin(db, wanted)), ...counts };
+      const joined = await db.write(joinLabels, { ...wanted, actor });
       series.forget(
         name,
-        given.map((label) => label.predictionId),
+        found.map((label) => label.predictionId),
       );
       const endpoint = live.find(name);
       if (endpoint !== undefined) rollouts.label(endpoint, joined.joined);
-      return joined;
+      return { ...joined, ...counts };
     },
     predictions: async (name, query) => {
       await queries.mustRow(name);
@@ -364,6 +378,7 @@ function recordOf(endpoint: EndpointRuntime, record: LoggedPrediction, label: La
     ...(hasShadow ? { shadow: { version: record.shadowVersion, score: record.shadowScore } } : {}),
     ...(record.fault === 'none' ? {} : { fault: record.fault === 'canary' ? ('candidate' as const) : record.fault }),
     latencyUs: record.latencyUs,
+    ...(record.instanceId === undefined ? {} : { instanceId: record.instanceId }),
     inputs: inputsOf(record),
     features: Object.fromEntries(
       record.featureNames.map((n, i) => [n, Number.isNaN(record.features[i]) ? null : (record.features[i] ?? null)]),

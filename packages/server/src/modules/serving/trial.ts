@@ -71,6 +71,13 @@ function answerOf(
   }
 }
 
+export interface SeenInputs {
+  readonly rows: number;
+  /** Those that the caller had named. */
+  readonly withId: number;
+  readonly inputs: SeenInput[];
+}
+
 /** Newest predictions that ranges are made from. */
 const seenRows = 1000;
 const valuesMax = 20;
@@ -86,7 +93,7 @@ interface Seen {
   isCut: boolean;
 }
 
-export async function readSeenInputs(endpoint: EndpointRuntime): Promise<{ rows: number; inputs: SeenInput[] }> {
+export async function readSeenInputs(endpoint: EndpointRuntime): Promise<SeenInputs> {
   const newest = { clock: 'received', order: 'newest', from: 0, to: Infinity, filter: {}, after: undefined } as const;
   const { found } = await searchLog(endpoint.log, { ...newest, limit: seenRows, scanMax: Infinity });
   const seen = new Map<string, Seen>();
@@ -100,7 +107,8 @@ export async function readSeenInputs(endpoint: EndpointRuntime): Promise<{ rows:
       addSeen(one, value);
     }
   }
-  return { rows: found.length, inputs: [...seen].map(([name, one]) => seenOf(name, one, found.length)) };
+  const withId = found.filter(({ record }) => record.instanceId !== undefined).length;
+  return { rows: found.length, withId, inputs: [...seen].map(([name, one]) => seenOf(name, one, found.length)) };
 }
 
 function addSeen(seen: Seen, value: Instance['inputs'][string]): void {

@@ -66,7 +66,7 @@ export function Inspector({ id, view }: { id: string; view: ViewState }): ReactE
 }
 
 function Shown({ prediction }: { prediction: PredictionRecord }): ReactElement {
-  const { at, servedAt, shadow, fault, label, inputs, features, model, version, deployment } = prediction;
+  const { at, servedAt, shadow, fault, label, instanceId, inputs, features, model, version, deployment } = prediction;
   return (
     <>
       <div className="padded">
@@ -103,6 +103,11 @@ function Shown({ prediction }: { prediction: PredictionRecord }): ReactElement {
                 ) : (
                   `${label.value}, known ${fullInstant(label.at)}`
                 ),
+            },
+            {
+              name: 'Your id',
+              value:
+                instanceId === undefined ? <span className="t3">the request had none</span> : <code>{instanceId}</code>,
             },
             { name: 'Event time', value: fullInstant(at) },
             { name: 'Answered', value: <time title={fullInstant(servedAt)}>{instant(servedAt)}</time> },

@@ -5,7 +5,7 @@ import type { ViewState } from '../../components/use-view-state.ts';
 import { Choice } from './arm-series.tsx';
 import { ofField } from './event-time.ts';
 
-const keys = ['arm', 'version', 'label', 'faults', 'smin', 'smax', 'lat', 'q', 'from', 'to'] as const;
+const keys = ['arm', 'version', 'label', 'faults', 'smin', 'smax', 'lat', 'q', 'own', 'from', 'to'] as const;
 
 const numberOf = (text: string | undefined): number | undefined => {
   const value = text === undefined || text.trim() === '' ? Number.NaN : Number(text);
@@ -25,6 +25,7 @@ export interface PredictionQuery {
   readonly latencyMinUs: number | undefined;
   readonly id: string | undefined;
   readonly text: string | undefined;
+  readonly instanceId: string | undefined;
   readonly from: number | undefined;
   readonly to: number | undefined;
 }
@@ -37,6 +38,7 @@ export function predictionQuery(view: ViewState): PredictionQuery {
   const arm = view.get('arm');
   const label = view.get('label');
   const q = view.get('q')?.trim() ?? '';
+  const own = view.get('own') ?? '';
   const isId = /^prd_[0-9a-hjkmnp-tv-z]{0,26}$/.test(q);
   return {
     order: 'newest',
@@ -51,6 +53,7 @@ export function predictionQuery(view: ViewState): PredictionQuery {
     latencyMinUs: wholeFrom(0, numberOf(view.get('lat'))),
     id: isId ? q : undefined,
     text: isId || q === '' ? undefined : q.slice(0, 200),
+    instanceId: own === '' ? undefined : own.slice(0, 200),
     from: wholeFrom(0, ofField(view.get('from'))),
     to: wholeFrom(0, ofField(view.get('to'))),
   };
@@ -68,6 +71,7 @@ export function flagsOf(query: PredictionQuery): string {
     ['--latency-min', query.latencyMinUs],
     ['--id', query.id],
     ['--text', query.text === undefined ? undefined : quoted(query.text)],
+    ['--instance-id', query.instanceId === undefined ? undefined : quoted(query.instanceId)],
     ['--from', query.from === undefined ? undefined : new Date(query.from).toISOString()],
     ['--to', query.to === undefined ? undefined : new Date(query.to).toISOString()],
   ];
@@ -122,6 +126,13 @@ export function PredictionFilter({ view, versions }: { view: ViewState; versions
         type="search"
         aria-label="Prediction id or text of the inputs"
         placeholder="prd_… or text of the inputs"
+      />
+      <TypedInput
+        {...field('own')}
+        type="search"
+        aria-label="Your id: the id that the request had"
+        placeholder="your id"
+        title="The id that the request had, whole"
       />
       <Choice
         label="Who answered"

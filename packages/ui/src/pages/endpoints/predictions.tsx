@@ -63,7 +63,9 @@ function Found({ endpoint, view }: Pick<PredictionsProps, 'endpoint' | 'view'>):
               rowKey={(p) => p.id}
               href={(p) => view.href({ open: p.id })}
               selected={view.get('open')}
-              columns={columnsOf(view)}
+              columns={columnsOf(view).filter(
+                ({ key }) => key !== 'own' || rows.some((p) => p.instanceId !== undefined),
+              )}
               // A search that found too little does not go on by itself through the whole log.
               more={isBound ? undefined : more}
             />
@@ -120,6 +122,13 @@ function columnsOf(view: ViewState): readonly Column<PredictionRecord>[] {
         </Link>
       ),
       value: (p) => p.id,
+    },
+    {
+      key: 'own',
+      head: 'Your id',
+      isExtra: true,
+      cell: (p) => <span className="mono">{p.instanceId ?? ''}</span>,
+      value: (p) => p.instanceId ?? '',
     },
     {
       key: 'inputs',
