@@ -1,6 +1,6 @@
 /**
  * Files made from the source: the error list, the route list with permissions, the OpenAPI document, the JSON Schemas of
- * project files, the tables of commands, the architecture diagram. `npm run gen` writes them; `npm run check` fails when a committed one differs, so
+ * project files, the tables of commands, the architecture diagram, the pictures of ideas. `npm run gen` writes them; `npm run check` fails when a committed one differs, so
  * a reviewer always sees what changed for the outside.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -11,6 +11,7 @@ import { openApiDocument } from '@slipway/server/openapi';
 import { compat, modules, packages } from '../layers.mjs';
 import { consoleOperations, consoleOperationsPath } from './console-operations.ts';
 import { commandTable, exitCodeTable } from './command-tables.ts';
+import { conceptPictures } from './drawings/concepts.ts';
 import { schemaFiles } from './schemas.ts';
 import { listSources, root } from './sources.ts';
 import { loweredRatchets, ratchetsPath } from './tidy.ts';
@@ -69,6 +70,7 @@ export async function generatedFiles(): Promise<ReadonlyMap<string, string>> {
     ['docs/generated/openapi.json', `${JSON.stringify(openApiDocument(allRoutes, version), null, 1)}\n`],
     [consoleOperationsPath, consoleOperations()],
     ...schemaFiles(),
+    ...conceptPictures().map(([name, svg]): [string, string] => [`docs/pictures/concepts/${name}.svg`, svg]),
     [
       'packages/cli/README.md',
       between(between(commands, 'commands', await commandTable()), 'exit codes', exitCodeTable()),
