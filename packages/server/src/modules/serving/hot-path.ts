@@ -15,6 +15,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Prediction } from '@slipway/contract';
 import { SlipwayError } from '@slipway/contract';
 import type { Clock } from '../../platform/clock.ts';
+import type { BodyRequest } from '../../platform/http/body-request.ts';
 import type { ForeignAnswer, HotAnswered, HotPath, HotPaths } from '../../platform/http/foreign.ts';
 import type { OneWrite } from '../../platform/http/one-write.ts';
 import { createOneWrite } from '../../platform/http/one-write.ts';
@@ -69,7 +70,7 @@ interface Path extends HotPath {
 
 interface Target {
   readonly path: Path;
-  readonly request: IncomingMessage;
+  readonly request: BodyRequest;
   readonly response: ServerResponse;
   readonly startMs: number;
 }
@@ -146,47 +147,39 @@ const noBytes = Buffer.alloc(0);
 function isRead(deps: Parts, waiting: Waiting, push: (waiting: Waiting) => void): boolean {
   if (waiting.body !== undefined) return true;
   const { request, path } = waiting;
-  if (!request.complete) {
+  const body = request.takeBody();
+  if (body === undefined) {
     collect(deps, waiting, push);
     return false;
   }
-  // All there is at once; null where the body is empty.
-  const read: unknown = request.read();
-  const bytes = Buffer.isBuffer(read) ? read : noBytes;
   try {
-    checkSize(path.protocol, bytes.length);
+    checkSize(path.protocol, body.length);
   } catch (error) {
     refuse(deps, waiting, error);
     return false;
   }
-  waiting.body = bytes;
+  waiting.body = body;
   return true;
 }
 
+/** A body in several pieces: its size is judged as they come. */
 function collect(deps: Parts, waiting: Waiting, push: (waiting: Waiting) => void): void {
   const { request, path } = waiting;
-  const chunks: Buffer[] = [];
-  let sizeBytes = 0;
-  request.on('data', (chunk: Buffer) => {
-    sizeBytes += chunk.length;
-    chunks.push(chunk);
+  request.onBody((sizeBytes) => {
     try {
       checkSize(path.protocol, sizeBytes);
     } catch (error) {
-      refuse(deps, waiting, error);
+      return refuse(deps, waiting, error);
     }
-  });
-  request.on('end', () => {
-    waiting.body = Buffer.concat(chunks);
-    push(waiting);
+    waiting.body = request.takeBody();
+    if (waiting.body !== undefined) push(waiting);
   });
 }
 
 /** Before the body was read: the connection cannot be used again. */
 function refuse(deps: Parts, target: Target, error: unknown): void {
   const { request, path } = target;
-  request.removeAllListeners('data').removeAllListeners('end');
-  request.resume();
+  request.dropBody();
   const answer = path.protocol.error(error, request);
   sendAlone(deps, target, { ...answer, headers: { ...answer.headers, connection: 'close' } });
 }

@@ -1,6 +1,7 @@
 /** Routes that speak somebody else's protocol: paths and bodies are theirs, authorisation and limits are ours. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Permission } from '@slipway/contract';
+import type { BodyRequest } from './body-request.ts';
 import type { Caller, Stream } from './binding.ts';
 
 export interface ForeignRequest {
@@ -63,7 +64,7 @@ export interface HotPaths {
 export interface HotPath {
   /** For metrics: `endpoints.predict`. */
   readonly operation: string;
-  readonly handle: (request: IncomingMessage, response: ServerResponse, startMs: number) => void;
+  readonly handle: (request: BodyRequest, response: ServerResponse, startMs: number) => void;
 }
 
 export interface HotAnswered {

@@ -3,7 +3,7 @@
  * Host and Origin check -> authentication -> route look-up -> authorisation -> parse -> handler -> answer.
  * Prediction paths are taken before the framework and go through the same authentication and authorisation.
  */
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Server, ServerResponse } from 'node:http';
 import { createServer, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
@@ -20,6 +20,7 @@ import type { Histogram, Metrics } from '../telemetry/metrics.ts';
 import type { Span, Traces } from '../telemetry/traces.ts';
 import type { Binding, Caller } from './binding.ts';
 import { Stream } from './binding.ts';
+import { BodyRequest } from './body-request.ts';
 import { defaultBodyLimitBytes, limited, readJson } from './body.ts';
 import { checkPart } from './check-part.ts';
 import { compressed } from './compress.ts';
@@ -87,6 +88,7 @@ export async function createHttpServer(options: HttpOptions): Promise<HttpServer
     serverFactory: (handler) => {
       server = createServer(
         {
+          IncomingMessage: BodyRequest,
           requestTimeout: requestLimitMs,
           headersTimeout: 30_000,
           keepAliveTimeout: keepAliveTimeoutMs,
@@ -170,7 +172,8 @@ function answerMalformed(error: NodeJS.ErrnoException, socket: Socket): void {
   );
 }
 
-function takeHot(deps: Deps, path: HotPath, request: IncomingMessage, response: ServerResponse): void {
+function takeHot(deps: Deps, path: HotPath, request: BodyRequest, response: ServerResponse): void {
+  request.keepBody();
   const startMs = deps.clock.monotonic();
   const refuse = (error: unknown): void => refuseHot(deps, path, { request, response, startMs, error });
   try {
@@ -192,14 +195,14 @@ function takeHot(deps: Deps, path: HotPath, request: IncomingMessage, response: 
 }
 
 interface RefusedHot {
-  readonly request: IncomingMessage;
+  readonly request: BodyRequest;
   readonly response: ServerResponse;
   readonly startMs: number;
   readonly error: unknown;
 }
 
 function refuseHot(deps: Deps, path: HotPath, { request, response, startMs, error }: RefusedHot): void {
-  request.resume();
+  request.dropBody();
   const requestId = requestIdOf(request);
   const { status, body } = failure(deps, error, requestId);
   response.writeHead(status, { ...securityHeaders, 'content-type': jsonType, 'x-request-id': requestId });
