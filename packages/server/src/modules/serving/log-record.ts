@@ -71,6 +71,9 @@ const fixedBytes = 8 + 8 + 16 + 4 * 5 + 4 * 2;
 const canaryFlag = 1;
 const instanceFlag = 8;
 const instanceHeadBytes = 2;
+/** Of one UTF-16 unit. */
+const utf8BytesMax = 3;
+const asciiMax = 0x7f;
 const faultFlags: Readonly<Record<LogFault, number>> = { none: 0, shadow: 2, canary: 4 };
 
 export const emptyRange = (): RecordRange => ({
@@ -137,10 +140,9 @@ export class BlockWriter {
   /** Answers the offset behind the record. */
   #add(record: NewRecord, start: number): number {
     const { inputs = '', instanceId } = record;
-    const idBytes = instanceId === undefined ? 0 : Buffer.byteLength(instanceId);
-    const textBytes =
-      (inputs === '' ? 0 : Buffer.byteLength(inputs)) + (instanceId === undefined ? 0 : instanceHeadBytes + idBytes);
-    const size = fixedBytes + 8 * this.#featureCount + 4 + textBytes;
+    const inputBytes = inputs === '' ? 0 : Buffer.byteLength(inputs);
+    const idBytesMax = instanceId === undefined ? 0 : instanceHeadBytes + utf8BytesMax * instanceId.length;
+    const size = fixedBytes + 8 * this.#featureCount + 4 + idBytesMax + inputBytes;
     if (start + size > this.#buffer.length) {
       const larger = Buffer.alloc(Math.max(this.#buffer.length * 2, start + size));
       this.#buffer.copy(larger, 0, 0, start);
@@ -164,16 +166,26 @@ export class BlockWriter {
     for (let i = 0; i < this.#featureCount; i++, p += 8) {
       to.setFloat64(p, features[featuresStart + i] ?? Number.NaN, true);
     }
-    to.setUint32(p, textBytes, true);
-    p += 4;
-    if (textBytes === 0) return p;
+    let end = p + 4;
     if (instanceId !== undefined) {
-      to.setUint16(p, idBytes, true);
-      this.#buffer.write(instanceId, p + instanceHeadBytes);
-      p += instanceHeadBytes + idBytes;
+      const idBytes = writeName(instanceId, this.#buffer, end + instanceHeadBytes);
+      to.setUint16(end, idBytes, true);
+      end += instanceHeadBytes + idBytes;
     }
-    return p + this.#buffer.write(inputs, p);
+    if (inputs !== '') end += this.#buffer.write(inputs, end);
+    to.setUint32(p, end - p - 4, true);
+    return end;
   }
+}
+
+/** In UTF-8: how many bytes. Ids are short and mostly ASCII, for which calling out of JavaScript costs more than the loop. */
+function writeName(name: string, to: Buffer, start: number): number {
+  for (let i = 0; i < name.length; i++) {
+    const code = name.charCodeAt(i);
+    if (code > asciiMax) return to.write(name, start);
+    to[start + i] = code;
+  }
+  return name.length;
 }
 
 function noteRecord(range: RecordRange, file: Buffer, offset: number): void {
