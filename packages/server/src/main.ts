@@ -18,7 +18,7 @@ import { qualityBinding } from './modules/quality/index.ts';
 import { registryBinding, versionFactsBinding } from './modules/registry/index.ts';
 import { servingBinding } from './modules/serving/index.ts';
 import { consoleBinding, systemBinding } from './modules/system/index.ts';
-import { trackingBinding } from './modules/tracking/index.ts';
+import { createSeriesCounter, trackingBinding } from './modules/tracking/index.ts';
 import { version } from './version.ts';
 import { createDatasetReaders } from './wiring/dataset-readers.ts';
 import { createExplainers } from './wiring/explainers.ts';
@@ -71,6 +71,8 @@ async function build(config: Config, basics: Basics): Promise<SlipwayServer> {
   const startedAt = clock.now();
   let url = '';
   const modules = createModules(config, platform, { url: () => url, closers });
+  const counter = createSeriesCounter(platform);
+  closers.add('series counter', () => counter.stop());
   const collection = createObjectCollection(platform, createReferences(platform, modules));
   const bindings = bindModules(platform, modules, startedAt);
   const http = await createHttpServer({
@@ -91,6 +93,7 @@ async function build(config: Config, basics: Basics): Promise<SlipwayServer> {
   jobs.start();
   modules.pipelines.sweeper.start();
   modules.approvals.start();
+  counter.start();
   void modules.automation
     .resume()
     .catch((error: unknown) => log.error('policies could not be taken up again', { error }));

@@ -49,6 +49,7 @@ import { createViewStore } from './views.ts';
 
 export { trackingStore } from './store.ts';
 export { trackingBinding } from './routes.ts';
+export { createSeriesCounter } from './count-series.ts';
 export { experimentLanguage } from './experiments.ts';
 export { loggedModelLanguage } from './logged-models.ts';
 export { runLanguage } from './conditions.ts';

@@ -63,3 +63,6 @@ export function pointColumns(points: readonly LoggedPoint[]): PointColumns {
 export function pointAt({ keys, key, step, at, value }: PointColumns, i: number): LoggedPoint {
   return { key: keys[key[i] ?? 0] ?? '', step: step[i] ?? 0, at: at[i] ?? 0, value: value[i] ?? 0 };
 }
+
+/** Value and is_nan of a point's row: NaN is 0 with is_nan 1, and -0 is 0, on both databases. */
+export const storedValue = (value: number): readonly [number, 0 | 1] => (Number.isNaN(value) ? [0, 1] : [value + 0, 0]);

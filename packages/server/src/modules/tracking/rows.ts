@@ -22,23 +22,40 @@ function cellJson(cell: Cell, dialect: Dialect): string {
 }
 
 /** The whole at once where JSON can hold it, cell by cell where an infinity is among them. */
-function rowsJson(rows: readonly (readonly Cell[])[], dialect: Dialect): string {
+export function rowsJson(rows: readonly (readonly Cell[])[], dialect: Dialect): string {
   if (!rows.some((row) => row.some(isEndless))) return JSON.stringify(rows);
   return `[${rows.map((row) => `[${row.map((cell) => cellJson(cell, dialect)).join(',')}]`).join(',')}]`;
 }
 
-/** `(select … as a, … as b from …) as <alias>`: use it after FROM. */
-export function rowsFrom(
-  dialect: Dialect,
-  columns: Readonly<Record<string, ColumnType>>,
-  rows: readonly (readonly Cell[])[],
-): RawBuilder<unknown> {
-  const json = rowsJson(rows, dialect);
+export type RowColumns = Readonly<Record<string, ColumnType>>;
+
+/** The text before and after the parameter that holds the rows. */
+function textAround(dialect: Dialect, columns: RowColumns): readonly [before: string, after: string] {
   const cells = Object.entries(columns).map(([name, type], i) =>
     dialect === 'sqlite'
-      ? sql`json_extract(value, ${sql.lit(`$[${i}]`)}) as ${sql.ref(name)}`
-      : sql`(value ->> ${sql.lit(i)})::${sql.raw(postgresTypes[type])} as ${sql.ref(name)}`,
+      ? `json_extract(value, '$[${i}]') as ${name}`
+      : `(value ->> ${i})::${postgresTypes[type]} as ${name}`,
   );
-  const source = dialect === 'sqlite' ? sql`json_each(${json})` : sql`json_array_elements(${json}::json) as e(value)`;
-  return sql`(select ${sql.join(cells)} from ${source}) as input`;
+  return dialect === 'sqlite'
+    ? [`(select ${cells.join(', ')} from json_each(`, ')) as input']
+    : [`(select ${cells.join(', ')} from json_array_elements(`, '::json) as e(value)) as input'];
+}
+
+/** `(select … as a, … as b from …) as input`: use it after FROM. */
+export function rowsFrom(
+  dialect: Dialect,
+  columns: RowColumns,
+  rows: readonly (readonly Cell[])[],
+): RawBuilder<unknown> {
+  const [before, after] = textAround(dialect, columns);
+  return sql`${sql.raw(before)}${rowsJson(rows, dialect)}${sql.raw(after)}`;
+}
+
+/**
+ * The same as text whose first parameter is `rowsJson`, for statements of every log request: building one anew would cost more
+ * than running it.
+ */
+export function rowsText(dialect: Dialect, columns: RowColumns): string {
+  const [before, after] = textAround(dialect, columns);
+  return `${before}${dialect === 'sqlite' ? '?' : '$1'}${after}`;
 }

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import type { StoreModule } from '../../platform/db/db.ts';
 import { deleteArtifact, putArtifact } from './operations/artifacts.ts';
+import { countHere, noteBlocks, noteCounts } from './operations/count-series.ts';
 import {
   createExperiment,
   deleteExperiment,
@@ -30,6 +31,9 @@ export const trackingStore: StoreModule = {
     restoreRun,
     deleteTag,
     logBatch,
+    noteCounts,
+    noteBlocks,
+    countHere,
     linkInputs,
     createLoggedModel,
     changeLoggedModel,

@@ -49,6 +49,11 @@ export interface TrackingTables {
     is_nan: number;
     step: number;
     ts: number;
+    /** Below zero: not counted yet, one less with each write. */
+    point_count: number;
+    step_min: number;
+    /** Null where the series has no blocks. */
+    block_shift: number | null;
   };
   tracking_param: KeyedText;
   tracking_tag: KeyedText;

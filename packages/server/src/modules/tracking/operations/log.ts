@@ -2,23 +2,23 @@
  * log-batch: metrics, params and tags of one run in one transaction, so a refused request leaves nothing behind.
  *
  * Idea: a point's identity is its whole row, so repeats vanish. Points come sorted by key and go in by statements of 50 rows
- * on SQLite (0.7 µs of CPU per point; 2.2 µs as JSON), the rest, and all on PostgreSQL, as one JSON parameter. Before the
- * latest value is upserted, the batch is folded to its best point per key: the value index is the dearest thing here and is
- * then paid per key, not per point.
+ * on SQLite (0.7 µs of CPU per point; 2.2 µs as JSON), the rest, and all on PostgreSQL, as one JSON parameter. What is kept
+ * of each series beside its points (its latest value, its blocks) is in series.ts.
  */
 import { SlipwayError } from '@slipway/contract';
 import { CompiledQuery, sql } from 'kysely';
 import type { Trx } from '../../../platform/db/db.ts';
 import { operation } from '../../../platform/db/db.ts';
 import { inList } from '../../../lib/search-filter/filter-sql.ts';
-import type { LoggedPoint, PointColumns } from '../points.ts';
-import { pointAt } from '../points.ts';
+import type { PointColumns } from '../points.ts';
+import { storedValue } from '../points.ts';
 import { rowsFrom } from '../rows.ts';
 import type { TrackingTables } from '../tables.ts';
 import { valueHead } from '../tables.ts';
 import { keyIds } from './keys.ts';
 import type { RunRow } from './runs.ts';
 import { mustActiveRun, writeTags } from './runs.ts';
+import { noteSeries } from './series.ts';
 
 export interface LogInput {
   readonly uid: string;
@@ -80,55 +80,38 @@ async function writeParams(
     select run_id, key_id, experiment_id, value, value_head from ${input}`.execute(trx.tables<TrackingTables>());
 }
 
-/** Greater (step, at, value) is newer; NaN counts as 0, as it is stored. */
-function isNewer(a: LoggedPoint, b: LoggedPoint): boolean {
-  if (a.step !== b.step) return a.step > b.step;
-  if (a.at !== b.at) return a.at > b.at;
-  return (Number.isNaN(a.value) ? 0 : a.value) > (Number.isNaN(b.value) ? 0 : b.value);
-}
-
-const stored = (value: number): readonly [number, number] => (Number.isNaN(value) ? [0, 1] : [value + 0, 0]);
-
-/** The best point of every key, by the key's id. */
-function bestPoints(points: PointColumns, idOf: readonly number[]): Map<number, LoggedPoint> {
-  const best = new Map<number, LoggedPoint>();
-  for (let i = 0; i < points.key.length; i++) {
-    const id = idOf[points.key[i] ?? 0] ?? 0;
-    const point = pointAt(points, i);
-    const known = best.get(id);
-    if (known === undefined || isNewer(point, known)) best.set(id, point);
-  }
-  return best;
-}
-
 const rowsPerStatement = 50;
 const pointColumnNames = 'run_id, key_id, ts, step, value, is_nan';
 const manyPoints = `insert into tracking_metric_point(${pointColumnNames}) values ${Array.from({ length: rowsPerStatement }, () => '(?,?,?,?,?,?)').join(',')} on conflict do nothing`;
 
-async function insertPoints(trx: Trx, run: RunRow, points: PointColumns, idOf: readonly number[]): Promise<void> {
+/** Resolves to how many of the points were not there. */
+async function insertPoints(trx: Trx, run: RunRow, points: PointColumns, idOf: readonly number[]): Promise<number> {
   const rowOf = (i: number): number[] => {
     const value = points.value[i] ?? 0;
-    return [run.id, idOf[points.key[i] ?? 0] ?? 0, points.at[i] ?? 0, points.step[i] ?? 0, ...stored(value)];
+    return [run.id, idOf[points.key[i] ?? 0] ?? 0, points.at[i] ?? 0, points.step[i] ?? 0, ...storedValue(value)];
   };
   const count = points.key.length;
   let from = 0;
+  let inserted = 0;
   if (trx.dialect === 'sqlite') {
     for (; from + rowsPerStatement <= count; from += rowsPerStatement) {
       const parameters: number[] = [];
       for (let i = from; i < from + rowsPerStatement; i++) parameters.push(...rowOf(i));
-      await trx.tables<TrackingTables>().executeQuery(CompiledQuery.raw(manyPoints, parameters));
+      const done = await trx.tables<TrackingTables>().executeQuery(CompiledQuery.raw(manyPoints, parameters));
+      inserted += Number(done.numAffectedRows);
     }
   }
-  if (from === count) return;
+  if (from === count) return inserted;
   const input = rowsFrom(
     trx.dialect,
     { run_id: 'int', key_id: 'int', ts: 'int', step: 'int', value: 'real', is_nan: 'int' },
     Array.from({ length: count - from }, (_, i) => rowOf(from + i)),
   );
-  await sql`insert into tracking_metric_point(run_id, key_id, ts, step, value, is_nan)
+  const rest = await sql`insert into tracking_metric_point(run_id, key_id, ts, step, value, is_nan)
     select run_id, key_id, ts, step, value, is_nan from ${input} where true on conflict do nothing`.execute(
     trx.tables<TrackingTables>(),
   );
+  return inserted + Number(rest.numAffectedRows);
 }
 
 async function writePoints(
@@ -139,21 +122,6 @@ async function writePoints(
 ): Promise<void> {
   if (points.key.length === 0) return;
   const idOf = points.keys.map((key) => ids.get(key) as number); // keyIds answers every key
-  await insertPoints(trx, run, points, idOf);
-  // In key order, so that two batches on PostgreSQL take their row locks in the same order.
-  const latest = rowsFrom(
-    trx.dialect,
-    { run_id: 'int', key_id: 'int', experiment_id: 'int', value: 'real', is_nan: 'int', step: 'int', ts: 'int' },
-    [...bestPoints(points, idOf)]
-      .sort(([a], [b]) => a - b)
-      .map(([id, p]) => [run.id, id, run.experiment_id, ...stored(p.value), p.step, p.at]),
-  );
-  await sql`insert into tracking_metric_latest(run_id, key_id, experiment_id, value, is_nan, step, ts)
-    select run_id, key_id, experiment_id, value, is_nan, step, ts from ${latest} where true
-    on conflict(run_id, key_id) do update set
-      value = excluded.value, is_nan = excluded.is_nan, step = excluded.step, ts = excluded.ts
-    where (excluded.step, excluded.ts, excluded.value)
-      > (tracking_metric_latest.step, tracking_metric_latest.ts, tracking_metric_latest.value)`.execute(
-    trx.tables<TrackingTables>(),
-  );
+  const inserted = await insertPoints(trx, run, points, idOf);
+  if (inserted > 0) await noteSeries(trx, { run, points, idOf, inserted });
 }

@@ -1,5 +1,6 @@
 import type { RunStatus } from '@slipway/contract';
 import { runStatuses, SlipwayError } from '@slipway/contract';
+import type { Kysely } from 'kysely';
 import type { Trx } from '../../../platform/db/db.ts';
 import { operation } from '../../../platform/db/db.ts';
 import type { TrackingTables } from '../tables.ts';
@@ -136,18 +137,30 @@ export const updateRun = operation('tracking.update-run', async (trx, input: Run
     .execute();
   const isEnding = input.status !== undefined && status !== run.status && terminal.includes(input.status);
   if (!isEnding) return;
-  const { points } = await tables
-    .selectFrom('tracking_metric_point')
-    .select((e) => e.fn.countAll<number>().as('points'))
-    .where('run_id', '=', run.id)
-    .executeTakeFirstOrThrow();
+  const points = await countPoints(tables, run.id);
   await trx.emit({
     kind: 'run.finished',
     actor: input.actor,
     subject: input.uid,
-    body: { status: input.status, name: input.name ?? run.name, points: Number(points) },
+    body: { status: input.status, name: input.name ?? run.name, points },
   });
 });
+
+/** By series where they are counted, which a run of a million points needs. */
+async function countPoints(tables: Kysely<TrackingTables>, run: number): Promise<number> {
+  const series = await tables
+    .selectFrom('tracking_metric_latest')
+    .select((e) => [e.fn.min('point_count').as('least'), e.fn.sum('point_count').as('points')])
+    .where('run_id', '=', run)
+    .executeTakeFirst();
+  if (Number(series?.least ?? 0) >= 0) return Number(series?.points ?? 0);
+  const { points } = await tables
+    .selectFrom('tracking_metric_point')
+    .select((e) => e.fn.countAll().as('points'))
+    .where('run_id', '=', run)
+    .executeTakeFirstOrThrow();
+  return Number(points);
+}
 
 export const deleteRun = operation('tracking.delete-run', async (trx, input: { uid: string; actor: string }) => {
   const run = await mustRun(trx, input.uid, 'update');
