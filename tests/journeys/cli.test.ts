@@ -361,6 +361,13 @@ test('why leads from each thing to the digests of its data and the commit', asyn
   }
   assert.match((await ok('why', 'dataset-version', 'flights@3')).out, /digest sha256:/);
   await ok('why', 'run', String(version.items[0]?.id));
+  const digest = /2013-01\.parquet (sha256:[0-9a-f]{64})/.exec((await ok('why', made.prediction)).out)?.[1] ?? '';
+  const { out: onward } = await ok('why', 'file', digest, '--onward');
+  assert.match(
+    onward,
+    /dataset flights, version 3[^]*run of pipeline[^]*model flight-delay, version 1[^]*deployment 1/,
+  );
+  assert.match((await ok('status')).out, /data +stored +\S+@\d+/);
 });
 
 test('a policy starts a rollout, and why leads from it to the event that caused it', { timeout: 60_000 }, async () => {

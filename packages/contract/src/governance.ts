@@ -56,6 +56,27 @@ export const whyKinds = [
   'alert',
 ] as const;
 
+/** One thing and what came of it: the same chain in the other direction. */
+export interface Consequence {
+  readonly kind: string;
+  readonly id: string;
+  readonly title: string;
+  readonly facts: Reason['facts'];
+  readonly ledTo: readonly Consequence[];
+}
+export const Consequence: z.ZodType<Consequence> = z.object({
+  kind: z.string(),
+  id: z.string(),
+  title: z.string(),
+  facts: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])),
+  get ledTo() {
+    return z.array(Consequence);
+  },
+});
+
+/** What something can have come of. A file is named by the digest of its bytes. */
+export const onwardKinds = ['file', 'dataset-version', 'pipeline-run', 'run', 'version', 'deployment'] as const;
+
 export const governanceRoutes = routes({
   'why.get': {
     method: 'GET',
@@ -64,6 +85,14 @@ export const governanceRoutes = routes({
     summary: 'Where something came from, down to dataset digests and the commit of the code',
     params: z.object({ kind: z.enum(whyKinds), id: z.string().min(1).max(300) }),
     response: Reason,
+  },
+  'why.onward': {
+    method: 'GET',
+    path: '/api/onward/{kind}/{id}',
+    permission: 'governance.read',
+    summary: 'What came of something: from the bytes of a file to runs, model versions and the deployments that answer',
+    params: z.object({ kind: z.enum(onwardKinds), id: z.string().min(1).max(300) }),
+    response: Consequence,
   },
   'ledger.list': {
     method: 'GET',

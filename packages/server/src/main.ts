@@ -22,6 +22,7 @@ import { createSeriesCounter, trackingBinding } from './modules/tracking/index.t
 import { version } from './version.ts';
 import { createDatasetReaders } from './wiring/dataset-readers.ts';
 import { createExplainers } from './wiring/explainers.ts';
+import { createFollowers } from './wiring/followers.ts';
 import { consoleFolder } from './wiring/console-folder.ts';
 import { createHomeSections } from './wiring/home-sections.ts';
 import { createLoop } from './wiring/loop.ts';
@@ -138,6 +139,10 @@ function bindModules(platform: Platform, modules: Modules, startedAt: number): B
     servingBinding(modules.serving),
     monitoringBinding(modules.monitoring),
     automationBinding(modules.automation, modules.approvals),
-    governanceBinding({ ledger, explainers: createExplainers(platform, modules) }),
+    governanceBinding({
+      ledger,
+      explainers: createExplainers(platform, modules),
+      followers: createFollowers(platform, modules),
+    }),
   ];
 }

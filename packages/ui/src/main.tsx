@@ -18,6 +18,7 @@ import './components/line-chart.css';
 import './components/event-list.css';
 import './frame/frame.css';
 import './frame/palette.css';
+import './frame/time-range.css';
 import './components/states.css';
 import './theme/print.css';
 import { StrictMode } from 'react';

@@ -23,6 +23,7 @@ const loaders: Readonly<Record<string, () => Promise<{ readonly register: Regist
   monitor: () => import('./monitor.ts'),
   policy: () => import('./policy.ts'),
   approval: () => import('./approval.ts'),
+  status: () => import('./status.ts'),
   why: () => import('./why.ts'),
   ledger: () => import('./ledger.ts'),
   token: () => import('./token.ts'),

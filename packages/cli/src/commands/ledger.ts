@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { LedgerRow, LedgerVerdict } from '@slipway/contract';
 import { canonicalJson, LedgerRow as LedgerRowSchema, SlipwayError } from '@slipway/contract';
 import type { Command } from 'commander';
-import { wholeNumber } from '../arguments.ts';
+import { instantOf, wholeNumber } from '../arguments.ts';
 import type { Session } from '../command.ts';
 import { action, CommandFailure } from '../command.ts';
 import type { Output } from '../output.ts';
@@ -17,6 +17,8 @@ interface ListFlags {
   readonly actor?: string;
   readonly match?: string;
   readonly before?: number;
+  readonly from?: number;
+  readonly to?: number;
 }
 
 const sequenceNumber = (name: string): ((typed: string) => number) =>
@@ -39,14 +41,17 @@ function list(ledger: Command): void {
     .option('--subject <subject>', 'only this subject, such as model:flight-delay')
     .option('--actor <actor>', 'only by this actor, such as token:ci')
     .option('--match <text>', 'only subjects with this text in them')
+    .option('--from <instant>', 'not before this instant, such as 2026-11-21T18:00Z', instantOf('--from'))
+    .option('--to <instant>', 'not after this instant', instantOf('--to'))
     .option('--before <seq>', 'older than this sequence number', sequenceNumber('--before'))
     .addHelpText(
       'after',
-      '\nExamples:\n  slipway ledger list --kind alias.moved\n  slipway ledger list --before 100 --limit 20\n',
+      '\nExamples:\n  slipway ledger list --kind alias.moved\n  slipway ledger list --from 2026-11-21T18:00Z --actor token:ci\n  slipway ledger list --before 100 --limit 20\n',
     )
     .action(
-      action(async ({ client, output }, { limit, kind, subject, actor, match, before }: ListFlags) => {
-        const answer = await client.ledger.list({ query: { limit, kind, subject, actor, q: match, before } });
+      action(async ({ client, output }, { limit, kind, subject, actor, match, from, to, before }: ListFlags) => {
+        const query = { limit, kind, subject, actor, q: match, from, to, before };
+        const answer = await client.ledger.list({ query });
         if (output.json) return output.result(answer, () => '');
         if (answer.items.length === 0 && answer.searchedToSeq === undefined)
           return output.note(

@@ -140,6 +140,7 @@ export const operations = {
   'approvals.approve': ['POST', '/api/approvals/{approval}/approve'],
   'approvals.reject': ['POST', '/api/approvals/{approval}/reject'],
   'why.get': ['GET', '/api/why/{kind}/{id}'],
+  'why.onward': ['GET', '/api/onward/{kind}/{id}'],
   'ledger.list': ['GET', '/api/ledger'],
   'ledger.verify': ['GET', '/api/ledger/verify'],
   'events.follow': ['GET', '/api/events'],

@@ -159,7 +159,14 @@ export function LineChart(props: LineChartProps): ReactElement {
           </table>
         </div>
       ) : (
-        <div ref={box} className="plot" role="img" aria-label={`${label}; the table form has the numbers`} />
+        <div
+          ref={box}
+          className="plot"
+          // The plot comes when the page has its width: its place is kept.
+          style={{ minHeight: height }}
+          role="img"
+          aria-label={`${label}; the table form has the numbers`}
+        />
       )}
     </figure>
   );

@@ -17,13 +17,16 @@ interface TableExportProps {
   readonly values: readonly (((row: number) => CsvValue) | undefined)[];
   readonly rows: number;
   readonly more: More | undefined;
+  /** Draws all rows for as long as they are read. */
+  readonly draw: (read: () => void) => void;
 }
 
 function sheetOf(table: HTMLTableElement, values: TableExportProps['values']): Sheet {
   const all = [...(table.tHead?.rows[0]?.cells ?? [])].map((cell) => textOfCell(cell));
   // A column of buttons has no head and nothing to say.
   const kept = all.flatMap((name, i) => (name === '' || name === 'Actions' ? [] : [i]));
-  const rows = [...(table.tBodies[0]?.rows ?? [])].slice(0, exportRowsMax).map((row, at) =>
+  const drawn = [...(table.tBodies[0]?.querySelectorAll<HTMLTableRowElement>('tr[data-row]') ?? [])];
+  const rows = drawn.slice(0, exportRowsMax).map((row, at) =>
     kept.map((i) => {
       const exact = values[i];
       const cell = row.cells[i];
@@ -33,14 +36,15 @@ function sheetOf(table: HTMLTableElement, values: TableExportProps['values']): S
   return { head: kept.map((i) => all[i] ?? ''), rows };
 }
 
-export function TableExport({ label, table, values, rows, more }: TableExportProps): ReactElement {
+export function TableExport({ label, table, values, rows, more, draw }: TableExportProps): ReactElement {
   const [isAll, setAll] = useState(false);
   const [said, setSaid] = useState('');
   /** How many rows there were when the next page was asked for: the same number again means that it did not come. */
   const asked = useRef<{ rows: number; hasBegun: boolean } | undefined>(undefined);
   const save = (note: string): void => {
-    if (table.current === null) return;
-    downloadSheet(label, sheetOf(table.current, values));
+    draw(() => {
+      if (table.current !== null) downloadSheet(label, sheetOf(table.current, values));
+    });
     setSaid(note);
   };
   const load = more?.load;

@@ -3,7 +3,7 @@ import { Modal } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import type { ReactElement } from 'react';
 import { Suspense, useEffect, useMemo, useState } from 'react';
-import { Link, NavLink, Outlet, useLocation } from 'react-router';
+import { Link, NavLink, Outlet, useLocation, useNavigate } from 'react-router';
 import { useStream } from '../api/events.ts';
 import { useAsk } from '../api/queries.ts';
 import { Icon } from '../components/icon.tsx';
@@ -18,6 +18,8 @@ import { Palette } from './palette.tsx';
 import type { Place } from './places.ts';
 import { base, placeOfAddress, places, to } from './places.ts';
 import { setPreferences, usePreferences } from './preferences.ts';
+import { useCarried } from './time-range.ts';
+import { TimeRangeControl } from './time-range-control.tsx';
 import { CommandBar, useCommand } from './view.tsx';
 
 const copiedForMs = 1500;
@@ -37,8 +39,11 @@ export function Frame(): ReactElement {
   const { zone } = usePreferences();
 
   const { copy } = command;
+  const navigate = useNavigate();
+  const carried = useCarried();
   const actions = useMemo(
     () => ({
+      go: (path: string) => void navigate(carried(path)),
       openPalette: palette.open,
       openHelp: help.open,
       toggleScheme: toggle,
@@ -49,7 +54,7 @@ export function Frame(): ReactElement {
         });
       },
     }),
-    [palette.open, help.open, toggle, copy],
+    [palette.open, help.open, toggle, copy, navigate, carried],
   );
   useKeys(actions);
 
@@ -79,6 +84,7 @@ export function Frame(): ReactElement {
           <kbd>Ctrl K</kbd>
         </button>
         <Live />
+        <TimeRangeControl />
         <button
           type="button"
           className="btn ghost icon"
@@ -186,12 +192,13 @@ interface NavGroupProps {
 
 function NavGroup({ title, items, counters }: NavGroupProps): ReactElement {
   const { pathname } = useLocation();
+  const carried = useCarried();
   const here = placeOfAddress(pathname)?.path ?? (pathname === base ? base : undefined);
   return (
     <>
       {title !== undefined && <h3>{title}</h3>}
       {items.map(({ path, word, icon }) => (
-        <Link key={path} to={path} title={word} aria-current={path === here ? 'page' : undefined}>
+        <Link key={path} to={carried(path)} title={word} aria-current={path === here ? 'page' : undefined}>
           <Icon name={icon} />
           <span className="word">{word}</span>
           <Count counter={counters[path]} />

@@ -4,12 +4,12 @@
  * reader says so. Nothing dangerous is marked: those controls ask first and are pressed by hand.
  */
 import { useEffect, useRef } from 'react';
-import { useNavigate } from 'react-router';
 import { places } from './places.ts';
 
 const goWithinMs = 1200;
 
 export interface KeyActions {
+  readonly go: (path: string) => void;
   readonly openPalette: () => void;
   readonly openHelp: () => void;
   readonly toggleScheme: () => void;
@@ -19,7 +19,8 @@ export interface KeyActions {
 const isTyping = (target: EventTarget | null): boolean =>
   target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
 
-const isDialogOpen = (): boolean => document.querySelector('[role="dialog"]') !== null;
+const isDialogOpen = (): boolean =>
+  [...document.querySelectorAll('[role="dialog"]')].some((dialog) => dialog.checkVisibility());
 
 /** Presses, or focuses where it is a field, the first control of the page that is marked with this key. */
 function pressMarked(key: string): boolean {
@@ -69,7 +70,6 @@ function pressed(event: KeyboardEvent, actions: KeyActions): boolean {
 }
 
 export function useKeys(actions: KeyActions): void {
-  const navigate = useNavigate();
   // Outlives the effect: a page that arrives between the two keys changes the actions.
   const goUntil = useRef(0);
   useEffect(() => {
@@ -95,7 +95,7 @@ export function useKeys(actions: KeyActions): void {
       if (event.timeStamp < goUntil.current) {
         goUntil.current = 0;
         const place = places.find((p) => p.key === event.key);
-        if (place !== undefined) void navigate(place.path);
+        if (place !== undefined) actions.go(place.path);
         return;
       }
       if (event.key === 'g') goUntil.current = event.timeStamp + goWithinMs;
@@ -103,7 +103,7 @@ export function useKeys(actions: KeyActions): void {
     };
     addEventListener('keydown', onKey);
     return () => removeEventListener('keydown', onKey);
-  }, [actions, navigate]);
+  }, [actions]);
 }
 
 type Help = readonly (readonly [keys: string, what: string])[];

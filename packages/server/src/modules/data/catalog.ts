@@ -39,6 +39,16 @@ export interface Catalog {
   findLatest(name: string): Promise<StoredVersion | undefined>;
   findVersionById(id: string): Promise<DatasetVersion | undefined>;
   isReferenced(digest: string): Promise<boolean>;
+  /** Versions with a file of these bytes, newest first. */
+  versionsWith(digest: string, limit: number): Promise<readonly VersionWithFile[]>;
+}
+
+export interface VersionWithFile {
+  readonly dataset: string;
+  readonly number: number;
+  /** What the file is called there. */
+  readonly file: string;
+  readonly sizeBytes: number;
 }
 
 type Tables = () => Kysely<DataTables>;
@@ -161,6 +171,20 @@ async function isReferenced(tables: Tables, digest: string): Promise<boolean> {
   return row !== undefined;
 }
 
+async function versionsWith(tables: Tables, digest: string, limit: number): Promise<readonly VersionWithFile[]> {
+  const rows = await tables()
+    .selectFrom('data_version_file as f')
+    .innerJoin('data_version as v', 'v.id', 'f.version_id')
+    .innerJoin('data_dataset as d', 'd.id', 'v.dataset_id')
+    .where('f.digest', '=', digest)
+    .select(['d.name as dataset', 'v.number', 'f.name as file', 'f.size_bytes'])
+    .orderBy('v.created_at', 'desc')
+    .orderBy('v.number', 'desc')
+    .limit(limit)
+    .execute();
+  return rows.map(({ size_bytes, ...row }) => ({ ...row, sizeBytes: size_bytes }));
+}
+
 export function createCatalog(tables: Tables): Catalog {
   return {
     get: async (name) => datasetOf(tables, await mustFind(tables, name)),
@@ -171,5 +195,6 @@ export function createCatalog(tables: Tables): Catalog {
     findLatest: (name) => findLatest(tables, name),
     findVersionById: (id) => findVersionById(tables, id),
     isReferenced: (digest) => isReferenced(tables, digest),
+    versionsWith: (digest, limit) => versionsWith(tables, digest, limit),
   };
 }

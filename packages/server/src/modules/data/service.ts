@@ -66,6 +66,7 @@ export interface Data {
   resolve(ref: string, options?: { readonly files?: readonly string[] | undefined }): Promise<ResolvedDataset>;
   /** Whether any version still has an object with this digest. */
   isReferenced(digest: string): Promise<boolean>;
+  readonly versionsWith: Catalog['versionsWith'];
 }
 
 export interface DataDeps {
@@ -139,6 +140,7 @@ export function createData(deps: DataDeps): Data {
     },
     resolve,
     isReferenced: (digest) => catalog.isReferenced(digest),
+    versionsWith: (digest, limit) => catalog.versionsWith(digest, limit),
   };
 }
 

@@ -5,7 +5,7 @@ import { bind, Stream } from '../../platform/http/binding.ts';
 import type { Ledger } from '../../platform/ledger/ledger.ts';
 import { searchLedger } from './search.ts';
 import type { Explain } from './why.ts';
-import { explainWhy } from './why.ts';
+import { explainOnward, explainWhy } from './why.ts';
 
 export { verifyLedgerFile } from './ledger-file.ts';
 export type { Explain, Explanation, Reference } from './why.ts';
@@ -14,6 +14,8 @@ export interface GovernanceDeps {
   readonly ledger: Ledger;
   /** One per kind of `slipway why`. */
   readonly explainers: Readonly<Record<string, Explain>>;
+  /** One per kind of `slipway why --onward`: they name what came of a thing. */
+  readonly followers: Readonly<Record<string, Explain>>;
 }
 
 /** How often an idle event stream says that it is alive, so that proxies keep it open. */
@@ -23,6 +25,7 @@ export function governanceBinding(deps: GovernanceDeps): Binding {
   const { ledger } = deps;
   return bind(governanceRoutes, {
     'why.get': ({ params }) => explainWhy(deps.explainers, { kind: params.kind, id: params.id }),
+    'why.onward': ({ params }) => explainOnward(deps.followers, { kind: params.kind, id: params.id }),
     'ledger.list': ({ query }) => searchLedger(ledger, query),
     'ledger.verify': ({ query }) => ledger.verify({ afterSeq: query.after, limit: query.limit }),
     'events.follow': async ({ query }, caller) => {

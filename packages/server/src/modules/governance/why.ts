@@ -5,7 +5,7 @@
  * The walk is depth-first with a bound on depth and on the number of nodes; a thing that was shown already is not expanded
  * again, so shared causes (two runs over one dataset version) stay readable and a cycle in bad data cannot hang it.
  */
-import type { Reason } from '@slipway/contract';
+import type { Consequence, Reason } from '@slipway/contract';
 import { SlipwayError } from '@slipway/contract';
 
 export interface Explanation {
@@ -35,6 +35,7 @@ const remedies: Readonly<Record<string, string>> = {
   'pipeline-run': '`slipway pipeline runs` lists them.',
   rollout: '`slipway endpoint rollouts` lists them.',
   alert: '`slipway monitor alerts` lists them.',
+  file: '`slipway data show NAME` prints the digests of its files.',
 };
 
 /** Where the bounds end the walk, it says so. */
@@ -75,3 +76,13 @@ export async function explainWhy(explainers: Readonly<Record<string, Explain>>, 
   }
   return walk(start, 0);
 }
+
+/** The same walk the other way: each explainer names what came of a thing in `because`. */
+export async function explainOnward(
+  followers: Readonly<Record<string, Explain>>,
+  start: Reference,
+): Promise<Consequence> {
+  return consequenceOf(await explainWhy(followers, start));
+}
+
+const consequenceOf = ({ because, ...thing }: Reason): Consequence => ({ ...thing, ledTo: because.map(consequenceOf) });

@@ -1,6 +1,9 @@
 /** A page of rows as they lie in the files. Values are text to the page, whatever they hold. */
 import type { DataRow, DataRows } from '@slipway/contract';
 import type { ReactElement } from 'react';
+import { useMemo } from 'react';
+import type { Column } from '../../components/data-table.tsx';
+import { DataTable } from '../../components/data-table.tsx';
 import type { More } from '../../components/loaded-pages.tsx';
 import { count } from '../../words.ts';
 
@@ -16,72 +19,60 @@ interface RowTableProps {
 const isNumberType = (type: string): boolean => /INT|DOUBLE|FLOAT|DECIMAL/.test(type) && !type.includes('[');
 
 export function RowTable({ label, columns, rows, marked, more }: RowTableProps): ReactElement {
+  const shown = useMemo(() => columnsOf(columns, marked), [columns, marked]);
   return (
-    <>
-      <div className="scroll" tabIndex={0}>
-        <table className="tbl top0 dt-rows" aria-label={label}>
-          <thead>
-            <tr>
-              <th scope="col">File, row</th>
-              {columns.map((c) => (
-                <th
-                  key={c.name}
-                  scope="col"
-                  className={isNumberType(c.type) ? 'num' : ''}
-                  title={`${c.name}, ${c.type}`}
-                >
-                  <bdi>{c.name}</bdi>
-                </th>
-              ))}
-            </tr>
-          </thead>
-          <tbody className="mono">
-            {rows.map((row) => (
-              <tr key={`${row.file} ${row.row}`}>
-                <td className="t3">
-                  {row.file}, {count(row.row)}
-                </td>
-                {columns.map((c, i) => (
-                  <Cell
-                    key={c.name}
-                    value={row.values[i] ?? null}
-                    isNumber={isNumberType(c.type)}
-                    isCut={row.cut?.includes(c.name) === true}
-                    isMarked={marked?.has(c.name) === true}
-                  />
-                ))}
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
-      <div className="tf">
-        <span>{count(rows.length)} rows</span>
-        {more !== undefined && (
-          <button type="button" className="btn sm" disabled={more.isLoading} onClick={more.load}>
-            Load more
-          </button>
-        )}
-      </div>
-    </>
+    <DataTable
+      label={label}
+      className="dt-rows"
+      rows={rows}
+      rowKey={(row) => `${row.file} ${row.row}`}
+      columns={shown}
+      more={more}
+    />
   );
 }
 
-interface CellProps {
+function columnsOf(columns: DataRows['columns'], marked: ReadonlySet<string> | undefined): readonly Column<DataRow>[] {
+  return [
+    {
+      key: ' ',
+      head: 'File, row',
+      cell: (row) => (
+        <span className="t3">
+          {row.file}, {count(row.row)}
+        </span>
+      ),
+      value: (row) => `${row.file}, ${row.row}`,
+    },
+    ...columns.map((c, i): Column<DataRow> => ({
+      key: c.name,
+      head: <bdi title={`${c.name}, ${c.type}`}>{c.name}</bdi>,
+      isNumber: isNumberType(c.type),
+      cell: (row) => (
+        <Value
+          value={row.values[i] ?? null}
+          isCut={row.cut?.includes(c.name) === true}
+          isMarked={marked?.has(c.name) === true}
+        />
+      ),
+      value: (row) => row.values[i],
+    })),
+  ];
+}
+
+interface ValueProps {
   readonly value: DataRow['values'][number];
-  readonly isNumber: boolean;
   readonly isCut: boolean;
   readonly isMarked: boolean;
 }
 
-function Cell({ value, isNumber, isCut, isMarked }: CellProps): ReactElement {
-  const tone = `${isNumber ? 'num ' : ''}${isMarked ? 'bad m' : ''}`;
-  if (value === null) return <td className={`${tone} t3`}>null</td>;
+function Value({ value, isCut, isMarked }: ValueProps): ReactElement {
+  if (value === null) return <span className={isMarked ? 'bad m' : 't3'}>null</span>;
   const text = String(value);
   return (
-    <td className={tone} title={text.length > 40 ? text : undefined}>
+    <span className={isMarked ? 'bad m' : ''} title={text.length > 40 ? text : undefined}>
       <bdi>{text}</bdi>
       {isCut && <span className="t3"> … cut</span>}
-    </td>
+    </span>
   );
 }

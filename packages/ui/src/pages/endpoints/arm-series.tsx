@@ -8,6 +8,7 @@ import { LineChart } from '../../components/line-chart.tsx';
 import { EmptyState, Loaded } from '../../components/states.tsx';
 import { ArmMark } from '../../components/status.tsx';
 import type { ViewState } from '../../components/use-view-state.ts';
+import { presets } from '../../frame/time-range.ts';
 import { count, duration } from '../../words.ts';
 import { ofField, span } from './event-time.ts';
 
@@ -33,12 +34,20 @@ export interface SeriesView {
   readonly to: number | undefined;
 }
 
+/** The page's own choice, else the range of the whole console: an interval of two ends, or up to the newest prediction. */
+function windowOf(view: ViewState): number {
+  const own = Number(view.get('window'));
+  if (windows.some(([, ms]) => ms === own)) return own;
+  const { from, to } = { from: ofField(view.get('from')), to: ofField(view.get('to')) };
+  if (from !== undefined && to !== undefined && to > from) return to - from;
+  return presets.find(({ key }) => key === view.get('range'))?.ms ?? windowDefault;
+}
+
 export function seriesView(view: ViewState): SeriesView {
-  const window = Number(view.get('window'));
   return {
     by: view.get('by') === 'version' ? 'version' : 'arm',
     clock: view.get('clock') === 'received' ? 'received' : 'event',
-    window: windows.some(([, ms]) => ms === window) ? window : windowDefault,
+    window: windowOf(view),
     to: ofField(view.get('to')),
   };
 }
@@ -82,7 +91,7 @@ export function ArmSeries({ endpoint, view, rollouts }: ArmSeriesProps): ReactEl
           label="Window"
           options={windows.map(([word, ms]) => [String(ms), word] as const)}
           value={String(window)}
-          choose={(value) => view.set({ window: Number(value) === windowDefault ? undefined : value })}
+          choose={(value) => view.set({ window: value, range: undefined })}
         />
         <Legend series={series.data?.series ?? []} />
         <span className="sm t3 grow" role="status">

@@ -29,7 +29,7 @@ function FilterBox({ value, apply, error, example, experiment }: FilterProps): R
   const [caret, setCaret] = useState<number | undefined>(undefined);
   const [active, setActive] = useState(-1);
   const [scrolled, setScrolled] = useState(0);
-  const fault = draft === value ? faultOf(error) : undefined;
+  const fault = draft === value ? faultOf(error, value) : undefined;
   const completion = caret === undefined ? undefined : completionAt(draft, caret);
   const suggestions = useSuggestions(completion, experiment);
   const isOpen = completion !== undefined && suggestions.length > 0;
@@ -159,13 +159,14 @@ interface Fault {
   readonly problem: string;
 }
 
-export const isFilterFault = (error: ApiError | null): boolean => faultOf(error) !== undefined;
+export const isFilterFault = (error: ApiError | null): boolean => error?.code === 'filter_invalid';
 
-function faultOf(error: ApiError | null): Fault | undefined {
+/** What was sent may hold more than what was typed, around it: the place is counted from the typed part on. */
+function faultOf(error: ApiError | null, typed: string): Fault | undefined {
   if (error?.code !== 'filter_invalid') return undefined;
   const { filter, position, problem } = error.details;
   if (typeof filter !== 'string' || typeof position !== 'number' || typeof problem !== 'string') return undefined;
-  const from = Math.max(0, position - 1);
-  const word = /^\S+/.exec(filter.slice(from))?.[0] ?? '  ';
-  return { filter, position: from, word, problem: `${problem} (character ${position}).` };
+  const from = Math.min(typed.length, Math.max(0, position - 1 - Math.max(0, filter.indexOf(typed))));
+  const word = /^\S+/.exec(typed.slice(from))?.[0] ?? '  ';
+  return { filter: typed, position: from, word, problem: `${problem} (character ${from + 1}).` };
 }

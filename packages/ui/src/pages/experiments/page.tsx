@@ -11,6 +11,7 @@ import { EmptyState, ErrorNote, Skeleton } from '../../components/states.tsx';
 import type { ViewState } from '../../components/use-view-state.ts';
 import { useViewState } from '../../components/use-view-state.ts';
 import { to } from '../../frame/places.ts';
+import { useBounds } from '../../frame/time-range.ts';
 import { useView } from '../../frame/view.tsx';
 import { count, instant, plural } from '../../words.ts';
 import { Charts } from './charts.tsx';
@@ -27,6 +28,7 @@ import type { RunRows } from './use-runs.ts';
 import { useRuns } from './use-runs.ts';
 import { keysOf, metricKeys } from './values.ts';
 import { ViewsMenu } from './views-menu.tsx';
+import { withinRange } from './within-range.ts';
 
 /** As many as one sample of a metric takes. */
 export const selectedMax = 50;
@@ -48,14 +50,15 @@ export function Page(): ReactElement {
     () => (cols === undefined ? (atFirst ?? []) : cols.split(',').filter(isColumnKey)),
     [cols, atFirst],
   );
-  const request = { experiment, filter, orderBy, columns: shown.toSorted().join(',') };
+  const sent = withinRange(filter, useBounds());
+  const request = { experiment, filter: sent, orderBy, columns: shown.toSorted().join(',') };
   const rows = useRuns(request, cols !== undefined || atFirst !== undefined);
   const flags = [
     ...(experiment === undefined ? [] : [` --experiment ${quoted(experiment)}`]),
-    ...(filter === undefined ? [] : [` --filter ${quoted(filter)}`]),
+    ...(sent === undefined ? [] : [` --filter ${quoted(sent)}`]),
     ...(orderBy === undefined ? [] : [` --order-by ${quoted(orderBy)}`]),
   ];
-  useView(`slipway run list${flags.join('')}`, 'runs.list', { query: { experiment, filter, orderBy } });
+  useView(`slipway run list${flags.join('')}`, 'runs.list', { query: { experiment, filter: sent, orderBy } });
   const opened = view.get('open');
   const selected = view.list('sel') ?? [];
   const metric = keysOf(rows.runs.slice(0, 50), metricKeys)[0];
@@ -65,7 +68,10 @@ export function Page(): ReactElement {
   return (
     <div className={opened === undefined ? 'runs-page' : 'runs-page with-side'}>
       <div className="runs-main">
-        <PageHead title={experiment ?? 'Experiments'} sentence={<Sentence rows={rows} view={view} />} />
+        <PageHead
+          title={experiment ?? 'Experiments'}
+          sentence={<Sentence rows={rows} experiment={experiment} filter={sent} />}
+        />
         <div className="run-bar">
           <ExperimentChoice view={view} />
           <Filter
@@ -91,16 +97,28 @@ export function Page(): ReactElement {
         {view.get('charts') !== undefined && (
           <Charts view={view} selected={selected} shown={shown} runs={rows.runs} seq={rows.seq} />
         )}
-        <RunList view={view} rows={rows} shown={placed(shown, pins)} pins={pins} selected={selected} opened={opened} />
+        <RunList
+          view={view}
+          rows={rows}
+          shown={placed(shown, pins)}
+          pins={pins}
+          selected={selected}
+          opened={opened}
+          isFiltered={sent !== undefined}
+        />
       </div>
       {opened !== undefined && <Inspector id={opened} close={() => view.set({ open: undefined }, within)} />}
     </div>
   );
 }
 
-function Sentence({ rows, view }: { rows: RunRows; view: ViewState }): ReactElement | null {
-  const experiment = view.get('experiment');
-  const filter = view.get('f');
+interface SentenceProps {
+  readonly rows: RunRows;
+  readonly experiment: string | undefined;
+  readonly filter: string | undefined;
+}
+
+function Sentence({ rows, experiment, filter }: SentenceProps): ReactElement | null {
   const of = experiment === undefined ? {} : { experiment };
   const all = useAsk('runs.count', { query: of }, { keep: true });
   const matching = useAsk('runs.count', { query: { ...of, filter } }, { enabled: filter !== undefined, keep: true });
@@ -160,9 +178,10 @@ interface RunListProps {
   readonly pins: readonly string[];
   readonly selected: readonly string[];
   readonly opened: string | undefined;
+  readonly isFiltered: boolean;
 }
 
-function RunList({ view, rows, shown, pins, selected, opened }: RunListProps): ReactElement | null {
+function RunList({ view, rows, shown, pins, selected, opened, isFiltered }: RunListProps): ReactElement | null {
   const navigate = useNavigate();
   const { runs } = rows;
   const hasExperiment = view.get('experiment') === undefined;
@@ -196,7 +215,7 @@ function RunList({ view, rows, shown, pins, selected, opened }: RunListProps): R
     showNew: rows.showNew,
   };
   if (rows.isPending) return <Skeleton lines={10} />;
-  if (runs.length === 0) return <Nothing isFaulty={rows.error !== null} isFiltered={view.get('f') !== undefined} />;
+  if (runs.length === 0) return <Nothing isFaulty={rows.error !== null} isFiltered={isFiltered} />;
   return (
     <section className="panel runs" aria-label="List of runs">
       <Strip rows={rows} selected={selected} actions={actions} columns={columns} isOpen={opened !== undefined} />

@@ -7,6 +7,7 @@ import type { KeyboardEvent, MouseEvent, ReactElement } from 'react';
 import { memo, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react';
 import { useNavigate } from 'react-router';
 import { Icon } from '../../components/icon.tsx';
+import { SpaceRow } from '../../components/space-row.tsx';
 import { useRowWindow } from '../../components/use-row-window.ts';
 import { to } from '../../frame/places.ts';
 import { instant } from '../../words.ts';
@@ -82,7 +83,7 @@ export function RunTable(props: RunTableProps): ReactElement {
           </tr>
         </thead>
         <tbody>
-          {first > 0 && <Space px={first * sizes.rowPx} />}
+          <SpaceRow px={first * sizes.rowPx} columns={columns.length + 2} />
           {runs.slice(first, end).map((run, i) => (
             <RunRow
               key={run.id}
@@ -97,18 +98,12 @@ export function RunTable(props: RunTableProps): ReactElement {
               select={actions.select}
             />
           ))}
-          {end < runs.length && <Space px={(runs.length - end) * sizes.rowPx} />}
+          <SpaceRow px={(runs.length - end) * sizes.rowPx} columns={columns.length + 2} />
         </tbody>
       </table>
     </div>
   );
 }
-
-const Space = ({ px }: { px: number }): ReactElement => (
-  <tr aria-hidden="true" className="space" style={{ height: px }}>
-    <td />
-  </tr>
-);
 
 /** Heights come from the theme's density; a change of density changes them. */
 function useSizes(scroller: { readonly current: HTMLElement | null }): { rowPx: number; headPx: number } {

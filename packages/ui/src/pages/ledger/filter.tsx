@@ -1,6 +1,7 @@
 /** What is searched for in the ledger; every part is in the address. */
 import type { ReactElement } from 'react';
 import type { ViewState } from '../../components/use-view-state.ts';
+import type { Bounds } from '../../frame/time-range.ts';
 
 export interface LedgerFilter {
   readonly kind?: string;
@@ -17,29 +18,18 @@ const nouns = ['alias', 'alert', 'approval', 'dataset', 'deployment', 'endpoint'
   .concat(['token', 'validation']);
 
 const textKeys = ['kind', 'q', 'subject', 'actor'] as const;
-const timeKeys = ['from', 'to'] as const;
 
-/** `2026-11-21T18:04` of the field is UTC, whatever the zone of the page: the field says so. */
-const ofField = (text: string): number | undefined => {
-  const at = Date.parse(`${text}Z`);
-  return Number.isNaN(at) ? undefined : at;
-};
-
-export function filterOf(view: ViewState): LedgerFilter {
+export function filterOf(view: ViewState, bounds: Bounds): LedgerFilter {
   const texts = textKeys.flatMap((key) => {
     const value = view.get(key);
     return value === undefined || value === '' ? [] : [[key, value] as const];
   });
-  const times = timeKeys.flatMap((key) => {
-    const at = ofField(view.get(key) ?? '');
-    return at === undefined ? [] : [[key, at] as const];
-  });
-  return Object.fromEntries<string | number>([...texts, ...times]);
+  return { ...Object.fromEntries(texts), ...bounds };
 }
 
-/** The command has no times: it pages by number. */
-export function commandOf({ kind, q, subject, actor }: LedgerFilter, before: number | undefined): string {
-  const flags = { kind, subject, actor, match: q, before };
+export function commandOf({ kind, q, subject, actor, from, to }: LedgerFilter, before: number | undefined): string {
+  const iso = (at: number | undefined): string | undefined => (at === undefined ? at : new Date(at).toISOString());
+  const flags = { kind, subject, actor, match: q, from: iso(from), to: iso(to), before };
   const given = Object.entries(flags).flatMap(([name, value]) =>
     value === undefined ? [] : [` --${name} ${/^[\w.:/-]+$/.test(String(value)) ? value : `'${value}'`}`],
   );
@@ -47,7 +37,8 @@ export function commandOf({ kind, q, subject, actor }: LedgerFilter, before: num
 }
 
 export function Filter({ filter, view }: { filter: LedgerFilter; view: ViewState }): ReactElement {
-  const key = JSON.stringify(filter);
+  const key = JSON.stringify(textKeys.map((name) => filter[name]));
+  const isFiltered = textKeys.some((name) => filter[name] !== undefined);
   const field = (name: (typeof textKeys)[number], label: string, placeholder: string): ReactElement => (
     <label>
       <span className="sr">{label}</span>
@@ -61,19 +52,6 @@ export function Filter({ filter, view }: { filter: LedgerFilter; view: ViewState
       />
     </label>
   );
-  const time = (name: (typeof timeKeys)[number], label: string): ReactElement => (
-    <label className="row sm t2">
-      {label}
-      <input
-        className="input"
-        type="datetime-local"
-        name={name}
-        defaultValue={view.get(name)}
-        aria-label={`${label}, UTC`}
-        data-key={name === 'from' ? 't' : undefined}
-      />
-    </label>
-  );
   return (
     <form
       key={key}
@@ -83,7 +61,7 @@ export function Filter({ filter, view }: { filter: LedgerFilter; view: ViewState
       onSubmit={(event) => {
         event.preventDefault();
         const data = new FormData(event.currentTarget);
-        const changes = [...textKeys, ...timeKeys].map((name) => {
+        const changes = textKeys.map((name) => {
           const value = data.get(name);
           return [name, typeof value === 'string' && value.trim() !== '' ? value.trim() : undefined] as const;
         });
@@ -93,19 +71,16 @@ export function Filter({ filter, view }: { filter: LedgerFilter; view: ViewState
       {field('q', 'A part of the subject', 'Part of a subject')}
       {field('kind', 'Kind', 'Kind: alias.moved, or alias')}
       {field('actor', 'Actor', 'By: token:ci')}
-      {time('from', 'From')}
-      {time('to', 'to')}
-      <span className="xs t3">UTC</span>
       <button type="submit" className="btn">
         Search
       </button>
-      {key !== '{}' && (
+      {isFiltered && (
         <button
           type="button"
           className="btn ghost"
           onClick={() =>
             view.set({
-              ...Object.fromEntries([...textKeys, ...timeKeys].map((k) => [k, undefined])),
+              ...Object.fromEntries(textKeys.map((k) => [k, undefined])),
               before: undefined,
             })
           }

@@ -9,6 +9,7 @@ import { Grid, PageHead, Panel } from '../../components/layout.tsx';
 import { EmptyState, Loaded } from '../../components/states.tsx';
 import type { ViewState } from '../../components/use-view-state.ts';
 import { useViewState } from '../../components/use-view-state.ts';
+import { useBounds } from '../../frame/time-range.ts';
 import { useView } from '../../frame/view.tsx';
 import { count, plural } from '../../words.ts';
 import { OpenedEvent } from './event.tsx';
@@ -21,7 +22,7 @@ const pageRows = 100;
 
 export function Page(): ReactElement {
   const view = useViewState();
-  const filter = filterOf(view);
+  const filter = filterOf(view, useBounds());
   const before = Number(view.get('before')) || undefined;
   const open = view.get('open');
   const query = { limit: pageRows, ...filter, ...(before === undefined ? {} : { before }) };

@@ -9,6 +9,8 @@ import { Grid, PageHead, Pairs, Panel } from '../../components/layout.tsx';
 import { EmptyState, Loaded } from '../../components/states.tsx';
 import { StatusBadge } from '../../components/status.tsx';
 import { to } from '../../frame/places.ts';
+import type { Bounds } from '../../frame/time-range.ts';
+import { boundsOf, isWithin, useTimeRange } from '../../frame/time-range.ts';
 import { useView } from '../../frame/view.tsx';
 import { decimals, duration, percent, plural, signed } from '../../words.ts';
 import { AlertList } from '../alerts/alert-list.tsx';
@@ -52,7 +54,10 @@ function Shown({ monitor }: { monitor: Monitor }): ReactElement {
   });
   const alerts = useAsk('alerts.list', { query: { monitor: monitor.name, limit: 20 } });
   const view = useViewState();
-  const rows = rowsOf(windows);
+  const range = useTimeRange();
+  const all = rowsOf(windows);
+  const bounds = boundsOf(range, all?.[0]?.to ?? 0);
+  const rows = all?.filter((w) => isWithin(w.from, bounds));
   const chosen = rows?.find((w) => w.id === view.get('window')) ?? rows?.[0];
   const open = alerts.data?.items.filter((a) => a.state === 'open').length ?? 0;
   const isTrying = view.get('backtest') !== undefined;
@@ -93,10 +98,17 @@ function Shown({ monitor }: { monitor: Monitor }): ReactElement {
       {monitor.silence !== undefined && <SilenceNote silence={monitor.silence} />}
       {isTrying && <BacktestPanel monitor={monitor} view={view} />}
       <LoadedPages query={windows} lines={10}>
-        {(items) => (
+        {() => (
           <Grid>
             <div className="col mon-wide">
-              {items.length === 0 || chosen === undefined ? (
+              {all?.length !== 0 && rows?.length === 0 ? (
+                <Panel title="Windows" flush>
+                  <EmptyState title={`No window lies in ${range.word.toLowerCase()}`}>
+                    Windows are of event time, and short ranges end with the newest of them. Choose another range with
+                    t.
+                  </EmptyState>
+                </Panel>
+              ) : rows === undefined || chosen === undefined ? (
                 <Panel title="Windows" flush>
                   <EmptyState title="No window is judged yet" command={`slipway monitor evaluate ${monitor.name}`}>
                     A window is judged when its outcomes are complete {duration(monitor.spec.labelGrace)} beyond its
@@ -104,7 +116,14 @@ function Shown({ monitor }: { monitor: Monitor }): ReactElement {
                   </EmptyState>
                 </Panel>
               ) : (
-                <Windows monitor={monitor} rows={items} chosen={chosen} alerts={alerts.data?.items ?? []} view={view} />
+                <Windows
+                  monitor={monitor}
+                  rows={rows}
+                  bounds={bounds}
+                  chosen={chosen}
+                  alerts={alerts.data?.items ?? []}
+                  view={view}
+                />
               )}
             </div>
             <div className="col mon-side">
@@ -139,12 +158,13 @@ function Shown({ monitor }: { monitor: Monitor }): ReactElement {
 interface WindowsProps {
   readonly monitor: Monitor;
   readonly rows: readonly MonitorWindow[];
+  readonly bounds: Bounds;
   readonly chosen: MonitorWindow;
   readonly alerts: readonly Alert[];
   readonly view: ViewState;
 }
 
-function Windows({ monitor, rows, chosen, alerts, view }: WindowsProps): ReactElement {
+function Windows({ monitor, rows, bounds, chosen, alerts, view }: WindowsProps): ReactElement {
   const { zone } = monitor.spec;
   const at = rows.indexOf(chosen);
   const [later, earlier] = [rows[at - 1], rows[at + 1]];
@@ -170,7 +190,13 @@ function Windows({ monitor, rows, chosen, alerts, view }: WindowsProps): ReactEl
     <>
       <Loaded query={history} lines={8}>
         {({ items, pending }) => (
-          <WindowCharts windows={items} pending={pending} alerts={alerts} spec={monitor.spec} href={href} />
+          <WindowCharts
+            windows={items.filter((w) => isWithin(w.from, bounds))}
+            pending={pending.filter((w) => isWithin(w.from, bounds))}
+            alerts={alerts}
+            spec={monitor.spec}
+            href={href}
+          />
         )}
       </Loaded>
       <Panel title="Windows" caption={`${plural(rows.length, 'window')} judged, newest first`} flush>

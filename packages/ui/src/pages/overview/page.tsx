@@ -14,8 +14,10 @@ import { EmptyState, Loaded } from '../../components/states.tsx';
 import { StatusBadge, statusOf } from '../../components/status.tsx';
 import { Traffic } from '../../components/traffic.tsx';
 import { to } from '../../frame/places.ts';
+import { boundsOf, isWithin, useBounds, useTimeRange } from '../../frame/time-range.ts';
 import { useView } from '../../frame/view.tsx';
 import { count, fullInstant, instant, plural } from '../../words.ts';
+import { mainFigure } from '../monitors/quality.ts';
 import type { Stage } from './loop.ts';
 import { stagesOf } from './loop.ts';
 import { LoopMap } from './loop-map.tsx';
@@ -24,7 +26,7 @@ const eventsShown = 12;
 
 export function Page(): ReactElement {
   const loop = useAsk('loop.get', {}, { keep: true });
-  useView('slipway ledger list --limit 12', 'loop.get', {});
+  useView('slipway status', 'loop.get', {});
   return (
     <Loaded query={loop} lines={12}>
       {(data) => <Opened loop={data} />}
@@ -55,6 +57,12 @@ function Opened({ loop }: { loop: Loop }): ReactElement {
   );
 }
 
+const verdictWords: Readonly<Record<string, string>> = {
+  healthy: 'its last judged window is healthy',
+  warning: 'its last judged window needs watching',
+  alert: 'its last judged window is off',
+};
+
 function sentenceOf({ serve, monitor, attention }: Loop, stages: readonly Stage[]): ReactNode {
   const traffic = serve?.deployment?.traffic.length ?? 0;
   const last = monitor?.windows[0];
@@ -64,7 +72,7 @@ function sentenceOf({ serve, monitor, attention }: Loop, stages: readonly Stage[
     serve?.deployment === undefined
       ? 'Nothing is deployed yet'
       : `${serve.name} answers with ${plural(traffic, 'version')}`,
-    ...(last === undefined ? [] : [`the last judged window is ${statusOf(last.verdict).word.toLowerCase()}`]),
+    ...(last === undefined ? [] : [verdictWords[last.verdict] ?? `its last judged window is ${last.verdict}`]),
     ...(waiting === 0 ? [] : [`${plural(waiting, 'thing')} ${waiting === 1 ? 'waits' : 'wait'} for somebody`]),
     ...(empty === undefined ? [] : [`next: ${empty.hint.toLowerCase()}`]),
   ];
@@ -187,7 +195,11 @@ interface EndpointsProps {
 
 function Endpoints({ windows, monitor }: EndpointsProps): ReactElement {
   const endpoints = useAsk('endpoints.list', { query: { limit: 20 } });
-  const ordered = windows.toReversed().filter((w) => w.auc !== undefined);
+  const range = useTimeRange();
+  const inRange = boundsOf(range, windows[0]?.to ?? 0);
+  const ordered = windows.toReversed().filter((w) => mainFigure(w) !== undefined && isWithin(w.from, inRange));
+  const figure = ordered.map(mainFigure).at(-1)?.name ?? 'AUC';
+  const estimates = ordered.map((w) => mainFigure(w)?.value);
   return (
     <Panel title="Endpoints" span={7} flush actions={<Link to={to.endpoints}>All endpoints</Link>}>
       <Loaded query={endpoints}>
@@ -228,29 +240,41 @@ function Endpoints({ windows, monitor }: EndpointsProps): ReactElement {
         )}
       </Loaded>
       {ordered.length > 1 && (
-        <div className="padded">
+        <div className="padded quality">
           <LineChart
-            label={`AUC by window of ${monitor ?? 'the monitor'}, with 95 % intervals`}
+            label={`${figure} by window of ${monitor ?? 'the monitor'}, with 95 % intervals`}
             x={ordered.map((w) => w.from)}
-            height={150}
+            height={170}
+            marks={marksOf(ordered)}
             series={[
               {
-                name: 'AUC by window, 95 % interval',
+                name: `${figure} by window, 95 % interval`,
                 color: '--arm-champion',
-                values: ordered.map((w) => w.auc?.value ?? null),
-                low: ordered.map((w) => w.auc?.low ?? null),
-                high: ordered.map((w) => w.auc?.high ?? null),
+                values: estimates.map((e) => e?.value ?? null),
+                low: estimates.map((e) => e?.low ?? null),
+                high: estimates.map((e) => e?.high ?? null),
               },
             ]}
           />
         </div>
       )}
+      {windows.length > 1 && ordered.length < 2 && (
+        <p className="padded t3 sm">Fewer than two judged windows lie in {range.word.toLowerCase()}.</p>
+      )}
     </Panel>
   );
 }
 
+/** Where another version took over, and where the monitor raised its alert. */
+const marksOf = (windows: readonly MonitorWindow[]): { readonly x: number; readonly name: string }[] =>
+  windows.flatMap((w, i) => [
+    ...(w.verdict === 'alert' ? [{ x: w.from, name: 'alert' }] : []),
+    ...(i > 0 && windows[i - 1]?.version !== w.version ? [{ x: w.from, name: `v${w.version}` }] : []),
+  ]);
+
 function Recent(): ReactElement {
-  const ledger = useAsk('ledger.list', { query: { limit: eventsShown } }, { keep: true });
+  const bounds = useBounds();
+  const ledger = useAsk('ledger.list', { query: { limit: eventsShown, ...bounds } }, { keep: true });
   return (
     <Panel
       title="Ledger"
@@ -258,7 +282,15 @@ function Recent(): ReactElement {
       flush
       actions={<Link to={to.ledger}>Open ledger</Link>}
     >
-      <Loaded query={ledger}>{({ items }) => <EventList rows={items} />}</Loaded>
+      <Loaded query={ledger} lines={12}>
+        {({ items }) =>
+          items.length === 0 ? (
+            <EmptyState title="Nothing changed in this stretch of time">Choose a longer one above, with t.</EmptyState>
+          ) : (
+            <EventList rows={items} />
+          )
+        }
+      </Loaded>
     </Panel>
   );
 }

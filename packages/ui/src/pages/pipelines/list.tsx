@@ -17,7 +17,7 @@ import './pipelines.css';
 import { RunTable } from './run-table.tsx';
 import { useNow } from './use-now.ts';
 
-const runsPage = 30;
+const runsPage = 100;
 const states = [
   'running',
   'cancelling',
