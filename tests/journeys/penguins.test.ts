@@ -100,8 +100,9 @@ test('three questions about penguins become gated, registered models that answer
     await must(slipway, ['data', 'add', 'penguins', 'data/penguins.csv'], folder);
 
     const species = await must(slipway, ['pipeline', 'run', 'train-species'], folder);
-    assert.match(species, /\| logLoss \| 0\.\d+ \(/);
-    assert.match(species, /Registered as penguin-species version 1/);
+    assert.match(species, /^logLoss +0\.\d+ \(0\S* to 0\.\d+\) +1\.05 /m);
+    assert.match(species, /^registered +penguin-species version 1 as champion$/m);
+    assert.match(species, /^page +http:\S+\/models\/penguin-species\/versions\/1$/m);
     for (const pipeline of ['train-sex', 'train-mass']) await must(slipway, ['pipeline', 'run', pipeline], folder);
 
     // The signature has the words of the columns, and the version knows the data that it came from.

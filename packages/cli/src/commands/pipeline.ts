@@ -8,6 +8,7 @@ import { drawRun, followRun, logEvents, paintState } from '../follow-run.ts';
 import type { PageFlags } from '../listing.ts';
 import { paged, pageQuery, showPage } from '../listing.ts';
 import { instant, seconds, table } from '../output.ts';
+import { drawReport, findReport, pageOf } from '../training-report.ts';
 
 const pipelineName = nameOf('pipeline');
 const runId = idOf('pipeline run');
@@ -71,7 +72,7 @@ function lists(pipeline: Command): void {
     );
 }
 
-interface RunFlags {
+export interface RunFlags {
   readonly param?: string[];
   readonly reason?: string;
   readonly cache: boolean;
@@ -80,32 +81,17 @@ interface RunFlags {
 }
 
 function starts(pipeline: Command): void {
-  pipeline
-    .command('run')
-    .description('Start a run and follow it with its logs; exits 1 when it does not succeed')
-    .argument('<pipeline>', '', pipelineName)
-    .option('--param <name=value...>', 'a parameter; values are JSON, or text')
-    .option('--reason <text>', 'why, for the record')
-    .option('--no-cache', 'run every step again')
-    .option('--no-logs', 'do not show what the steps print')
-    .option('--detach', 'print the id of the run and do not wait')
+  startable(
+    pipeline
+      .command('run')
+      .description('Start a run and follow it with its logs; exits 1 when it does not succeed')
+      .argument('<pipeline>', '', pipelineName),
+  )
     .addHelpText(
       'after',
       '\nExamples:\n  slipway pipeline run train --param until=2013-04-01T04:00:00Z --param holdoutDays=14\n  slipway pipeline run train --param until=2013-04-01T04:00:00Z --detach\n',
     )
-    .action(
-      action(async (session, name: string, flags: RunFlags) => {
-        const { client, output } = session;
-        const body = {
-          params: valuesOf('--param', flags.param ?? []),
-          cache: flags.cache,
-          ...(flags.reason === undefined ? {} : { reason: flags.reason }),
-        };
-        const run = await client.pipelines.run({ params: { pipeline: name }, body });
-        if (flags.detach === true) return output.result(run, () => run.id);
-        await followToEnd(session, run.id, flags);
-      }),
-    );
+    .action(action((session, name: string, flags: RunFlags) => startRun(session, name, flags)));
   pipeline
     .command('rerun')
     .description('Run again what did not succeed, or everything from one step on')
@@ -135,13 +121,37 @@ function starts(pipeline: Command): void {
     );
 }
 
+export const startable = (command: Command): Command =>
+  command
+    .option('--param <name=value...>', 'a parameter; values are JSON, or text')
+    .option('--reason <text>', 'why, for the record')
+    .option('--no-cache', 'run every step again')
+    .option('--no-logs', 'do not show what the steps print')
+    .option('--detach', 'print the id of the run and do not wait');
+
+export async function startRun(session: Session, name: string, flags: RunFlags): Promise<void> {
+  const { client, output } = session;
+  const body = {
+    params: valuesOf('--param', flags.param ?? []),
+    cache: flags.cache,
+    ...(flags.reason === undefined ? {} : { reason: flags.reason }),
+  };
+  const run = await client.pipelines.run({ params: { pipeline: name }, body });
+  if (flags.detach === true) return output.result(run, () => run.id);
+  await followToEnd(session, run.id, flags);
+}
+
 async function followToEnd(session: Session, run: string, how: { readonly logs: boolean }): Promise<void> {
   session.leaves(
     `run ${run} goes on; \`slipway pipeline follow ${run}\` shows it again, \`slipway pipeline cancel ${run}\` stops it`,
   );
   if (!session.output.json) session.output.note(`run ${run}`);
   const done = await followRun(session, run, how);
-  session.output.result(done, () => drawRun(done));
+  const report = session.output.json ? undefined : await findReport(session.client, done);
+  const page = pageOf(session.url, done.id, report);
+  session.output.result(done, () =>
+    [drawRun(done), ...(report === undefined ? [] : ['', drawReport(report, page)])].join('\n'),
+  );
   if (done.state === 'succeeded') return;
   const saidNo = done.steps.some((step) => step.state === 'failed' && step.problemCode === 'step_said_no');
   throw new CommandFailure(saidNo ? 'gate' : 'failed', `run ${done.id} ${done.state}${why(done)}`);

@@ -5,11 +5,15 @@ import { pipeline as pipe } from 'node:stream/promises';
 import { runKeyKinds } from '@slipway/contract';
 import type { RunKeyKind } from '@slipway/contract';
 import type { Command } from 'commander';
-import { idOf, wholeNumber } from '../arguments.ts';
+import { idOf, nameOf, usage, wholeNumber } from '../arguments.ts';
+import type { Session } from '../command.ts';
 import { action, oneOf } from '../command.ts';
 import type { PageFlags } from '../listing.ts';
 import { paged, pageQuery, showPage } from '../listing.ts';
 import { bytes, instant, paint, seconds, table } from '../output.ts';
+import { readProjectFolder } from '../project-folder.ts';
+import type { RunFlags } from './pipeline.ts';
+import { startable, startRun } from './pipeline.ts';
 
 const runId = idOf('run');
 
@@ -20,7 +24,22 @@ interface ListFlags extends PageFlags {
 }
 
 export function register(program: Command): void {
-  const run = program.command('run').description('Tracked runs: parameters, metrics, artifacts');
+  const run = startable(
+    program
+      .command('run')
+      .description("Run the project's pipeline; with a verb: tracked runs, their parameters, metrics, artifacts")
+      .argument('[pipeline]', 'where the project has several', nameOf('pipeline')),
+  )
+    .option('--project <folder>', 'the folder with slipway.yaml', '.')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  slipway run                  # in a project folder: trains, judges, reports\n  slipway run train --param until=2013-04-01T04:00:00Z\n  slipway run list --limit 5   # what steps and scripts logged\n',
+    )
+    .action(
+      action(async (session, name: string | undefined, flags: RunFlags & { project: string }) =>
+        startRun(session, name ?? (await onlyPipeline(session, flags.project)), flags),
+      ),
+    );
   list(run);
   count(run);
   keys(run);
@@ -28,6 +47,22 @@ export function register(program: Command): void {
   sample(run);
   views(run);
   artifacts(run);
+}
+
+/** The pipeline of a folder that has one. What is not applied does not run, and that is said. */
+async function onlyPipeline({ client, output }: Session, path: string): Promise<string> {
+  const { project, manifest } = await readProjectFolder(path);
+  const names = manifest.resources.filter(({ kind }) => kind === 'pipeline').map(({ name }) => name);
+  const [only, ...more] = names;
+  if (only === undefined) throw usage(`project ${project} declares no pipeline: there is nothing to run`);
+  if (more.length > 0)
+    throw usage(`project ${project} has ${names.length} pipelines: say which, of ${names.join(', ')}`);
+  const plan = await client.projects.plan({ params: { project }, body: manifest });
+  if (plan.diffs.some(({ action: change }) => change !== 'none') || plan.codeChanged)
+    output.note(
+      'The folder differs from what is applied: `slipway apply` brings it to the server, and runs use it then.',
+    );
+  return only;
 }
 
 function list(run: Command): void {

@@ -58,11 +58,7 @@ export const pipelineName = ({ dataset }: Findings): string => `train-${dataset}
 /** What a person types next, from inside the folder. */
 export function nextCommands(findings: Findings, dataPath: string): readonly string[] {
   const path = /^[\w./-]+$/.test(dataPath) ? dataPath : `'${dataPath.replaceAll("'", "'\\''")}'`;
-  return [
-    `slipway data add ${findings.dataset} ${path}`,
-    'slipway apply',
-    `slipway pipeline run ${pipelineName(findings)}`,
-  ];
+  return [`slipway data add ${findings.dataset} ${path}`, 'slipway apply', 'slipway run'];
 }
 
 function declarations(findings: Findings): string {
@@ -266,7 +262,7 @@ With a server running (\`slipway up\`, in another terminal), in this folder:
 ${nextCommands(findings, dataPath).join('\n')}
 \`\`\`
 
-The run checks the data, holds rows out, trains, judges, and registers the model if its gate passes. After it, \`slipway model show ${findings.model} champion\`
+The run checks the data, holds rows out, trains, judges, registers the model if its gate passes, and says what it came to. After it, \`slipway model show ${findings.model} champion\`
 says what was registered, \`slipway endpoint deploy ${findings.model} champion\` answers requests with it, and \`slipway why version ${findings.model}@champion\` says what it was made from.
 
 ## What was found

@@ -152,7 +152,7 @@ type TableReportStep = StepDefinition<
 >;
 
 /**
- * Ends a run with what it came to, in Markdown: printed to its log, kept as `report.md` of the step's run.
+ * Ends a run with what it came to, in Markdown: kept as `report.md` of the step's run, and as its output.
  *
  * @example
  * run(tableReport({ model: 'churn' }), { evaluation: judged.report, gate: passed.report, version: registered.version });
@@ -168,7 +168,7 @@ export function tableReport(options: { readonly id?: string; readonly model: str
       const checks = judged.checks.map(({ passed, sentence }) => `- ${passed ? 'passed' : 'FAILED'}: ${sentence}`);
       const said = [`Registered as ${options.model} version ${version}. Its gate:`, '', ...checks, ''].join('\n');
       const content = `${evaluationMarkdown(found)}\n${said}`;
-      for (const line of content.split('\n')) ctx.log(line);
+      ctx.log(`${found.target}, judged on ${found.rows.holdout} rows, is version ${version} of ${options.model}`);
       await ctx.run.logArtifact('report.md', content);
       return { report: await ctx.writeArtifact('report.md', 'report', { content, meta: { version } }) };
     },

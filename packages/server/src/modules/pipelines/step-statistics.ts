@@ -46,7 +46,7 @@ export function createStatistics(): Statistics {
     calibration: (rows): CalibrationRow[] => calibrationRows({ scores: rows.scores, labels: rows.labels }),
     answers: (rows) => {
       const all = eachMeasured(measureAnswers(rows), rows.clusters);
-      return Object.fromEntries(Object.entries(all).map(([name, of]) => [name, shares.has(name) ? asShare(of) : of]));
+      return Object.fromEntries(Object.entries(all).map(([name, of]) => [name, bounded(name, of)]));
     },
     answersDifference: (rows, than) => {
       const [own, other] = [measureAnswers(rows), measureAnswers({ ...rows, values: than })];
@@ -71,6 +71,14 @@ export function createStatistics(): Statistics {
 
 /** Figures from 0 to 1. */
 const shares: ReadonlySet<string> = new Set(['auc', 'accuracy', 'macroF1', 'brier']);
+/** Figures that are never below 0. */
+const losses: ReadonlySet<string> = new Set(['logLoss', 'rmse', 'mae']);
+
+/** An interval of few rows does not reach where the figure cannot be. */
+function bounded(name: string, of: Measured): Measured {
+  if (shares.has(name)) return asShare(of);
+  return losses.has(name) ? { ...of, low: Math.max(0, of.low) } : of;
+}
 
 /** Inside 0 to 1; where no row was wrong (or right), which says nothing about its spread, as Wilson has it for that many rows. */
 function asShare(of: Measured): Measured {
