@@ -333,6 +333,11 @@ export const errorCatalogue = {
     409,
     'Version {version} is what endpoint "{endpoint}" serves already. Name another candidate.',
   ),
+  rollout_incomparable: caller(
+    409,
+    'Version {candidate} cannot be judged beside version {incumbent} of endpoint "{endpoint}": {problem}. `slipway endpoint deploy {endpoint} {candidate}` sends traffic to it without a judge.',
+  ),
+  rollout_rule_invalid: caller(400, 'The rule of a rollout on endpoint "{endpoint}" does not fit its model: {problem}'),
   trial_too_late: caller(
     400,
     'A trial reads the features of "{set}" as of {at}, but their state stands at {stateAt}, and a trial must not move it. Leave the time out, or ask for a prediction.',

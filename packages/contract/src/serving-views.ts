@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { Duration } from './duration.ts';
 import { Instant, Name } from './names.ts';
 import { routes } from './route.ts';
-import { Prediction, predictionArms, predictionClocks, rolloutStates } from './serving.ts';
+import { ModelTask, Prediction, predictionArms, predictionClocks, rolloutStates } from './serving.ts';
 
 /** Most buckets of one series, and the shortest bucket. */
 export const seriesBucketsMax = 500;
@@ -29,6 +29,8 @@ export const EndpointSeries = z.object({
   at: z.array(Instant),
   /** False where the bound of one request was reached: the oldest buckets are null, and are there when asked again. */
   isComplete: z.boolean(),
+  /** Of the version that takes traffic: which of the figures of outcomes below there are. */
+  task: ModelTask,
   series: z.array(
     z.object({
       key: z.string(),
@@ -45,10 +47,18 @@ export const EndpointSeries = z.object({
       meanScore: Values,
       /** Requests whose label has come. */
       labelled: Values,
-      /** Mean of the labels. */
+      /** Mean of the labels; not of several classes. */
       meanLabel: Values,
-      /** Where labels are 0 and 1 and scores are probabilities. */
+      /** Of classes. Of several, and of quantiles, an even sample of a long bucket is answered again for its figures. */
       logLoss: Values,
+      /** Of several classes: how often the most probable one is right. */
+      accuracy: Values,
+      /** Of numbers, and of quantiles that of the middle one. */
+      meanAbsoluteError: Values,
+      rootMeanSquaredError: Values,
+      /** Of quantiles: mean over the levels, and the share of outcomes between the outermost levels. */
+      pinballLoss: Values,
+      coverage: Values,
     }),
   ),
 });
@@ -97,14 +107,21 @@ export type SeenInput = z.infer<typeof SeenInput>;
 
 const LogEvidence = z.number().nullable();
 
+export const guardNames = ['scores', 'class-mix', 'agreement', 'errors', 'sample-ratio', 'labels', 'mistakes'] as const;
+
 export const GuardState = z.object({
-  guard: z.enum(['scores', 'errors', 'sample-ratio', 'labels']),
-  /** `log-evidence`: natural logarithm of an e-value. `z`: standard errors. `distance`: Kolmogorov-Smirnov, of the last look. */
+  /** Of several classes `class-mix` and `agreement` stand for `scores`. Where there is a second loss, `mistakes` guards it. */
+  guard: z.enum(guardNames),
+  /** `log-evidence`: natural logarithm of an e-value. `z`: standard errors. `distance`: Kolmogorov-Smirnov, of classes total variation, of the last look. */
   scale: z.enum(['log-evidence', 'z', 'distance']),
   value: z.number().nullable(),
   /** It fires above this; scores and labels at a look only, and only where the effect is above its own bar. */
   bar: z.number(),
-  /** Shift of the scores in logits; rise of the mean log loss. */
+  /**
+   * `scores`: shift in logits, or of numbers in standard deviations of the incumbent's. `class-mix`: share of requests that
+   * would have to be of another class. `agreement`: fall of the accuracy by the incumbent's probabilities. `labels`: rise of the mean
+   * log loss, or as a share of the incumbent's loss. `mistakes`: share of wrong answers, of missed outcomes, of the incumbent's spread.
+   */
   effect: z.object({ value: z.number().nullable(), bar: z.number() }).optional(),
   /** What it has counted: errors, requests, scores of the candidate, labelled pairs. */
   count: z.int(),
@@ -129,7 +146,8 @@ export const RolloutProgress = z.object({
   looks: z.int(),
   /** Labelled pairs from which it is applied next. */
   nextLookAtPairs: z.int().optional(),
-  /** Extra log loss of the candidate's labelled answers, and the upper end of its one-sided 95 % interval. */
+  task: ModelTask,
+  /** Extra loss of the candidate's labelled answers, as in the rollout, and the upper end of its one-sided 95 % interval. */
   harm: z.number(),
   harmUpper: z.number().nullable(),
   guards: z.array(GuardState),
@@ -144,7 +162,7 @@ export const RolloutProgress = z.object({
     pairs: z.array(z.int()),
     errors: z.array(LogEvidence),
     sampleRatio: z.array(LogEvidence),
-    /** z of the mean paired difference of log loss: above 0 the candidate is worse. */
+    /** z of the mean paired difference of the main loss (log loss, squared error, pinball loss): above 0 the candidate is worse. */
     labelsZ: z.array(z.number().nullable()),
   }),
 });

@@ -17,12 +17,71 @@ export const RolloutStage = z.strictObject({
 });
 export type RolloutStage = z.output<typeof RolloutStage>;
 
+/** What a model answers, and so what its versions are compared by. */
+export const modelTasks = ['binary', 'classes', 'number', 'quantiles'] as const;
+export const ModelTask = z.enum(modelTasks);
+export type ModelTask = z.infer<typeof ModelTask>;
+
+/** A threshold with its unit and its limits, which its message names. */
+const threshold = (unit: string, min: number, max: number): z.ZodNumber =>
+  z
+    .number({ error: `a number: ${unit}, from ${min} to ${max}` })
+    .min(min, `${unit}, from ${min} to ${max}`)
+    .max(max, `${unit}, from ${min} to ${max}`);
+const standardErrors = threshold('in standard errors', 0, 10);
+const nats = (min: number): z.ZodNumber => threshold('mean log loss in nats', min, 10);
+
+/**
+ * What promotes a candidate, and what of its outcomes rolls it back. Each threshold belongs to the tasks that are named: a rollout
+ * of another task refuses it.
+ */
+export const RolloutRule = z.strictObject({
+  /** Two classes: one-sided z that the AUC difference must pass. */
+  aucZ: standardErrors.default(1.96),
+  /** Two classes: largest acceptable upper bound of the difference of the mean log loss. */
+  logLossMargin: nats(0).default(0.005),
+  /** Other tasks: one-sided z that the fall of log loss, squared error or pinball loss must pass; 1.96 unless said. */
+  lossZ: standardErrors.optional(),
+  /** Several classes: largest acceptable fall of the accuracy; 0.02 unless said. */
+  accuracyMargin: threshold('share of the answers that are right', 0, 1).optional(),
+  /** Numbers: largest acceptable rise of the mean absolute error, as a share of the incumbent's root mean squared error; 0.02 unless said. */
+  errorMargin: threshold("share of the incumbent's root mean squared error", 0, 10).optional(),
+  /** Quantiles: largest acceptable fall of the coverage of intervals; 0.05 unless said. */
+  coverageMargin: threshold('share of the outcomes inside the interval', 0, 1).optional(),
+  /** Classes: smallest rise of the mean log loss that the guard of the outcomes acts on; 0.08 unless said. */
+  logLossHarm: nats(0.001).optional(),
+  /** Numbers and quantiles: smallest rise of the error that the guards of the outcomes act on; 0.1 of the incumbent's unless said. */
+  errorHarm: threshold("share of the incumbent's error", 0.001, 10).optional(),
+});
+export type RolloutRule = z.output<typeof RolloutRule>;
+
+/** What holds where a rule does not say. */
+export const ruleDefaults = {
+  aucZ: 1.96,
+  logLossMargin: 0.005,
+  lossZ: 1.96,
+  accuracyMargin: 0.02,
+  errorMargin: 0.02,
+  coverageMargin: 0.05,
+  logLossHarm: 0.08,
+  errorHarm: 0.1,
+} as const satisfies Required<RolloutRule>;
+
+/** Tasks that a threshold belongs to. */
+export const ruleTasks: Readonly<Record<keyof RolloutRule, readonly ModelTask[]>> = {
+  aucZ: ['binary'],
+  logLossMargin: ['binary'],
+  lossZ: ['classes', 'number', 'quantiles'],
+  accuracyMargin: ['classes'],
+  errorMargin: ['number'],
+  coverageMargin: ['quantiles'],
+  logLossHarm: ['binary', 'classes'],
+  errorHarm: ['number', 'quantiles'],
+};
+
 export const RolloutPlan = z.strictObject({
   stages: z.array(RolloutStage).min(1).max(10),
-  /** Promotion: one-sided z of the AUC difference, and the largest acceptable upper bound of the log-loss difference. */
-  rule: z
-    .strictObject({ aucZ: z.number().min(0).default(1.96), logLossMargin: z.number().min(0).default(0.005) })
-    .default({ aucZ: 1.96, logLossMargin: 0.005 }),
+  rule: RolloutRule.default({ aucZ: ruleDefaults.aucZ, logLossMargin: ruleDefaults.logLossMargin }),
   /** The alias that a promotion moves. */
   alias: z.string().max(255).default('champion'),
   /** Local days of this zone are the clusters of the judge: flights of one day share their weather. */
@@ -133,7 +192,9 @@ export const Rollout = z.object({
   decisions: z.array(RolloutDecision),
   /** The guard that stopped it. */
   guard: z.string().optional(),
-  /** Extra log loss that the candidate's answers cost, summed over its labelled requests. */
+  /** What both versions answer; missing of rollouts before it was kept, which were of two classes. */
+  task: ModelTask.optional(),
+  /** Extra loss that the candidate's answers cost, summed over its labelled requests: log loss, absolute error, or pinball loss. */
   harm: z.number().optional(),
 });
 export type Rollout = z.infer<typeof Rollout>;
@@ -178,8 +239,20 @@ export const PredictionRecord = z.object({
   model: z.string(),
   version: z.int(),
   score: z.number(),
+  /** Computed again from the logged inputs; missing where the version cannot be loaded any more. */
+  class: Prediction.shape.label,
+  probabilities: Prediction.shape.probabilities,
+  quantiles: Prediction.shape.quantiles,
   isCanary: z.boolean(),
-  shadow: z.object({ version: z.int(), score: z.number() }).optional(),
+  shadow: z
+    .object({
+      version: z.int(),
+      score: z.number(),
+      class: Prediction.shape.label,
+      probabilities: Prediction.shape.probabilities,
+      quantiles: Prediction.shape.quantiles,
+    })
+    .optional(),
   /** The version on trial that was asked and could not score; the incumbent answered. */
   fault: z.enum(['shadow', 'candidate']).optional(),
   latencyUs: z.int(),

@@ -22,6 +22,18 @@ export function percent(share: number, digits = 0): string {
   return `${(share * 100).toFixed(digits)} %`;
 }
 
+/** Four digits of a number of any size: `0.01234`, `312.4`, `4 208`. */
+export function figure(value: number | null | undefined): string {
+  if (value === null || value === undefined || !Number.isFinite(value)) return 'not set';
+  if (Math.abs(value) >= 10_000) return `${value < 0 ? '\u2212' : ''}${count(Math.abs(value))}`;
+  const text = String(Number(value.toPrecision(4)));
+  return text.startsWith('-') ? `\u2212${text.slice(1)}` : text;
+}
+
+/** A difference of such numbers. */
+export const signedFigure = (value: number | null | undefined): string =>
+  typeof value === 'number' && value >= 0 ? `+${figure(value)}` : figure(value);
+
 export function bytes(size: number): string {
   const units = ['bytes', 'kB', 'MB', 'GB', 'TB'];
   let value = size;

@@ -178,6 +178,14 @@ export function drawRollout(rollout: Rollout): string {
   return `${head}\n${table(['AT', 'STAGE', 'DECISION', 'REQUESTS', 'LABELLED', 'WHY'], rows)}`;
 }
 
+/** What the candidate's answers cost, by what both versions answer. */
+const harmNames: Readonly<Record<RolloutProgress['task'], string>> = {
+  binary: 'log loss',
+  classes: 'log loss',
+  number: 'absolute error',
+  quantiles: 'pinball loss',
+};
+
 function drawProgress(progress: RolloutProgress): string {
   const { rollout, state, isOnHold, requests, canaryRequests, labelledPairs, looks, nextLookAtPairs } = progress;
   const number = (value: number | null): string => (value === null ? '-' : value.toFixed(2));
@@ -187,7 +195,7 @@ function drawProgress(progress: RolloutProgress): string {
     ['looks so far', String(looks)],
     ['next look', nextLookAtPairs === undefined ? '-' : `at ${nextLookAtPairs} labelled pairs`],
     ['earliest decision', progress.earliestDecisionAt === undefined ? '-' : instant(progress.earliestDecisionAt)],
-    ['extra log loss', `${progress.harm.toFixed(3)} (95 %: at most ${number(progress.harmUpper)})`],
+    [`extra ${harmNames[progress.task]}`, `${progress.harm.toFixed(3)} (95 %: at most ${number(progress.harmUpper)})`],
   ];
   const guards = progress.guards.map((g) => [
     g.guard,

@@ -19,6 +19,11 @@ interface Replay {
   readonly actualShare?: number;
 }
 
+const pairOf = (candidate = NaN, incumbent = NaN): { candidate: { score: number }; incumbent: { score: number } } => ({
+  candidate: { score: candidate },
+  incumbent: { score: incumbent },
+});
+
 /** Real flights in event order, each label two hundred requests after its prediction. */
 function replay(options: Replay): { readonly judge: CanaryJudge; readonly firing: GuardFiring | undefined } {
   const random = createRandom(options.seed);
@@ -34,13 +39,13 @@ function replay(options: Replay): { readonly judge: CanaryJudge; readonly firing
       isCanary.push(isTaken);
       const rate = isTaken ? options.errorRate?.canary : options.errorRate?.stable;
       const isError = random.float() < (rate ?? 0);
-      const scores = isError ? {} : { candidateScore, incumbentScore };
-      judge.request({ share: options.share, isCanary: isTaken, isError, ...scores });
+      const answers = isError ? {} : pairOf(candidateScore, incumbentScore);
+      judge.request({ share: options.share, isCanary: isTaken, isError, ...answers });
     }
     const ripe = i - 200;
     const label = rows.label[ripe];
     if (ripe >= 0 && label !== undefined) {
-      const pair = { candidateScore: candidate[ripe] ?? NaN, incumbentScore: incumbent[ripe] ?? NaN };
+      const pair = pairOf(candidate[ripe], incumbent[ripe]);
       judge.label({ label, ...pair, cluster: rows.day[ripe] ?? 0, isCanary: isCanary[ripe] === true });
     }
   }
@@ -51,7 +56,8 @@ test('a healthy challenger passes every guard; the conclusion compares it on all
   for (let seed = 0; seed < 10; seed++) {
     const { judge, firing } = replay({ candidate: 'challenger', incumbent: 'champion', share: 0.1, seed });
     assert.equal(firing, undefined);
-    assert.equal(judge.conclude()?.compared.count, rows.label.length);
+    assert.equal(judge.counts().labelledPairs, rows.label.length);
+    assert.ok((judge.conclude()?.evidence['championAuc'] ?? 0) > 0.6);
     assert.ok(Math.abs(judge.harm()) < 5);
   }
 });
@@ -80,8 +86,8 @@ test('a fault that begins with the traffic is seen although the shadow was healt
   const feed = (stage: { readonly candidate: readonly number[]; readonly share: number }): void =>
     rows.label.forEach((_, i) => {
       const isCanary = random.float() < stage.share;
-      const scores = { candidateScore: stage.candidate[i] ?? NaN, incumbentScore: rows.challenger[i] ?? NaN };
-      judge.request({ share: stage.share, isCanary, isError: false, ...scores });
+      const answers = pairOf(stage.candidate[i], rows.challenger[i]);
+      judge.request({ share: stage.share, isCanary, isError: false, ...answers });
     });
   for (let round = 0; round < 4; round++) feed({ candidate: rows.challenger, share: 0 });
   assert.equal(judge.firing(), undefined);
@@ -95,8 +101,7 @@ test('where scores cannot be seen, the labels of the pairs stop it', () => {
   rows.label.forEach((label, i) => {
     firing ??= judge.label({
       label,
-      candidateScore: rows.broken[i] ?? NaN,
-      incumbentScore: rows.challenger[i] ?? NaN,
+      ...pairOf(rows.broken[i], rows.challenger[i]),
       cluster: rows.day[i] ?? 0,
       isCanary: true,
     });
@@ -140,12 +145,12 @@ test('looking again and again promotes an equal candidate no more often than one
         const risk = 0.1 + 0.5 * random.float();
         const label = random.float() < risk ? 1 : 0;
         const noisy = (): number => Math.min(0.95, Math.max(0.02, risk + 0.25 * (random.float() - 0.5)));
-        judge.label({ label, candidateScore: noisy(), incumbentScore: noisy(), cluster: look, isCanary: false });
+        judge.label({ label, ...pairOf(noisy(), noisy()), cluster: look, isCanary: false });
       }
       const concluded = judge.conclude();
       if (concluded === undefined) continue;
       isPromoted ||= concluded.decision.promote;
-      isPassed ||= concluded.compared.dAuc.z > 1.96;
+      isPassed ||= (concluded.evidence['dAucZ'] ?? 0) > 1.96;
     }
     if (isPromoted) promoted++;
     if (isPassed) promotedUncorrected++;

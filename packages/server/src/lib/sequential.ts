@@ -12,7 +12,7 @@
  * Vovk and Wang (2021) for averages of e-values.
  */
 import assert from 'node:assert';
-import { ksTest } from './drift.ts';
+import { ksTest, standardDeviation } from './drift.ts';
 import { createReservoir } from './reservoir.ts';
 import { lnGamma, logAddExp, normalCdf, normalLogSf } from './special-functions.ts';
 
@@ -240,19 +240,27 @@ export interface ScoreLook {
   readonly at: number;
   readonly statistic: number;
   readonly p: number;
-  /** Mean difference of logits, canary model - other model, on the canary's requests; undefined without pairs. */
+  /** How far both models are apart on the canary's requests, by `ScoreShift`; undefined without pairs. */
   readonly shift: number | undefined;
   readonly fired: boolean;
 }
 
+/**
+ * `logit`: scores are probabilities; the mean difference of logits, canary model - other model. `spread`: scores are numbers of any
+ * size; the root mean square of the differences, in standard deviations of the control's scores.
+ */
+export type ScoreShift = 'logit' | 'spread';
+
 export interface ScoreGuardOptions {
+  /** `logit` unless said. */
+  readonly shift?: ScoreShift | undefined;
   /** Canary counts at which to look; 30, 50, 75, 100, 150 unless said. */
   readonly looks?: readonly number[];
   /** Smallest distance that matters; `scoreDistanceMin` unless said. */
   readonly distanceMin?: number;
   /** 1e-4 unless said. */
   readonly pMax?: number;
-  /** Smallest |shift| that matters, in logits; `scoreShiftMin` unless said: the odds more than doubled, or halved. */
+  /** Smallest |shift| that matters; that of `scoreShiftMins` unless said. */
   readonly shiftMin?: number;
   /** Seeds the sample of control scores. */
   readonly seed?: number;
@@ -267,13 +275,14 @@ const logitFloor = 1e-6;
 
 /** Kolmogorov-Smirnov distance. */
 export const scoreDistanceMin = 0.35;
-/** Logits: the odds more than doubled, or halved. */
-export const scoreShiftMin = 0.8;
+/** Logits: the odds more than doubled, or halved. Spread: the answers moved by half of what they vary. */
+export const scoreShiftMins: Readonly<Record<ScoreShift, number>> = { logit: 0.8, spread: 0.5 };
 export const defaultLooks: readonly number[] = [30, 50, 75, 100, 150];
 
 export function createScoreGuard(options: ScoreGuardOptions = {}): ScoreGuard {
   const looks = options.looks ?? defaultLooks;
-  const { distanceMin = scoreDistanceMin, pMax = 1e-4, shiftMin = scoreShiftMin } = options;
+  const { distanceMin = scoreDistanceMin, pMax = 1e-4, shift: kind = 'logit' } = options;
+  const shiftMin = options.shiftMin ?? scoreShiftMins[kind];
   const control = createReservoir<number>(controlKept, options.seed ?? 1);
   const canary: number[] = [];
   const last = looks.at(-1) ?? 0;
@@ -289,7 +298,7 @@ export function createScoreGuard(options: ScoreGuardOptions = {}): ScoreGuard {
       else if (canary.length < last) {
         canary.push(score);
         if (otherScore !== undefined) {
-          shiftSum += logit(score) - logit(otherScore);
+          shiftSum += kind === 'logit' ? logit(score) - logit(otherScore) : (score - otherScore) ** 2;
           pairs++;
         }
       }
@@ -297,11 +306,17 @@ export function createScoreGuard(options: ScoreGuardOptions = {}): ScoreGuard {
       if (canary.length < due || control.items().length < controlMin) return undefined;
       next++;
       const { statistic, p } = ksTest(canary, control.items());
-      const shift = pairs === 0 ? undefined : shiftSum / pairs;
+      const mean = pairs === 0 ? undefined : shiftSum / pairs;
+      const shift = kind === 'logit' || mean === undefined ? mean : inSpreads(Math.sqrt(mean), control.items());
       const isShifted = shift === undefined || Math.abs(shift) >= shiftMin;
       return { at: canary.length, statistic, p, shift, fired: statistic > distanceMin && p < pMax && isShifted };
     },
   };
+}
+
+/** Answers that never vary have no spread: any difference is beyond every bound. */
+function inSpreads(distance: number, scores: readonly number[]): number {
+  return distance === 0 ? 0 : distance / standardDeviation(scores);
 }
 
 function logit(score: number): number {
@@ -331,7 +346,7 @@ export interface MeanLook {
   readonly fired: boolean;
 }
 
-/** One-sided: keeps five looks together below 0.25 %. */
+/** One-sided: keeps nine looks together below 0.5 %. */
 export const lookZBound = 3.3;
 
 export function createLookGuard(looks: readonly number[], zBound = lookZBound): LookGuard {

@@ -10,8 +10,9 @@ import { SlipwayError } from '@slipway/contract';
 import { parseInstant } from '@slipway/onnx';
 import { hash32 } from '../../lib/hash32.ts';
 import type { Clock } from '../../platform/clock.ts';
+import type { JudgedAnswer } from '../../lib/judged-task.ts';
 import type { Ids } from '../../platform/ids.ts';
-import type { LogFault, LogRecord, NewRecord } from './log-record.ts';
+import type { LogFault, NewRecord } from './log-record.ts';
 import type { FeatureReader } from './ports.ts';
 import type { PredictionLog } from './prediction-log.ts';
 import type { NextMove, RolloutRuntime, ScoredRequest } from './rollout-runtime.ts';
@@ -120,17 +121,21 @@ export function predict(
   const context: Context = { now: deps.clock.now(), deployment: deployment.number, ids: deps.ids };
   // Most models say a score and no more.
   let details: ScoreDetail[] | undefined;
+  const { rollout } = endpoint;
+  const judged: JudgedRow[] | undefined = rollout?.needsValues === true ? [] : undefined;
   const records = rows.map((row, index) => {
     const record = serveOne(endpoint, { row, index }, context);
     const { scorer } = armOf(endpoint, record.version);
     const detail = scorer.detailNames === undefined ? undefined : scorer.detail();
     if (detail !== undefined) (details ??= [])[index] = detail;
+    judged?.push(judgedRow(endpoint, record));
     return record;
   });
   const latencyUs = Math.round((deps.clock.monotonic() - startedAt) * 1000);
   for (const record of records) record.latencyUs = latencyUs;
   endpoint.log.append(records);
-  if (endpoint.rollout !== undefined) for (const record of records) judge(endpoint, endpoint.rollout, record);
+  if (rollout !== undefined)
+    records.forEach((record, index) => judge(endpoint, rollout, { record, row: judged?.[index] }));
   if (details === undefined) return records.map(({ id, score, version }) => ({ id, score, version }));
   const told = details;
   return records.map(({ id, score, version }, index) => ({ id, score, version, ...told[index] }));
@@ -281,8 +286,30 @@ export function scoreArm(endpoint: EndpointRuntime, arm: Arm, { at, row, index }
   return scorer.score();
 }
 
-function judge(endpoint: EndpointRuntime, rollout: RolloutRuntime, record: NewRecord): void {
-  const move = rollout.request(pairOf(record));
+/** What both versions said of one row, beyond their scores: copied, since the next row is scored in the same place. */
+interface JudgedRow {
+  readonly own: Float32Array | undefined;
+  readonly shadow: Float32Array | undefined;
+}
+
+function judgedRow(endpoint: EndpointRuntime, { version, shadowVersion, fault }: NewRecord): JudgedRow {
+  const valuesOf = (of: number): Float32Array | undefined => armOf(endpoint, of).scorer.detailValues?.slice();
+  return {
+    own: valuesOf(version),
+    shadow: shadowVersion === 0 || fault !== 'none' ? undefined : valuesOf(shadowVersion),
+  };
+}
+
+function judge(
+  endpoint: EndpointRuntime,
+  rollout: RolloutRuntime,
+  { record, row }: { readonly record: NewRecord; readonly row: JudgedRow | undefined },
+): void {
+  const answerOf = (score: number, values: Float32Array | undefined): JudgedAnswer => ({ score, values });
+  const { score, shadowScore } = record;
+  const move = rollout.request(
+    pairOf(record, { own: answerOf(score, row?.own), shadow: answerOf(shadowScore, row?.shadow) }),
+  );
   if (move !== undefined) order(endpoint, rollout, move);
 }
 
@@ -292,16 +319,19 @@ export function order(endpoint: EndpointRuntime, rollout: RolloutRuntime, move: 
   endpoint.onMove(move);
 }
 
-/** A logged row as the judge wants it: which score belongs to which side. */
-export function pairOf(record: Omit<LogRecord, 'features'>): ScoredRequest {
+/** A logged row as the judge wants it: which answer belongs to which side. */
+export function pairOf(
+  record: Omit<NewRecord, 'features'>,
+  answers: { readonly own: JudgedAnswer; readonly shadow: JudgedAnswer },
+): ScoredRequest {
   const isError = record.fault === 'canary';
-  const shadow = record.shadowVersion === 0 || record.fault !== 'none' ? undefined : record.shadowScore;
+  const shadow = record.shadowVersion === 0 || record.fault !== 'none' ? undefined : answers.shadow;
   return {
     id: record.id,
     at: record.at,
     isCanary: record.isCanary || isError,
     isError,
-    candidateScore: record.isCanary ? record.score : shadow,
-    incumbentScore: record.isCanary ? shadow : record.score,
+    candidate: record.isCanary ? answers.own : shadow,
+    incumbent: record.isCanary ? shadow : answers.own,
   };
 }

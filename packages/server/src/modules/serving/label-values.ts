@@ -1,6 +1,8 @@
 /** Labels as people say them, and as they are kept: a number, which for classes is the place among the model's. */
+import type { PredictionRecord } from '@slipway/contract';
 import { SlipwayError } from '@slipway/contract';
 import type { EndpointRuntime } from './endpoint-runtime.ts';
+import type { Label } from './label-store.ts';
 import type { GivenLabel } from './label-targets.ts';
 import { nameOfLabel } from './label-targets.ts';
 import type { Scorer } from './scorer.ts';
@@ -24,6 +26,17 @@ export function labelValues(
     if (typeof found === 'number') return { ...label, value: found };
     throw new SlipwayError('label_invalid', { prediction: nameOfLabel(label), endpoint: name, problem: found.problem });
   });
+}
+
+/** A kept label as people read it: of classes the word, by the version that answered, or where that is gone by the one that takes traffic. */
+export function labelRead(
+  { arms, traffic }: Pick<EndpointRuntime, 'arms' | 'traffic'>,
+  version: number,
+  { value, at }: Label,
+): NonNullable<PredictionRecord['label']> {
+  const { scorer } = arms.get(version) ?? arms.get(traffic[0]?.version ?? 0) ?? {};
+  const name = scorer?.classes?.[value];
+  return { value, ...(name === undefined ? {} : { class: name }), at };
 }
 
 function valueOf(

@@ -1,15 +1,27 @@
 /** Where a rollout stands, for people: counts, guards between their looks, and when a decision can fall at the earliest. */
 import type { Rollout, RolloutProgress } from '@slipway/contract';
 import type { CanaryJudge } from '../../lib/canary-judge.ts';
+import type { JudgedTask } from '../../lib/judged-task.ts';
 import type { TrailPoint } from './evidence-trail.ts';
 import { emptyTrail, trailOf } from './evidence-trail.ts';
 
-/** Labelled pairs between two judgements that found too few rows. */
-export const judgeAgainAfterPairs = 500;
+/** Labelled pairs between two judgements of two classes that found too few rows. */
+const judgeAgainAfterPairs = 500;
+/** Of other tasks, whose rules take fewer pairs: half as many again as there were, and so many more at least. */
+const judgeAgainGrowth = 1.5;
+const judgeAgainPairsMin = 100;
+
+/** Labelled pairs at which the rule of promotion is applied again. */
+export function nextLookAfter(judgedAtPairs: number, { kind }: JudgedTask): number {
+  if (kind === 'binary') return judgedAtPairs + judgeAgainAfterPairs;
+  return Math.max(judgedAtPairs + judgeAgainPairsMin, Math.ceil(judgedAtPairs * judgeAgainGrowth));
+}
+
 const minuteMs = 60_000;
 
 export interface Standing {
   readonly rollout: Rollout;
+  readonly task: JudgedTask;
   readonly judge: CanaryJudge;
   readonly stageRequests: number;
   /** Labelled pairs at the last look of the rule of promotion; 0 before the first one. */
@@ -24,14 +36,22 @@ interface Pace {
   readonly pairs: number;
 }
 
-export function progressOf({ rollout, judge, stageRequests, judgedAtPairs, trail, now }: Standing): RolloutProgress {
+export function progressOf({
+  rollout,
+  task,
+  judge,
+  stageRequests,
+  judgedAtPairs,
+  trail,
+  now,
+}: Standing): RolloutProgress {
   const { requests, canaryRequests, labelledPairs } = judge.counts();
   const stageStartedAt = rollout.decisions.findLast((d) => d.verdict === 'advanced')?.at ?? rollout.startedAt;
   const pace: Pace = {
     requests: stageRequests / Math.max(1, now - stageStartedAt),
     pairs: labelledPairs / Math.max(1, now - rollout.startedAt),
   };
-  const nextLookAtPairs = nextLookOf(rollout, judgedAtPairs);
+  const nextLookAtPairs = nextLookOf(rollout, judgedAtPairs, task);
   const waitMs =
     rollout.hold === undefined ? waitOf({ rollout, stageRequests, labelledPairs, nextLookAtPairs }, pace) : Infinity;
   return {
@@ -47,6 +67,7 @@ export function progressOf({ rollout, judge, stageRequests, judgedAtPairs, trail
     stageRequests,
     looks: judge.looks(),
     nextLookAtPairs,
+    task: task.kind,
     harm: judge.harm(),
     harmUpper: orNull(judge.harmUpper()),
     guards: judge.standings().map(({ nextLookAt, value, effect, ...standing }) => ({
@@ -80,7 +101,9 @@ export function progressWithoutJudge(
     canaryRequests: last?.canaryRequests ?? 0,
     labelledPairs: last?.labelledPairs ?? 0,
     stageRequests: 0,
-    looks: rollout.decisions.filter((d) => typeof d.evidence?.['dAucZ'] === 'number').length,
+    looks: rollout.decisions.filter(({ evidence }) => typeof (evidence?.['dAucZ'] ?? evidence?.['dLossZ']) === 'number')
+      .length,
+    task: rollout.task ?? 'binary',
     harm: rollout.harm ?? 0,
     harmUpper: null,
     guards: [],
@@ -91,9 +114,9 @@ export function progressWithoutJudge(
 }
 
 /** The rule of promotion is applied in the last stage, once its labels are there, and then after so many more. */
-function nextLookOf(rollout: Rollout, judgedAtPairs: number): number {
+function nextLookOf(rollout: Rollout, judgedAtPairs: number, task: JudgedTask): number {
   const wanted = rollout.plan.stages.at(-1)?.minLabels ?? 0;
-  return judgedAtPairs === 0 ? Math.max(1, wanted) : judgedAtPairs + judgeAgainAfterPairs;
+  return judgedAtPairs === 0 ? Math.max(1, wanted) : nextLookAfter(judgedAtPairs, task);
 }
 
 interface Left {

@@ -3,12 +3,14 @@
  * and remembers; the service writes. A restart rebuilds it from the prediction log and the labels.
  */
 import type { Rollout, RolloutDecision, RolloutProgress } from '@slipway/contract';
+import { ruleDefaults } from '@slipway/contract';
 import { createCalendar } from '../../lib/calendar.ts';
 import type { CanaryJudge, GuardFiring } from '../../lib/canary-judge.ts';
 import { createCanaryJudge } from '../../lib/canary-judge.ts';
+import type { JudgedAnswer, JudgedTask } from '../../lib/judged-task.ts';
 import { createEvidenceTrail } from './evidence-trail.ts';
 import type { TrailPoint } from './evidence-trail.ts';
-import { judgeAgainAfterPairs, progressOf } from './rollout-progress.ts';
+import { nextLookAfter, progressOf } from './rollout-progress.ts';
 
 export type NextMove =
   | { readonly move: 'roll-back'; readonly firing: GuardFiring; readonly decision: RolloutDecision }
@@ -22,11 +24,13 @@ export interface ScoredRequest {
   readonly isCanary: boolean;
   /** The candidate could not, and the incumbent answered in its place. */
   readonly isError: boolean;
-  readonly candidateScore: number | undefined;
-  readonly incumbentScore: number | undefined;
+  readonly candidate: JudgedAnswer | undefined;
+  readonly incumbent: JudgedAnswer | undefined;
 }
 
 export interface RolloutRuntime {
+  /** Scores do not say it all: answers come with the numbers behind them. */
+  readonly needsValues: boolean;
   readonly rollout: () => Rollout;
   /** After each write that carried a move out. */
   update(rollout: Rollout): void;
@@ -53,14 +57,25 @@ export interface RolloutRuntime {
 interface Waiting {
   readonly day: number;
   readonly isCanary: boolean;
-  readonly candidateScore: number;
-  readonly incumbentScore: number;
+  readonly candidate: JudgedAnswer;
+  readonly incumbent: JudgedAnswer;
 }
 
-export function createRolloutRuntime(start: Rollout, now: () => number): RolloutRuntime {
+export interface RolloutRuntimeOptions {
+  /** Of both versions. */
+  readonly task: JudgedTask;
+  readonly now: () => number;
+}
+
+export function createRolloutRuntime(start: Rollout, { task, now }: RolloutRuntimeOptions): RolloutRuntime {
   let rollout = start;
   const held = start.decisions.filter((decision) => decision.verdict === 'held');
-  const judge: CanaryJudge = createCanaryJudge({ rule: start.plan.rule, seed: 1, looksBefore: held.length });
+  const judge: CanaryJudge = createCanaryJudge({
+    task,
+    rule: { ...ruleDefaults, ...start.plan.rule },
+    seed: 1,
+    looksBefore: held.length,
+  });
   const calendar = createCalendar('day', start.plan.zone);
   const waiting = new Map<string, Waiting>();
   let stageRequests = 0;
@@ -115,22 +130,11 @@ export function createRolloutRuntime(start: Rollout, now: () => number): Rollout
         ),
       };
     }
-    if (judgedAtPairs > 0 && labelledPairs < judgedAtPairs + judgeAgainAfterPairs) return undefined;
+    if (judgedAtPairs > 0 && labelledPairs < nextLookAfter(judgedAtPairs, task)) return undefined;
     const concluded = judge.conclude();
     if (concluded === undefined) return undefined;
     judgedAtPairs = labelledPairs;
-    const { compared, decision, aucZAsked } = concluded;
-    const evidence = {
-      dAuc: compared.dAuc.estimate,
-      dAucZ: compared.dAuc.z,
-      aucZAsked,
-      dLogLoss: compared.dLogLoss.estimate,
-      dLogLossZ: compared.dLogLoss.z,
-      championEce: compared.champion.ece,
-      challengerEce: compared.challenger.ece,
-      championAuc: compared.champion.auc,
-      challengerAuc: compared.challenger.auc,
-    };
+    const { decision, evidence } = concluded;
     const notes = decision.warnings.length === 0 ? '' : ` Note: ${decision.warnings.join('; ')}.`;
     const sentence = `${decision.sentence}${notes}`;
     if (decision.promote) return { move: 'promote', decision: describe('promoted', sentence, evidence) };
@@ -153,29 +157,30 @@ export function createRolloutRuntime(start: Rollout, now: () => number): Rollout
       pairs,
       errors: value['errors'] ?? 0,
       sampleRatio: value['sample-ratio'] ?? 0,
-      labelsZ: value['labels'] ?? 0,
+      labelsZ: judge.outcomeZ(),
     };
   };
   const addRequest = (request: ScoredRequest, stage: number): void => {
-    const { candidateScore, incumbentScore, isCanary, isError } = request;
+    const { candidate, incumbent, isCanary, isError } = request;
     if (stage === rollout.stage) stageRequests++;
-    if (candidateScore !== undefined && incumbentScore !== undefined) {
-      waiting.set(request.id, { day: calendar.dayOf(request.at), isCanary, candidateScore, incumbentScore });
+    if (candidate !== undefined && incumbent !== undefined) {
+      waiting.set(request.id, { day: calendar.dayOf(request.at), isCanary, candidate, incumbent });
     }
-    judge.request({ share: shareOf(stage), isCanary, isError, candidateScore, incumbentScore });
+    judge.request({ share: shareOf(stage), isCanary, isError, candidate, incumbent });
     trail.step(pointOf);
   };
   const addLabel = (predictionId: string, value: number): boolean => {
     const pair = waiting.get(predictionId);
     if (pair === undefined) return false;
     waiting.delete(predictionId);
-    const { candidateScore, incumbentScore, day, isCanary } = pair;
-    judge.label({ label: value, candidateScore, incumbentScore, cluster: day, isCanary });
+    const { candidate, incumbent, day, isCanary } = pair;
+    judge.label({ label: value, candidate, incumbent, cluster: day, isCanary });
     trail.step(pointOf);
     return true;
   };
 
   return {
+    needsValues: task.kind === 'classes' || task.kind === 'quantiles',
     rollout: () => rollout,
     update: (changed) => {
       if (changed.stage !== rollout.stage) stageRequests = 0;
@@ -201,7 +206,8 @@ export function createRolloutRuntime(start: Rollout, now: () => number): Rollout
     firing: () => judge.firing(),
     describe,
     harm: () => judge.harm(),
-    progress: () => progressOf({ rollout, judge, stageRequests, judgedAtPairs, trail: trail.points(), now: now() }),
+    progress: () =>
+      progressOf({ rollout, task, judge, stageRequests, judgedAtPairs, trail: trail.points(), now: now() }),
     trail: () => trail.points(),
   };
 }

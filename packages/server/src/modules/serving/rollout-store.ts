@@ -1,6 +1,7 @@
 /** Writes of rollouts: each state change is one operation with its deployment and its event. */
 import type {
   Deployment,
+  ModelTask,
   Rollout,
   RolloutDecision,
   RolloutPlan,
@@ -41,6 +42,7 @@ export interface StartRollout {
   readonly candidate: number;
   readonly incumbent: number;
   readonly plan: RolloutPlan;
+  readonly task: ModelTask;
   readonly decision: RolloutDecision;
   readonly actor: string;
 }
@@ -87,6 +89,7 @@ export const startRollout = operation(
       harm: null,
       ...noHold,
       trail: null,
+      task: input.task,
     };
     await tables.insertInto('serving_rollout').values(row).execute();
     const deployment = await addDeployment(trx, {

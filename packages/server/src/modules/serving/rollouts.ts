@@ -2,6 +2,7 @@
  * Rollouts of live endpoints: started, carried from stage to stage as the judge decides, ended by it, by a deadline or by
  * hand, and taken up again after a restart from the prediction log and the labels.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { EndpointSpec, Rollout, RolloutDecision, RolloutPlan, RolloutProgress } from '@slipway/contract';
 import { canonicalJson, RolloutPlan as RolloutPlanSchema, SlipwayError } from '@slipway/contract';
 import type { Clock } from '../../platform/clock.ts';
@@ -16,6 +17,9 @@ import type { NewLabel } from './label-store.ts';
 import type { Labels } from './labels.ts';
 import type { LiveEndpoints } from './live-endpoints.ts';
 import { versionsOf } from './live-endpoints.ts';
+import { createLoggedAnswers } from './logged-answers.ts';
+import { checkComparable, checkRule, wholePlan } from './model-task.ts';
+import type { LoggedPrediction } from './prediction-log.ts';
 import type { ServingQueries } from './queries.ts';
 import { progressWithoutJudge } from './rollout-progress.ts';
 import type { NextMove, RolloutRuntime } from './rollout-runtime.ts';
@@ -23,6 +27,7 @@ import { createRolloutRuntime } from './rollout-runtime.ts';
 import { advanceRollout, endedUnseen, noteDecision, startRollout } from './rollout-store.ts';
 import type { ServingOperations } from './rollout-store.ts';
 import { endpointOf } from './rows.ts';
+import type { Scorer } from './scorer.ts';
 
 const defaultPlan = RolloutPlanSchema.parse({
   stages: [
@@ -34,6 +39,8 @@ const defaultPlan = RolloutPlanSchema.parse({
 const judgeActor = 'system:rollout-judge';
 /** How often deadlines are looked at. */
 export const sweepEveryMs = 30_000;
+/** Rows that are answered again between two turns of the event loop: about 2 ms. */
+const rowsPerTurn = 200;
 /** The machine's clock may have been set back by this while a rollout ran, and its requests are still found. */
 const clockStepMs = 60_000;
 
@@ -296,7 +303,9 @@ async function startInOrder(
   const running = await queries.findRunning(name);
   if (running !== undefined) {
     // Whoever orders twice because the first answer got lost is answered the same.
-    const isSame = request.plan === undefined || canonicalJson(request.plan) === canonicalJson(running.plan);
+    const isSame =
+      request.plan === undefined ||
+      canonicalJson(wholePlan(request.plan, running.task ?? 'binary')) === canonicalJson(running.plan);
     if (running.candidate === candidate && isSame) return running;
     throw new SlipwayError('rollout_running', { endpoint: name, rollout: running.id });
   }
@@ -304,7 +313,12 @@ async function startInOrder(
   if (incumbent === undefined) throw new SlipwayError('endpoint_not_deployed', { endpoint: name });
   if (candidate === incumbent) throw new SlipwayError('rollout_pointless', { version: candidate, endpoint: name });
   await live.load(endpoint, [incumbent, candidate]);
-  const plan = request.plan ?? spec.rollout ?? defaultPlan;
+  const [theirs, ours] = [armScorer(endpoint, incumbent), armScorer(endpoint, candidate)];
+  checkComparable(theirs, ours, { endpoint: name, incumbent, candidate });
+  const { task } = ours;
+  const asked = request.plan ?? spec.rollout ?? defaultPlan;
+  checkRule(name, asked.rule, task);
+  const plan = wholePlan(asked, task.kind);
   const changed = await db.write(startRollout, {
     id: ids.next('rollout'),
     deploymentId: ids.next('deployment'),
@@ -312,6 +326,7 @@ async function startInOrder(
     candidate,
     incumbent,
     plan,
+    task: task.kind,
     decision: {
       at: clock.now(),
       stage: plan.stages[0]?.name ?? '',
@@ -323,7 +338,7 @@ async function startInOrder(
     },
     actor,
   });
-  endpoint.rollout = createRolloutRuntime(changed.rollout, () => clock.now());
+  endpoint.rollout = createRolloutRuntime(changed.rollout, { task, now: () => clock.now() });
   live.use(endpoint, changed.deployment);
   return changed.rollout;
 }
@@ -409,18 +424,46 @@ async function endFromOutside(
   return end(deps, id, { state: how.verdict, decision, actor: how.actor });
 }
 
+type PairAnswers = Parameters<typeof pairOf>[1];
+
+const scoresAlone = ({ score, shadowScore }: LoggedPrediction): PairAnswers => ({
+  own: { score },
+  shadow: { score: shadowScore },
+});
+
+/** The log has scores only: both versions answer again. */
+function answersAgain(endpoint: EndpointRuntime): (record: LoggedPrediction) => PairAnswers {
+  const answers = new Map([...endpoint.arms].map(([version, { scorer }]) => [version, createLoggedAnswers(scorer)]));
+  return (record) => {
+    const { version, score, shadowVersion, shadowScore } = record;
+    return {
+      own: answers.get(version)?.judged(record, score) ?? { score },
+      shadow: answers.get(shadowVersion)?.judged(record, shadowScore) ?? { score: shadowScore },
+    };
+  };
+}
+
+function armScorer(endpoint: EndpointRuntime, version: number): Scorer {
+  const arm = endpoint.arms.get(version);
+  if (arm === undefined) throw new Error(`version ${version} of endpoint ${endpoint.name} is on trial and not loaded`);
+  return arm.scorer;
+}
+
 /**
  * Every request of the rollout is judged again under the stage whose deployment logged it, then every label in the order in
  * which it came and with the value that it had then. What was decided and not written down before the end is decided again.
  */
 async function takeUp(deps: RolloutsDeps, endpoint: EndpointRuntime, rollout: Rollout): Promise<void> {
-  const judge = createRolloutRuntime(rollout, () => deps.clock.now());
+  const { task } = armScorer(endpoint, rollout.candidate);
+  const judge = createRolloutRuntime(rollout, { task, now: () => deps.clock.now() });
   const firstDeployment = (await deps.queries.firstDeploymentOf(rollout.id)) ?? 0;
+  const answersOf = judge.needsValues ? answersAgain(endpoint) : scoresAlone;
   const seen: string[] = [];
   for await (const record of endpoint.log.readServedSince(rollout.startedAt - clockStepMs)) {
     if (record.deployment < firstDeployment) continue;
-    judge.replayRequest(pairOf(record), record.deployment - firstDeployment);
+    judge.replayRequest(pairOf(record, answersOf(record)), record.deployment - firstDeployment);
     seen.push(record.id);
+    if (judge.needsValues && seen.length % rowsPerTurn === 0) await nextTurn();
   }
   const labels = [...(await deps.labels.of(endpoint, seen))];
   labels.sort(([, a], [, b]) => a.joinedNumber - b.joinedNumber);

@@ -8,6 +8,7 @@ import type {
   RolloutPlan,
   TrafficShare,
 } from '@slipway/contract';
+import { modelTasks } from '@slipway/contract';
 
 export interface EndpointRow {
   name: string;
@@ -53,6 +54,8 @@ export interface RolloutRow {
   stage_left_ms: number | null;
   /** How the evidence went, kept when it ended. */
   trail: string | null;
+  /** A `ModelTask`. */
+  task: string | null;
 }
 /** One outcome of a prediction. */
 export interface LabelRow {
@@ -116,9 +119,15 @@ export function rolloutOf(row: RolloutRow): Rollout {
     ...holdOf(row),
     ...(row.finished_at === null ? {} : { finishedAt: row.finished_at }),
     decisions: JSON.parse(row.decisions) as RolloutDecision[],
+    ...taskOf(row),
     ...(row.guard === null ? {} : { guard: row.guard }),
     ...(row.harm === null ? {} : { harm: row.harm }),
   };
+}
+
+function taskOf(row: RolloutRow): Pick<Rollout, 'task'> {
+  const task = modelTasks.find((one) => one === row.task);
+  return task === undefined ? {} : { task };
 }
 
 function holdOf(row: RolloutRow): Pick<Rollout, 'hold'> {

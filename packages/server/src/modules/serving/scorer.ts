@@ -10,6 +10,8 @@ import type { OnnxModel, Plan, PlanColumn } from '@slipway/onnx';
 import { planModel, readClassLabels, readFeatureNames, readModel, readTableInfo } from '@slipway/onnx';
 import { SlipwayError } from '@slipway/contract';
 import type { Prediction } from '@slipway/contract';
+import type { JudgedTask } from '../../lib/judged-task.ts';
+import { endsInProbability } from './model-task.ts';
 
 export interface ModelColumn {
   readonly name: string;
@@ -32,10 +34,13 @@ export interface Scorer {
   readonly engine: string;
   /** Labels of the classes in their order; undefined for numbers, and where the file does not say. */
   readonly classes: readonly (string | number)[] | undefined;
-  /** A table's model that answers a number. */
+  /** What it answers, and so what its outcomes are judged by. */
+  readonly task: JudgedTask;
   readonly isNumber: boolean;
   /** Of three classes or more: the probability of each for the row that was scored last. */
   readonly probabilities: Float32Array | undefined;
+  /** These, or of quantiles the value at each level: what the names of the detail stand for, of the row that was scored last. */
+  readonly detailValues: Float32Array | undefined;
   /** Writes one row's input; NaN is missing, and text missing is the empty string. */
   setNumber(column: number, value: number): void;
   /** All columns of a model of numbers. */
@@ -93,15 +98,18 @@ export function createScorer(source: ScorerSource): Scorer {
   const detail = detailOf(plan, model);
   const read = scoreOf(plan, detail);
   const classes = readClassLabels(model);
-  const table = readTableInfo(model);
   if (read === undefined)
     throw refuse(`it has no numeric output; its outputs are ${plan.outputs.map((o) => o.name).join(', ')}.`);
+  const task = taskOf(model, { detail, classes, output: read.output });
+  const { value } = read;
   return {
     columns,
     engine: plan.engine,
     classes,
-    isNumber: table !== undefined && table.quantiles === undefined && classes === undefined,
+    task,
+    isNumber: task.kind === 'number',
     probabilities: detail?.names.kind === 'classes' ? detail.values : undefined,
+    detailValues: detail?.values.subarray(0, detail.names.names.length),
     setNumber: (column, value) => setters[column]?.(value),
     setNumbers: (values) => {
       const [only] = plan.inputs;
@@ -113,7 +121,7 @@ export function createScorer(source: ScorerSource): Scorer {
     setText: (column, value) => texts[column]?.(value),
     score: () => {
       plan.run(1);
-      return read();
+      return value();
     },
     detailNames: detail?.names,
     detail: () => detail?.read(),
@@ -162,17 +170,40 @@ function bestOf(values: Float32Array, count: number): number {
   return best;
 }
 
+interface ScoreRead {
+  readonly output: string;
+  readonly value: () => number;
+}
+
 /** The output that is the score: probabilities before values, and never the label. */
-function scoreOf(plan: Plan, detail: Detail | undefined): (() => number) | undefined {
+function scoreOf(plan: Plan, detail: Detail | undefined): ScoreRead | undefined {
   const numeric = plan.outputs.filter((o) => o.datatype === 'FP32' || o.datatype === 'FP64');
   if (detail?.names.kind === 'classes') {
     const { values, names } = detail;
-    return () => values[bestOf(values, names.names.length)] ?? Number.NaN;
+    return { output: '', value: () => values[bestOf(values, names.names.length)] ?? Number.NaN };
   }
   const pair = detail === undefined ? numeric.find((o) => o.width === 2) : undefined;
   const output = pair ?? numeric.find((o) => o.width === 1) ?? numeric[0];
   if (output === undefined || output.datatype === 'BYTES') return undefined;
   const column = output.width === 2 ? 1 : 0;
-  const { values } = output;
-  return () => values[column] ?? Number.NaN;
+  const { values, name } = output;
+  return { output: name, value: () => values[column] ?? Number.NaN };
+}
+
+/** A table's model says what it answers, a classifier's labels do; of others the last operation does. */
+function taskOf(
+  model: OnnxModel,
+  known: {
+    readonly detail: Detail | undefined;
+    readonly classes: readonly (string | number)[] | undefined;
+    readonly output: string;
+  },
+): JudgedTask {
+  const { detail, classes, output } = known;
+  if (detail?.names.kind === 'classes') return { kind: 'classes', count: detail.names.names.length };
+  const levels = detail?.names.kind === 'quantiles' ? detail.names.names.map(Number) : [];
+  if (levels.length > 1) return { kind: 'quantiles', levels };
+  if (classes !== undefined) return { kind: 'binary' };
+  const isTable = readTableInfo(model) !== undefined;
+  return isTable || !endsInProbability(model, output) ? { kind: 'number' } : { kind: 'binary' };
 }

@@ -1,6 +1,7 @@
 /** The figures of one series in one bucket: counted record by record, then done. */
 import type { EndpointSeries } from '@slipway/contract';
-import { logLossOf } from '../../lib/classification.ts';
+import type { JudgedAnswer, JudgedTask } from '../../lib/judged-task.ts';
+import { lossesOf } from '../../lib/judged-task.ts';
 import type { QuantileSketch } from '../../lib/quantiles.ts';
 import { createQuantileSketch } from '../../lib/quantiles.ts';
 import type { RecordHead } from './log-record.ts';
@@ -20,7 +21,11 @@ export interface Cell {
   readonly meanScore: number | null;
   readonly labelled: number;
   readonly meanLabel: number | null;
-  readonly logLoss: number | null;
+  /** Means of the losses of `judged-task.ts`, over the labels that could be judged. */
+  readonly mainLoss: number | null;
+  readonly sideLoss: number | null;
+  /** Of quantiles: mean distance of the outcome from the middle one. */
+  readonly middleError: number | null;
 }
 
 /** One series of one bucket while it is counted. */
@@ -33,9 +38,10 @@ export interface OpenCell {
   readonly latency: QuantileSketch;
   labelled: number;
   labelSum: number;
-  logLossSum: number;
-  /** Labels are 0 and 1, scores probabilities. */
-  isBinary: boolean;
+  judged: number;
+  mainSum: number;
+  sideSum: number;
+  middleSum: number;
 }
 
 export function addRecord(cells: Map<string, OpenCell>, head: RecordHead, by: SeriesBy): OpenCell {
@@ -63,24 +69,33 @@ function openCell(cells: Map<string, OpenCell>, key: string): OpenCell {
       latency: createQuantileSketch(latencyError),
       labelled: 0,
       labelSum: 0,
-      logLossSum: 0,
-      isBinary: true,
+      judged: 0,
+      mainSum: 0,
+      sideSum: 0,
+      middleSum: 0,
     };
     cells.set(key, cell);
   }
   return cell;
 }
 
-export function addLabel(
-  waiting: { readonly cell: OpenCell; readonly score: number } | undefined,
-  label: number,
-): void {
-  if (waiting === undefined) return;
-  const { cell, score } = waiting;
+/** A label of the task's own kind is counted; the answer is judged where it is at hand. */
+export function addLabel(cell: OpenCell, label: number): void {
   cell.labelled++;
   cell.labelSum += label;
-  if ((label !== 0 && label !== 1) || !(score >= 0 && score <= 1)) cell.isBinary = false;
-  else cell.logLossSum += logLossOf(score, label);
+}
+
+export function addAnswer(
+  cell: OpenCell,
+  { task, answer }: { readonly task: JudgedTask; readonly answer: JudgedAnswer },
+  label: number,
+): void {
+  const losses = lossesOf(task, answer, label);
+  if (losses === undefined) return;
+  cell.judged++;
+  cell.mainSum += losses.main;
+  cell.sideSum += losses.side;
+  cell.middleSum += Math.abs(answer.score - label);
 }
 
 export function cellOf([key, cell]: [string, OpenCell]): Cell {
@@ -95,12 +110,17 @@ export function cellOf([key, cell]: [string, OpenCell]): Cell {
     meanScore: mean(cell.scoreSum, cell.scores),
     labelled: cell.labelled,
     meanLabel: mean(cell.labelSum, cell.labelled),
-    logLoss: cell.isBinary ? mean(cell.logLossSum, cell.labelled) : null,
+    mainLoss: mean(cell.mainSum, cell.judged),
+    sideLoss: mean(cell.sideSum, cell.judged),
+    middleError: mean(cell.middleSum, cell.judged),
   };
 }
 
 /** One series for each key that occurs; a bucket that was not computed is null. */
-export function seriesOf(by: SeriesBy, buckets: readonly (readonly Cell[] | undefined)[]): EndpointSeries['series'] {
+export function seriesOf(
+  { by, task }: { readonly by: SeriesBy; readonly task: JudgedTask },
+  buckets: readonly (readonly Cell[] | undefined)[],
+): EndpointSeries['series'] {
   const seen = buckets.flatMap((cells) => cells ?? []);
   const keys = [...new Set(seen.map((cell) => cell.key))].sort(
     by === 'arm' ? undefined : (a, b) => Number(a) - Number(b),
@@ -125,11 +145,38 @@ export function seriesOf(by: SeriesBy, buckets: readonly (readonly Cell[] | unde
       latencyUsP99: values((cell) => cell.latencyUs[2]),
       meanScore: values((cell) => cell.meanScore),
       labelled: counts((cell) => cell.labelled),
-      meanLabel: values((cell) => cell.meanLabel),
-      logLoss: values((cell) => cell.logLoss),
+      meanLabel: values((cell) => (task.kind === 'classes' ? null : cell.meanLabel)),
+      ...lossesOver(task, values),
     };
   });
 }
 
 const armOf = (key: string): { readonly arm?: 'incumbent' | 'candidate' } =>
   key === 'incumbent' || key === 'candidate' ? { arm: key } : {};
+
+type One = EndpointSeries['series'][number];
+type LossLists = Pick<
+  One,
+  'logLoss' | 'accuracy' | 'meanAbsoluteError' | 'rootMeanSquaredError' | 'pinballLoss' | 'coverage'
+>;
+
+/** The losses of a task by the names that people know; what a task does not have is null. */
+function lossesOver(
+  { kind }: JudgedTask,
+  values: (read: (cell: Cell) => number | null) => (number | null)[],
+): LossLists {
+  const of = (kinds: readonly JudgedTask['kind'][], read: (cell: Cell) => number | null): (number | null)[] =>
+    values((cell) => (kinds.includes(kind) ? read(cell) : null));
+  const main = ({ mainLoss }: Cell): number | null => mainLoss;
+  const right = ({ sideLoss }: Cell): number | null => (sideLoss === null ? null : 1 - sideLoss);
+  return {
+    logLoss: of(['binary', 'classes'], main),
+    accuracy: of(['classes'], right),
+    meanAbsoluteError: of(['number', 'quantiles'], ({ sideLoss, middleError }) =>
+      kind === 'number' ? sideLoss : middleError,
+    ),
+    rootMeanSquaredError: of(['number'], ({ mainLoss }) => (mainLoss === null ? null : Math.sqrt(mainLoss))),
+    pinballLoss: of(['quantiles'], main),
+    coverage: of(['quantiles'], right),
+  };
+}

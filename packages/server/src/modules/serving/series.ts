@@ -6,23 +6,31 @@
  * request looks at `scanMax` records at most, newest buckets first; what is left over is null, and the next request goes on.
  * Memory: one span, its batch of labels, and one sketch for each series of the buckets that are computed together.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { EndpointSeries } from '@slipway/contract';
 import { idToHex, isId, seriesBucketsMax, SlipwayError } from '@slipway/contract';
+import type { JudgedTask } from '../../lib/judged-task.ts';
 import type { EndpointRuntime } from './endpoint-runtime.ts';
 import type { Labels } from './labels.ts';
 import { atOf, headOf, idMsOf, idOf, servedAtOf } from './log-record.ts';
-import type { Segment, Span } from './log-segment.ts';
+import type { RecordPlace, Segment, Span } from './log-segment.ts';
 import { readSpans } from './log-segment.ts';
 import type { PredictionClock } from './prediction-search.ts';
 import { timesOf } from './prediction-search.ts';
+import { decodeLogged } from './prediction-log.ts';
 import type { Cell, OpenCell } from './series-cells.ts';
-import { addLabel, addRecord, cellOf, seriesOf } from './series-cells.ts';
+import { addAnswer, addLabel, addRecord, cellOf, seriesOf } from './series-cells.ts';
+import type { VersionAnswers } from './version-answers.ts';
 
 /** Records of one request. */
 export const seriesScanMax = 300_000;
 /** Records of buckets that are computed together. */
 const groupRecords = 50_000;
 const labelBatch = 5000;
+/** Labelled records of one bucket that are answered again, where the log's score does not say it all. */
+const answeredMax = 500;
+/** Between two turns of the event loop: about 2 ms. */
+const answeredPerTurn = 100;
 /** Buckets kept, of all endpoints: about 1 KB each. */
 const keptMax = 5000;
 const bucketsWanted = 60;
@@ -60,10 +68,11 @@ interface Bucket {
 
 export function createSeriesReader(deps: {
   readonly labels: Labels;
+  readonly answers: VersionAnswers;
   readonly now: () => number;
   readonly scanMax?: number;
 }): SeriesReader {
-  const { labels, now, scanMax = seriesScanMax } = deps;
+  const { labels, answers, now, scanMax = seriesScanMax } = deps;
   const kept = new Map<string, Bucket>();
   // Labels that come while a bucket is computed may be missing in it.
   let forgotten = 0;
@@ -80,12 +89,13 @@ export function createSeriesReader(deps: {
     read: async (endpoint, query) => {
       const grid = gridOf(endpoint, query, now());
       const { at, stepMs } = grid;
+      const task = taskOf(endpoint);
       const spans = spansOf(endpoint.log.segments(), query.clock, grid);
       const records = at.map(() => 0);
       for (const { span, first, last } of spans) {
         for (let i = first; i <= last; i++) records[i] = (records[i] ?? 0) + span.range.count;
       }
-      const keyOf = (i: number): string => [endpoint.name, query.by, query.clock, stepMs, at[i]].join('|');
+      const keyOf = (i: number): string => [endpoint.name, query.by, query.clock, task.kind, stepMs, at[i]].join('|');
       const buckets = at.map((_, i): Bucket | undefined => {
         const bucket = kept.get(keyOf(i));
         return bucket?.records === records[i] ? bucket : undefined;
@@ -95,7 +105,7 @@ export function createSeriesReader(deps: {
         const group = nextGroup(buckets, records, Math.min(groupRecords, scanMax - scanned));
         if (group === undefined || scanned >= scanMax) break;
         const before = forgotten;
-        const computed = await computeGroup({ endpoint, query, grid, labels }, group, spans);
+        const computed = await computeGroup({ endpoint, query, grid, labels, answers, task, records }, group, spans);
         scanned += computed.scanned;
         for (let i = group.first; i <= group.last; i++) {
           const bucket = {
@@ -116,8 +126,9 @@ export function createSeriesReader(deps: {
         stepMs,
         at: [...at],
         isComplete: buckets.every((bucket) => bucket !== undefined),
+        task: task.kind,
         series: seriesOf(
-          query.by,
+          { by: query.by, task },
           buckets.map((bucket) => bucket?.cells),
         ),
       };
@@ -138,6 +149,11 @@ export function createSeriesReader(deps: {
       }
     },
   };
+}
+
+/** Of the version that takes traffic: outcomes of an endpoint are of one kind. */
+function taskOf({ traffic, arms }: EndpointRuntime): JudgedTask {
+  return arms.get(traffic[0]?.version ?? 0)?.scorer.task ?? { kind: 'binary' };
 }
 
 /** The instant in an id; undefined for what only looks like one. */
@@ -223,6 +239,10 @@ interface Asked {
   readonly query: SeriesQuery;
   readonly grid: Grid;
   readonly labels: Labels;
+  readonly answers: VersionAnswers;
+  readonly task: JudgedTask;
+  /** Of each bucket, at most. */
+  readonly records: readonly number[];
 }
 
 interface Counting {
@@ -233,42 +253,79 @@ interface Counting {
 
 const emptyBucket = { fromIdMs: Infinity, toIdMs: -Infinity, cells: [] };
 
+/** A record whose label is looked up. */
+interface WaitingRecord {
+  readonly cell: OpenCell;
+  readonly score: number;
+  readonly version: number;
+  /** Every so many labelled records of its cell are answered again. */
+  readonly stride: number;
+  readonly place: RecordPlace;
+  readonly features: readonly string[];
+}
+
 async function computeGroup(
-  { endpoint, query, grid, labels }: Asked,
+  asked: Asked,
   group: Group,
   spans: readonly PlacedSpan[],
 ): Promise<{ readonly scanned: number; readonly buckets: readonly Omit<Bucket, 'endpoint' | 'records'>[] }> {
+  const { query, grid, records } = asked;
   const countings = Array.from({ length: group.last - group.first + 1 }, (): Counting => ({
     fromIdMs: Infinity,
     toIdMs: -Infinity,
     cells: new Map(),
   }));
-  const waiting = new Map<string, { readonly cell: OpenCell; readonly score: number }>();
-  const join = async (): Promise<void> => {
-    const known = await labels.of(endpoint, [...waiting.keys()]);
-    for (const [id, { value }] of known) addLabel(waiting.get(id), value);
-    waiting.clear();
-  };
+  const waiting = new Map<string, WaitingRecord>();
   let scanned = 0;
   for (const { segment, span, first, last } of spans) {
     if (last < group.first || first > group.last) continue;
     scanned += span.range.count;
     for await (const places of readSpans(segment, [span])) {
-      for (const { bytes, offset } of places) {
+      for (const place of places) {
+        const { bytes, offset } = place;
         const time = query.clock === 'event' ? atOf(bytes, offset) : servedAtOf(bytes, offset);
-        const counting = countings[Math.floor((time - grid.from) / grid.stepMs) - group.first];
+        const bucket = Math.floor((time - grid.from) / grid.stepMs);
+        const counting = countings[bucket - group.first];
         if (counting === undefined) continue;
         const ms = idMsOf(bytes, offset);
         counting.fromIdMs = Math.min(counting.fromIdMs, ms);
         counting.toIdMs = Math.max(counting.toIdMs, ms);
         const head = headOf(bytes, offset);
         const cell = addRecord(counting.cells, head, query.by);
-        waiting.set(idOf(bytes, offset), { cell, score: head.score });
+        const stride = Math.ceil((records[bucket] ?? 0) / answeredMax);
+        const { score, version } = head;
+        waiting.set(idOf(bytes, offset), { cell, score, version, stride, place, features: segment.head.features });
       }
-      if (waiting.size >= labelBatch) await join();
+      if (waiting.size >= labelBatch) await joinLabels(asked, waiting);
     }
   }
-  await join();
+  await joinLabels(asked, waiting);
   const buckets = countings.map(({ cells, ...ids }) => ({ ...ids, cells: [...cells].map(cellOf) }));
   return { scanned, buckets };
+}
+
+/** Counts the labels that have come. Where the score does not say it all, an even sample of their records is answered again. */
+async function joinLabels(
+  { endpoint, labels, answers, task }: Asked,
+  waiting: Map<string, WaitingRecord>,
+): Promise<void> {
+  const known = await labels.of(endpoint, [...waiting.keys()]);
+  const isScore = task.kind === 'binary' || task.kind === 'number';
+  let answered = 0;
+  for (const [id, { value }] of known) {
+    const record = waiting.get(id);
+    if (record === undefined) continue;
+    const { cell, score, version, stride, place, features } = record;
+    addLabel(cell, value);
+    if (isScore) {
+      addAnswer(cell, { task, answer: { score } }, value);
+      continue;
+    }
+    if (cell.labelled % stride !== 0) continue;
+    const again = await answers.of(endpoint, version, features);
+    if (again === undefined) continue;
+    addAnswer(cell, { task, answer: again.judged(decodeLogged(place, features), score) }, value);
+    if (++answered % answeredPerTurn === 0) await nextTurn();
+  }
+  waiting.clear();
 }

@@ -23,7 +23,7 @@ import type { Log } from '../../platform/log.ts';
 import { deploy } from './deployment-store.ts';
 import type { EndpointRuntime, PredictionRow } from './endpoint-runtime.ts';
 import { predict } from './endpoint-runtime.ts';
-import type { JoinedLabels, Label } from './label-store.ts';
+import type { JoinedLabels } from './label-store.ts';
 import { joinLabels, planJoin } from './label-store.ts';
 import type { GivenLabel, LabelTargets, WhichPredictions } from './label-targets.ts';
 import { findTargets } from './label-targets.ts';
@@ -37,10 +37,10 @@ import { createLiveEndpoints, versionsOf } from './live-endpoints.ts';
 import type { ModelLoader } from './model-loader.ts';
 import { createModelLoader } from './model-loader.ts';
 import type { FeaturePort, RegistryPort } from './ports.ts';
-import type { LoggedPrediction } from './prediction-log.ts';
 import { openLookup } from './prediction-log.ts';
 import type { PredictionQuery } from './prediction-pages.ts';
-import { findPredictions, inputsOf } from './prediction-pages.ts';
+import { findPredictions } from './prediction-pages.ts';
+import { createPredictionRecords } from './prediction-records.ts';
 import type { ServingQueries } from './queries.ts';
 import { createQueries } from './queries.ts';
 import type { ServingOperations } from './rollout-store.ts';
@@ -54,6 +54,7 @@ import { createSeriesReader } from './series.ts';
 import { endpointsTopic } from './store.ts';
 import type { SeenInputs, TrialInputs } from './trial.ts';
 import { readSeenInputs, tryInputs } from './trial.ts';
+import { createVersionAnswers } from './version-answers.ts';
 
 export interface ServingDeps {
   readonly db: Db;
@@ -156,7 +157,9 @@ interface Parts extends ServingDeps {
 export function createServing(deps: ServingDeps): Serving {
   const parts = createParts(deps);
   const { db, clock, ids, log, live, queries, labels, rollouts } = parts;
-  const series = createSeriesReader({ labels, now: () => clock.now() });
+  const answers = createVersionAnswers(parts.loader);
+  const series = createSeriesReader({ labels, answers, now: () => clock.now() });
+  const records = createPredictionRecords(answers);
   const closers: (() => void)[] = [];
   let isStopped = false;
   let cancelSweep: (() => void) | undefined;
@@ -221,7 +224,7 @@ export function createServing(deps: ServingDeps): Serving {
       const endpoint = live.must(name);
       const { items, nextPageToken, scanned, isScanBound } = await findPredictions(endpoint, labels, query);
       return {
-        items: items.map(({ record, label }) => recordOf(endpoint, record, label)),
+        items: await records.of(endpoint, items),
         ...(nextPageToken === undefined ? {} : { nextPageToken }),
         scanned,
         isScanBound,
@@ -239,7 +242,10 @@ export function createServing(deps: ServingDeps): Serving {
     prediction: async (id) => {
       for (const endpoint of live.all()) {
         const record = await endpoint.log.find(id);
-        if (record) return recordOf(endpoint, record, (await labels.of(endpoint, [id])).get(id));
+        if (record === undefined) continue;
+        const label = (await labels.of(endpoint, [id])).get(id);
+        const [read] = await records.of(endpoint, [{ record, label }]);
+        if (read !== undefined) return read;
       }
       throw new SlipwayError('not_found', {
         noun: 'prediction',
@@ -361,37 +367,4 @@ async function scoreRows(
     if (row % rowsPerTurn === rowsPerTurn - 1) await nextTurn();
   }
   return scores;
-}
-
-function recordOf(endpoint: EndpointRuntime, record: LoggedPrediction, label: Label | undefined): PredictionRecord {
-  const hasShadow = record.shadowVersion !== 0 && record.fault === 'none';
-  return {
-    id: record.id,
-    endpoint: endpoint.name,
-    at: record.at,
-    servedAt: record.servedAt,
-    deployment: record.deployment,
-    model: endpoint.spec.model,
-    version: record.version,
-    score: record.score,
-    isCanary: record.isCanary,
-    ...(hasShadow ? { shadow: { version: record.shadowVersion, score: record.shadowScore } } : {}),
-    ...(record.fault === 'none' ? {} : { fault: record.fault === 'canary' ? ('candidate' as const) : record.fault }),
-    latencyUs: record.latencyUs,
-    ...(record.instanceId === undefined ? {} : { instanceId: record.instanceId }),
-    inputs: inputsOf(record),
-    features: Object.fromEntries(
-      record.featureNames.map((n, i) => [n, Number.isNaN(record.features[i]) ? null : (record.features[i] ?? null)]),
-    ),
-    ...(label === undefined ? {} : { label: labelOf(endpoint, record, label) }),
-  };
-}
-
-function labelOf(
-  endpoint: EndpointRuntime,
-  { version }: LoggedPrediction,
-  { value, at }: Label,
-): NonNullable<PredictionRecord['label']> {
-  const name = endpoint.arms.get(version)?.scorer.classes?.[value];
-  return { value, ...(name === undefined ? {} : { class: name }), at };
 }

@@ -6,8 +6,9 @@ import type { ApiError } from '../../api/client.ts';
 import { useAsk } from '../../api/queries.ts';
 import { DataTable } from '../../components/data-table.tsx';
 import { LineChart } from '../../components/line-chart.tsx';
-import { count, decimals, instant, plural, signed } from '../../words.ts';
+import { count, decimals, instant, plural } from '../../words.ts';
 import { guardWords } from './judge-words.ts';
+import { countedWord, effectWords, guardName, taskWords } from './task-words.ts';
 
 /** While requests come no event says so: the counts are asked for. */
 const askEveryMs = 2000;
@@ -81,7 +82,8 @@ const marksOf = (rollout: Rollout): { readonly x: number; readonly name: string 
 };
 
 export function EvidenceCharts({ rollout, progress }: EvidenceProps): ReactElement {
-  const { trail } = progress;
+  const { trail, task } = progress;
+  const { main } = taskWords[task];
   const marks = marksOf(rollout);
   // Each over what it counts: after a restart labels come behind requests in the trail.
   const byRequests = lastOfEach(trail.requests);
@@ -130,7 +132,7 @@ export function EvidenceCharts({ rollout, progress }: EvidenceProps): ReactEleme
       <div>
         <h3>Labelled pairs: is v{rollout.candidate} worse?</h3>
         <LineChart
-          label="Mean difference of log loss in standard errors, by labelled pairs"
+          label={`Mean difference of ${main} in standard errors, by labelled pairs`}
           x={byPairs.map((i) => trail.pairs[i] ?? 0)}
           isTime={false}
           xName="labelled pairs"
@@ -138,23 +140,26 @@ export function EvidenceCharts({ rollout, progress }: EvidenceProps): ReactEleme
           digits={2}
           series={[
             {
-              name: 'log loss, candidate less incumbent',
+              name: `${main}, candidate less incumbent`,
               color: '--arm-challenger',
               values: at(trail.labelsZ, byPairs),
             },
           ]}
           lines={[{ value: barOf('labels', 3.3), name: 'rolls back at', color: '--bad-solid' }]}
         />
-        <p className="xs t3">{lookRule(progress.guards.find((g) => g.guard === 'labels'))}</p>
+        <p className="xs t3">{lookRule(progress)}</p>
       </div>
     </div>
   );
 }
 
 /** A line that crosses the bar between two looks decides nothing. */
-function lookRule(labels: GuardState | undefined): string {
+function lookRule({ guards, task }: RolloutProgress): string {
+  const labels = guards.find((g) => g.guard === 'labels');
   const effect =
-    labels?.effect === undefined ? '' : `, and only where the rise is above ${signed(labels.effect.bar, 2)}`;
+    labels?.effect === undefined
+      ? ''
+      : `, and only where the rise is above ${effectWords('labels', task)(labels.effect.bar)}`;
   const next = labels?.nextLookAt === undefined ? '' : ` (the next at ${count(labels.nextLookAt)} pairs)`;
   return `Acts at a look only${next}${effect}.`;
 }
@@ -170,21 +175,7 @@ const scaleWords: Readonly<Record<GuardState['scale'], (value: number) => string
   distance: (value) => `distance ${decimals(value, 2)}`,
 };
 
-const countedWords: Readonly<Record<GuardState['guard'], string>> = {
-  scores: 'scores of the candidate',
-  errors: 'errors',
-  'sample-ratio': 'requests',
-  labels: 'labelled pairs',
-};
-
-const guardNames: Readonly<Record<GuardState['guard'], string>> = {
-  scores: 'Scores are like the incumbent’s',
-  errors: 'No more errors than the incumbent',
-  'sample-ratio': 'The split is as asked',
-  labels: 'Outcomes are no worse',
-};
-
-export function Guards({ guards }: { guards: readonly GuardState[] }): ReactElement | null {
+export function Guards({ guards, task }: Pick<RolloutProgress, 'guards' | 'task'>): ReactElement | null {
   if (guards.length === 0) return null;
   return (
     <DataTable
@@ -192,7 +183,7 @@ export function Guards({ guards }: { guards: readonly GuardState[] }): ReactElem
       rows={guards}
       rowKey={(g) => g.guard}
       columns={[
-        { key: 'guard', head: 'Guard', cell: (g) => <b className="m">{guardNames[g.guard]}</b> },
+        { key: 'guard', head: 'Guard', cell: (g) => <b className="m">{guardName(g.guard, task)}</b> },
         {
           key: 'value',
           head: 'Against it',
@@ -205,9 +196,12 @@ export function Guards({ guards }: { guards: readonly GuardState[] }): ReactElem
           head: 'Effect, needed',
           isNumber: true,
           isExtra: true,
-          cell: ({ effect }) => (effect === undefined ? '' : `${signed(effect.value, 3)}, ${signed(effect.bar, 2)}`),
+          cell: ({ guard, effect }) => {
+            const words = effectWords(guard, task);
+            return effect === undefined ? '' : `${words(effect.value)}, ${words(effect.bar)}`;
+          },
         },
-        { key: 'count', head: 'Counted', isExtra: true, cell: (g) => `${count(g.count)} ${countedWords[g.guard]}` },
+        { key: 'count', head: 'Counted', isExtra: true, cell: (g) => `${count(g.count)} ${countedWord(g.guard)}` },
         {
           key: 'next',
           head: 'Next look',

@@ -1,6 +1,6 @@
 /** What the judge of a rollout measured and decided, in plain words. */
 import type { Rollout, RolloutDecision } from '@slipway/contract';
-import { count, decimals, duration, instant, plural, signed } from '../../words.ts';
+import { count, decimals, duration, figure, instant, percent, plural, signed, signedFigure } from '../../words.ts';
 
 export interface Fact {
   readonly name: string;
@@ -16,6 +16,9 @@ function p(value: number): string {
   return value === 0 ? '0' : `${digit} × 10⁻${raised(power)}`;
 }
 const whole = (value: number): string => count(value);
+const share = (value: number): string => percent(value, 1);
+const points = (value: number): string => `${signed(100 * value, 1)} points`;
+const ofIncumbent = (value: number): string => `${signed(100 * value, 1)} %`;
 
 /** Key of a decision's evidence -> what it is called and how it is written. */
 const facts: Readonly<Record<string, readonly [name: string, write: (value: number) => string]>> = {
@@ -37,6 +40,48 @@ const facts: Readonly<Record<string, readonly [name: string, write: (value: numb
   ratio: ['Error rate, times that of the incumbent', (v) => decimals(v, 1)],
   share: ['Share of the traffic asked for', (v) => `${decimals(v * 100, 0)} %`],
   logEvidence: ['Evidence, natural logarithm', (v) => signed(v, 2)],
+  dLossZ: ['its distance from no difference', (v) => `${signed(v, 2)} standard errors`],
+  zAsked: ['asked for at this look', (v) => `${decimals(v, 2)} standard errors below`],
+  championLogLoss: ['Log loss of the incumbent', (v) => decimals(v, 4)],
+  challengerLogLoss: ['Log loss of the candidate', (v) => decimals(v, 4)],
+  dLogLossLow: ['its 95 % interval, from', (v) => signed(v, 4)],
+  dLogLossHigh: ['to', (v) => signed(v, 4)],
+  championAccuracy: ['Accuracy of the incumbent', share],
+  challengerAccuracy: ['Accuracy of the candidate', share],
+  dAccuracy: ['Accuracy, candidate less incumbent', points],
+  dAccuracyLow: ['its 95 % interval, from', points],
+  dAccuracyHigh: ['to', points],
+  championRmse: ['Root mean squared error of the incumbent', figure],
+  challengerRmse: ['Root mean squared error of the candidate', figure],
+  dSquared: ['Squared error, candidate less incumbent', ofIncumbent],
+  dSquaredLow: ['its 95 % interval, from', ofIncumbent],
+  dSquaredHigh: ['to', ofIncumbent],
+  championMae: ['Mean absolute error of the incumbent', figure],
+  challengerMae: ['Mean absolute error of the candidate', figure],
+  dMae: ['Mean absolute error, candidate less incumbent', signedFigure],
+  dMaeLow: ['its 95 % interval, from', signedFigure],
+  dMaeHigh: ['to', signedFigure],
+  championPinball: ['Pinball loss of the incumbent', figure],
+  challengerPinball: ['Pinball loss of the candidate', figure],
+  dPinball: ['Pinball loss, candidate less incumbent', signedFigure],
+  dPinballLow: ['its 95 % interval, from', signedFigure],
+  dPinballHigh: ['to', signedFigure],
+  nominalCoverage: ['Share of outcomes that intervals promise', share],
+  championCoverage: ['Share inside the incumbent’s', share],
+  challengerCoverage: ['Share inside the candidate’s', share],
+  dCoverage: ['Coverage, candidate less incumbent', points],
+  dCoverageLow: ['its 95 % interval, from', points],
+  dCoverageHigh: ['to', points],
+  moved: ['Moved, in spreads of the incumbent’s answers', (v) => decimals(v, 2)],
+  mixDistance: ['Requests that would have to be of another class', share],
+  mixShift: ['the same on requests that both answered', share],
+  agreed: ['Requests on which both name the same class', share],
+  agreementFall: ['Right less often, by the incumbent’s probabilities', points],
+  accuracyFall: ['Accuracy, below the incumbent by', points],
+  squaredRise: ['Mean squared error, above the incumbent by', ofIncumbent],
+  absoluteRise: ['Mean absolute error, above by a share of the usual error', ofIncumbent],
+  pinballRise: ['Pinball loss, above the incumbent by', ofIncumbent],
+  coverageFall: ['Outcomes missed, more than by the incumbent', points],
   pairs: ['Labelled pairs', whole],
   z: ['Distance from no difference', (v) => `${signed(v, 2)} standard errors`],
 };
@@ -50,9 +95,12 @@ export function factsOf(evidence: RolloutDecision['evidence']): readonly Fact[] 
 
 const guards: Readonly<Record<string, string>> = {
   scores: 'the guard of the scores',
+  'class-mix': 'the guard of the class mix',
+  agreement: 'the guard of the agreement',
   errors: 'the guard of the errors',
   'sample-ratio': 'the guard of the split',
   labels: 'the guard of the outcomes',
+  mistakes: 'the guard of the mistakes',
 };
 
 export const guardWords = (guard: string): string => guards[guard] ?? `the guard ${guard}`;
@@ -139,5 +187,23 @@ export function stagesOf(rollout: Rollout): readonly StageFact[] {
       startedAt,
       took: startedAt === undefined || endedAt === undefined ? undefined : duration(endedAt - startedAt),
     };
+  });
+}
+
+export interface LookFact {
+  readonly pairs: number;
+  /** Standard errors by which the candidate is better, and those that the look asked for. */
+  readonly z: number | null;
+  readonly asked: number | null;
+}
+
+/** The looks of the rule of promotion, oldest first: of two classes at the ranking, of others at the main loss. */
+export function looksOf(rollout: Rollout): readonly LookFact[] {
+  return rollout.decisions.flatMap(({ evidence, labelledPairs: pairs }) => {
+    if (typeof evidence?.['dAucZ'] === 'number')
+      return [{ pairs, z: evidence['dAucZ'], asked: evidence['aucZAsked'] ?? null }];
+    if (typeof evidence?.['dLossZ'] === 'number')
+      return [{ pairs, z: -evidence['dLossZ'], asked: evidence['zAsked'] ?? null }];
+    return [];
   });
 }

@@ -10,12 +10,13 @@ import { Loaded } from '../../components/states.tsx';
 import { ArmMark, StatusBadge } from '../../components/status.tsx';
 import { to } from '../../frame/places.ts';
 import { useView } from '../../frame/view.tsx';
-import { count, duration, fullInstant, instant, short, signed } from '../../words.ts';
+import { count, duration, fullInstant, instant, short, signedFigure } from '../../words.ts';
 import { HoldNote, RolloutControls } from './controls.tsx';
 import { Decisions, Stages } from './decisions.tsx';
 import type { ProgressQuery } from './evidence.tsx';
 import { EvidenceCharts, EvidenceSentence, Guards, useProgress } from './evidence.tsx';
-import { guardWords, stagesOf, verdictOf } from './judge-words.ts';
+import { guardWords, looksOf, stagesOf, verdictOf } from './judge-words.ts';
+import { ruleWords, taskOf, taskWords } from './task-words.ts';
 
 export function Page(): ReactElement {
   const { rollout: id = '' } = useParams();
@@ -71,7 +72,7 @@ function Shown({ rollout }: { rollout: Rollout }): ReactElement {
               <>
                 <EvidenceSentence rollout={rollout} progress={data} />
                 <EvidenceCharts rollout={rollout} progress={data} />
-                <Guards guards={data.guards} />
+                <Guards guards={data.guards} task={data.task} />
               </>
             )}
           </Loaded>
@@ -94,6 +95,7 @@ function Shown({ rollout }: { rollout: Rollout }): ReactElement {
 /** While it runs the figures tick in place: as wide as they get, whatever they are. */
 function Counts({ rollout, progress }: { rollout: Rollout; progress: ProgressQuery }): ReactElement {
   const last = rollout.decisions.at(-1);
+  const { harm } = taskWords[taskOf(rollout)];
   const { data } = progress;
   const now = data?.isJudging === true ? data : last;
   return (
@@ -105,7 +107,7 @@ function Counts({ rollout, progress }: { rollout: Rollout; progress: ProgressQue
         ...(data?.isJudging === true ? [{ name: 'Looks', value: count(data.looks) }] : []),
         ...(rollout.harm === undefined
           ? []
-          : [{ name: 'Extra log loss', value: signed(rollout.harm, 2), unit: harmWords(rollout.harm) }]),
+          : [{ name: `Extra ${harm}`, value: signedFigure(rollout.harm), unit: harmWords(rollout.harm) }]),
       ]}
     />
   );
@@ -148,7 +150,7 @@ function Outcome({ rollout, progress }: { rollout: Rollout; progress: ProgressQu
         },
         {
           name: 'To be promoted',
-          value: `ranks better by ${plan.rule.aucZ} standard errors, log loss at most ${signed(plan.rule.logLossMargin)} worse`,
+          value: ruleWords(rollout),
         },
         { name: 'Days told apart in', value: plan.zone },
         { name: 'Rollout', value: <code title={rollout.id}>{short(rollout.id)}</code> },
@@ -159,24 +161,27 @@ function Outcome({ rollout, progress }: { rollout: Rollout; progress: ProgressQu
 
 /** While it runs what is measured so far, with its bound; afterwards what it came to. */
 function harmOf(rollout: Rollout, { data }: ProgressQuery): string {
+  const { harm } = taskWords[taskOf(rollout)];
   if (data?.isJudging === true) {
     if (data.harmUpper === null) return 'not measured yet: too few outcomes of its answers are known';
-    return `${signed(data.harm, 2)} log loss over its labelled answers so far; with 95 % at most ${signed(data.harmUpper, 2)}`;
+    return `${signedFigure(data.harm)} ${harm} over its labelled answers so far; with 95 % at most ${signedFigure(data.harmUpper)}`;
   }
   return rollout.harm === undefined
     ? 'not measured: no outcome of its answers is known'
-    : `${signed(rollout.harm, 2)} log loss, summed over its labelled answers`;
+    : `${signedFigure(rollout.harm)} ${harm}, summed over its labelled answers`;
 }
 
-/** How much better it ranked at each look, beside what that look asked for. */
+/** How much better it was at each look, beside what that look asked for. */
 function Looks({ rollout }: { rollout: Rollout }): ReactElement | null {
-  const looks = rollout.decisions.filter((d) => typeof d.evidence?.['dAucZ'] === 'number');
+  const looks = looksOf(rollout);
   if (looks.length === 0) return null;
+  const task = taskOf(rollout);
+  const by = task === 'binary' ? 'AUC' : taskWords[task].main;
   return (
-    <Panel title="Is it better?" caption="AUC at each look, in standard errors">
+    <Panel title="Is it better?" caption={`by ${by} at each look, in standard errors`}>
       <LineChart
-        label="Difference of AUC at each look of the judge in standard errors, by labelled pairs"
-        x={looks.map((d) => d.labelledPairs)}
+        label={`How much better by ${by} at each look of the judge in standard errors, by labelled pairs`}
+        x={looks.map((look) => look.pairs)}
         isTime={false}
         xName="labelled pairs"
         height={140}
@@ -184,15 +189,16 @@ function Looks({ rollout }: { rollout: Rollout }): ReactElement | null {
         unit="standard errors"
         series={[
           {
-            name: `v${rollout.candidate} less v${rollout.incumbent}`,
+            name:
+              task === 'binary' ? `v${rollout.candidate} less v${rollout.incumbent}` : `v${rollout.candidate} better`,
             color: '--arm-challenger',
-            values: looks.map((d) => d.evidence?.['dAucZ'] ?? null),
+            values: looks.map((look) => look.z),
           },
           {
             name: 'asked for',
             color: '--ref',
             isDashed: true,
-            values: looks.map((d) => d.evidence?.['aucZAsked'] ?? null),
+            values: looks.map((look) => look.asked),
           },
         ]}
       />
