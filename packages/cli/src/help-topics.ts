@@ -15,6 +15,14 @@ const topics: Readonly<Record<string, () => string>> = {
       ['TZ', 'the zone in which times are printed; every printed time carries its offset'],
       ['NO_COLOR', 'set to anything: no colours'],
       ['SLIPWAY_DIR, SLIPWAY_PORT, SLIPWAY_HOST', 'what `slipway up` takes when its flags are not given'],
+      ['SLIPWAY_DATABASE_URL', 'postgres://… of a server that keeps its tables there; --database wins over it'],
+      ['SLIPWAY_ALLOWED_HOSTS', 'host names, with commas, under which a server is reached besides its address'],
+      ['SLIPWAY_STEP_SLOTS', 'steps of pipelines that a server runs at once (default 2)'],
+      ['SLIPWAY_ANALYTICS_MEMORY', 'memory of its scans of data, as 4GB (default 1GB)'],
+      ['SLIPWAY_ANALYTICS_THREADS', 'threads of its scans of data (default 2)'],
+      ['SLIPWAY_PYTHON', 'the Python that its steps and Python models use (default python3)'],
+      ['SLIPWAY_LOG_LEVEL', 'debug, info, warn or error (default info)'],
+      ['OTEL_EXPORTER_OTLP_ENDPOINT', 'where a server sends its traces; nowhere unless set'],
     ])}\n`,
   output: () =>
     [

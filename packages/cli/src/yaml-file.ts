@@ -90,7 +90,7 @@ export const wrongFile = (place: string, problem: string): SlipwayError =>
   new SlipwayError(
     'resource_invalid',
     { kind: 'file', name: place, problem },
-    { message: `${place}: ${problem.replace(/\.?$/, '.')}` },
+    { message: `${place}: ${problem.replace(/(?<![.?])$/, '.')}` },
   );
 
 /**

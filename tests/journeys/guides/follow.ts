@@ -11,8 +11,8 @@ import { differenceOf } from './output.ts';
 
 /** The longest that one command of a guide may take, on a loaded machine. */
 const commandLimitMs = 240_000;
-/** The address in the pages; the runner's own server stands in for it. */
-const shownUrl = 'http://127.0.0.1:7700';
+/** The port in the pages; that of the runner's own server stands in for it. */
+const shownPort = '7700';
 /** The folder in the pages; the runner's own stands in for it. */
 const shownFolder = '/home/ann';
 
@@ -125,9 +125,10 @@ function createReader(guide: Guide): Reader {
   let server: { readonly child: ChildProcess; readonly url: string } | undefined;
   const lastIds = new Map<string, string>();
 
-  const here = (text: string): string => text.replaceAll(shownUrl, server?.url ?? shownUrl);
+  const port = (): string => (server === undefined ? shownPort : new URL(server.url).port);
+  const here = (text: string): string => text.replaceAll(new RegExp(`\\b${shownPort}\\b`, 'g'), port());
   const asShown = (text: string): string =>
-    text.replaceAll(server?.url ?? shownUrl, shownUrl).replaceAll(home, shownFolder);
+    text.replaceAll(new RegExp(`\\b${port()}\\b`, 'g'), shownPort).replaceAll(home, shownFolder);
 
   const reader: Reader = {
     async startServer(command) {
@@ -179,7 +180,7 @@ function createReader(guide: Guide): Reader {
   return reader;
 }
 
-const needsServer = (text: string): boolean => /\bslipway\b/.test(text) || text.includes(shownUrl);
+const needsServer = (text: string): boolean => /\bslipway\b/.test(text) || text.includes(shownPort);
 
 /** The address in the first line that a server prints. */
 function addressOf(child: ChildProcess): Promise<string> {
@@ -205,7 +206,7 @@ function runBash(
     readonly code: number | null;
     readonly printed: string;
   }>();
-  const child = spawn('bash', ['-o', 'pipefail', '-c', `exec 2>&1\n${script}`], {
+  const child = spawn('bash', ['-o', 'pipefail', '-c', `exec 2>&1\nset -a\n${script}`], {
     ...options,
     stdio: ['ignore', 'pipe', 'inherit'],
     timeout: commandLimitMs,

@@ -14,6 +14,7 @@ export function masked(text: string): string {
     .replaceAll(/\b([a-z]{2,5})_[0-9a-hjkmnp-tv-z]{26}\b/g, '$1_<id>')
     .replaceAll(/\b(?:sha256:)?(?=[0-9a-f]*\d)[0-9a-f]{12,64}\b/g, '<digest>')
     .replaceAll(/\b\d[\d,]*(?:\.\d+)? (?:ms|s|µs)\b/g, '<time>')
+    .replaceAll(/\bprocess \d+/g, 'process <pid>')
     .replaceAll(/127\.0\.0\.1:\d+/g, '<address>')
     .replaceAll(/[ \t]+/g, ' ')
     .replaceAll(/ $/gm, '')

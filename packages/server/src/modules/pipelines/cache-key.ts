@@ -39,7 +39,9 @@ export function cacheKeyOf(parts: KeyParts): string {
   return digestOfJson(parts);
 }
 
-const short = (digest: string): string => digest.replace('sha256:', '').slice(0, 4);
+/** Ready-made steps say their code in words: their digest tells them apart, their first letters do not. */
+const short = (code: string): string =>
+  (code.startsWith('sha256:') ? code : digestOfJson(code)).replace('sha256:', '').slice(0, 4);
 
 export function reusedReason(parts: KeyParts, run: string): string {
   return `reused: same code ${short(parts.code)}…, same inputs (made by ${run})`;
