@@ -138,9 +138,9 @@ export async function auditRollouts(
 /** What a server that was started anew answers about what was acknowledged. */
 export async function auditStored(serving: Serving, told: Acknowledged): Promise<string[]> {
   const problems: string[] = [];
-  const everything = { from: 0, to: Number.MAX_SAFE_INTEGER, rowsMax: Infinity };
-  const { rows } = await serving.readLabelled('delay', everything);
-  const records = new Map(rows.map((r) => [r.id, r]));
+  const everything = { from: 0, to: Number.MAX_SAFE_INTEGER, rowsMax: Infinity, features: false };
+  const { ids, score: scores, label: labels } = await serving.readLabelled('delay', everything);
+  const records = new Map(ids.map((id, row) => [id, { score: scores[row], label: labels[row] }]));
   for (const [id, score] of told.predictions) {
     const found = records.get(id);
     if (found === undefined) problems.push(`prediction ${id} was answered and is not in the log`);

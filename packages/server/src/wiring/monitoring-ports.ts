@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Analytics } from '../platform/analytics/analytics.ts';
 import { sqlName, sqlText } from '../platform/analytics/analytics.ts';
 import type { Objects } from '../platform/objects/objects.ts';
-import type { MonitoringPorts, ReferenceRows, TextColumn } from '../modules/monitoring/index.ts';
+import type { MonitoringPorts, ReferenceRows } from '../modules/monitoring/index.ts';
 import type { Registry } from '../modules/registry/index.ts';
 import type { Serving } from '../modules/serving/index.ts';
 
@@ -21,24 +21,7 @@ export function createMonitoringPorts({ serving, registry, objects, analytics }:
   return {
     findModel: async (endpoint) => (await serving.get(endpoint)).spec.model,
     findNextPrediction: (endpoint, at) => serving.findNextPrediction(endpoint, at),
-    readPredictions: async (endpoint, range) => {
-      const { total, rows } = await serving.readLabelled(endpoint, range);
-      const names = range.features ? [...new Set(rows.flatMap((r) => r.featureNames))] : [];
-      return {
-        total,
-        at: Float64Array.from(rows, (r) => r.at),
-        version: Int32Array.from(rows, (r) => r.version),
-        score: Float64Array.from(rows, (r) => r.score),
-        shadowVersion: Int32Array.from(rows, (r) => r.shadowVersion),
-        shadowScore: Float64Array.from(rows, (r) => r.shadowScore),
-        label: Float64Array.from(rows, (r) => r.label),
-        features: names.map((name) => ({
-          name,
-          values: Float64Array.from(rows, (r) => r.features[r.featureNames.indexOf(name)] ?? Number.NaN),
-        })),
-        texts: range.features ? textsOf(rows.map((r) => r.inputs)) : [],
-      };
-    },
+    readPredictions: (endpoint, range) => serving.readLabelled(endpoint, range),
     answer: async (model, version, { count, features, texts }) => {
       const numbers = new Map(features.map(({ name, values }) => [name, values]));
       const words = new Map(texts.map(({ name, values }) => [name, values]));
@@ -80,25 +63,6 @@ function jsonOf(tag: string | undefined): unknown {
   } catch {
     return null;
   }
-}
-
-/** The inputs of requests that are texts in any of them; null where a request has none of that name. */
-function textsOf(inputs: readonly string[]): TextColumn[] {
-  const columns = new Map<string, (string | null)[]>();
-  inputs.forEach((text, i) => {
-    const values: unknown = JSON.parse(text);
-    if (typeof values !== 'object' || values === null) return;
-    for (const [name, value] of Object.entries(values)) {
-      if (typeof value !== 'string') continue;
-      let column = columns.get(name);
-      if (column === undefined) {
-        column = Array.from({ length: inputs.length }, () => null);
-        columns.set(name, column);
-      }
-      column[i] = value;
-    }
-  });
-  return [...columns].map(([name, values]) => ({ name, values }));
 }
 
 /** Columns of a training set: `at`, every float column as a feature, every text; `score` when the training kept one. */

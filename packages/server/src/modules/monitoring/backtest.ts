@@ -6,11 +6,12 @@
  */
 import type { Alert, Backtest, BacktestAlert, BacktestWindow, Monitor, MonitorSettings } from '@slipway/contract';
 import { backtestTimeMs, backtestWindowsMax, SlipwayError } from '@slipway/contract';
+import type { TimeWindow } from '../../lib/calendar.ts';
 import { nextStep } from './alert-rule.ts';
 import type { OpenAlert } from './alert-rule.ts';
 import type { JudgedWindow } from './judge-window.ts';
-import type { JudgingDeps, Remembered } from './judging.ts';
-import { completeWindows, judgeWith, memoryOf } from './judging.ts';
+import type { JudgingDeps, ReadWindow, Remembered } from './judging.ts';
+import { completeWindows, judgeRead, memoryOf, readWindow } from './judging.ts';
 import type { Reference } from './references.ts';
 import { getReference, noReference, readReference } from './references.ts';
 import { findWindowBefore, listAlertsBetween, listWindowVerdicts } from './read.ts';
@@ -55,7 +56,8 @@ export async function backtest(
   const startedAt = deps.clock.monotonic();
   const judged: JudgedWindow[] = [];
   let nextFrom: number | undefined;
-  for await (const window of completeWindows(deps, tried, from)) {
+  const windows = readAhead(completeWindows(deps, tried, from), (window) => readWindow(deps, tried, window));
+  for await (const { window, reading } of windows) {
     if (window.to > to) break;
     const isLate = deps.clock.monotonic() - startedAt > backtestTimeMs;
     if (judged.length >= backtestWindowsMax || isLate) {
@@ -63,22 +65,48 @@ export async function backtest(
       break;
     }
     signal?.throwIfAborted();
-    const result = await judgeWith(deps, tried, window, { reference, before });
-    if (result === undefined) continue;
+    const read = await reading;
+    if (read === undefined) continue;
+    const result = await judgeRead(deps, tried, read, { reference, before });
     judged.push(result);
     before = { model: result.window.model, version: result.window.version, memory: result.memory };
   }
-  const windows = judged.map(({ window }) => window);
+  const found = judged.map(({ window }) => window);
   const verdicts = new Map(known.map((w) => [`${w.window_from} ${w.window_to}`, w.verdict]));
-  const end = windows.at(-1)?.to ?? from;
+  const end = found.at(-1)?.to ?? from;
   return {
     monitor: monitor.name,
     settings: tried.spec,
-    windows: windows.map((w) => summaryOf(w, verdicts.get(`${w.from} ${w.to}`))),
+    windows: found.map((w) => summaryOf(w, verdicts.get(`${w.from} ${w.to}`))),
     alerts: alertsOf(judged),
     really: await listAlertsBetween(deps.db, monitor.name, { from, to: end }),
     ...(nextFrom === undefined ? {} : { nextFrom }),
   };
+}
+
+/** Windows that are read while an earlier one is judged. */
+const windowsAhead = 4;
+
+interface Reading {
+  readonly window: TimeWindow;
+  readonly reading: Promise<ReadWindow | undefined>;
+}
+
+/** Windows in their order, the next ones being read already. */
+async function* readAhead(
+  windows: AsyncIterable<TimeWindow>,
+  read: (window: TimeWindow) => Promise<ReadWindow | undefined>,
+): AsyncGenerator<Reading> {
+  const waiting: Reading[] = [];
+  for await (const window of windows) {
+    const reading = read(window);
+    // Whoever takes the window hears of it; nobody may come to take it.
+    reading.catch(() => undefined);
+    waiting.push({ window, reading });
+    const first = waiting.length > windowsAhead ? waiting.shift() : undefined;
+    if (first !== undefined) yield first;
+  }
+  yield* waiting;
 }
 
 /** Summaries of training do not depend on the rules, only on the windows that their ordinary weeks are cut in. */

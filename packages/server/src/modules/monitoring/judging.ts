@@ -67,8 +67,10 @@ export async function judgeRange(
   monitor: Monitor,
   range: TimeWindow,
 ): Promise<JudgedWindow | undefined> {
+  const read = await readWindow(deps, monitor, range);
+  if (read === undefined) return undefined;
   const before = await findWindowBefore(deps.db.read<MonitoringTables>(), monitor.name, range.from);
-  return judgeWith(deps, monitor, range, {
+  return judgeRead(deps, monitor, read, {
     reference: (key) => getReference(deps, monitor, key),
     before: before && memoryOf(before),
   });
@@ -92,19 +94,35 @@ export interface JudgingContext {
   readonly before: Remembered | undefined;
 }
 
-export async function judgeWith(
-  deps: JudgingDeps,
+/** A window's predictions by the version that served most of them. */
+export interface ReadWindow {
+  readonly range: TimeWindow;
+  readonly model: string;
+  readonly version: number;
+  readonly rows: WindowRows;
+}
+
+/** Undefined when the range holds no prediction. */
+export async function readWindow(
+  deps: Pick<MonitoringPorts, 'findModel' | 'readPredictions'>,
   monitor: Monitor,
   range: TimeWindow,
-  { reference, before }: JudgingContext,
-): Promise<JudgedWindow | undefined> {
+): Promise<ReadWindow | undefined> {
   const model = await deps.findModel(monitor.endpoint);
   if (model === undefined || range.from >= range.to) return undefined;
   const rows = await deps.readPredictions(monitor.endpoint, { ...range, rowsMax: windowRowsMax, features: true });
   const version = mostFrequent(rows.version);
   if (version === undefined) return undefined;
-  const own = rowsOfVersion(rows, version, createCalendar('day', monitor.spec.zone));
-  const answers = await deps.answer(model, version, { count: own.score.length, ...own });
+  return { range, model, version, rows: rowsOfVersion(rows, version, createCalendar('day', monitor.spec.zone)) };
+}
+
+export async function judgeRead(
+  deps: JudgingDeps,
+  monitor: Monitor,
+  { range, model, version, rows }: ReadWindow,
+  { reference, before }: JudgingContext,
+): Promise<JudgedWindow> {
+  const answers = await deps.answer(model, version, { count: rows.score.length, ...rows });
   const metric = answers.kind === 'number' ? 'rmse' : 'logLoss';
   const referenceLoss =
     answers.kind === 'score'
@@ -126,7 +144,7 @@ export async function judgeWith(
       reference: await reference({ model, version }),
       memory: before !== undefined && before.model === model && before.version === version ? before.memory : {},
     },
-    own,
+    rows,
   );
 }
 
@@ -138,6 +156,8 @@ function mostFrequent(versions: Int32Array): number | undefined {
 
 /** The rows that this version answered, with its own scores. */
 function rowsOfVersion(rows: PredictionRows, version: number, calendar: Calendar): WindowRows {
+  // The usual case: nothing to leave out.
+  if (rows.version.every((v) => v === version)) return { ...rows, day: rows.at.map((at) => calendar.dayOf(at)) };
   const picked: number[] = [];
   rows.version.forEach((v, i) => {
     if (v === version) picked.push(i);

@@ -101,27 +101,28 @@ eachDatabase((database, open) => {
       [2000, 3000],
       [1000, 1020],
     ] as const) {
-      const { rows, total } = await serving.readLabelled('e', { from, to, rowsMax: 10_000 });
-      assert.equal(rows.length, Math.min(to - from, 300) * (to > 4000 ? 4 : 1));
-      assert.equal(total, rows.length);
-      for (const rowsMax of [1, 7, rows.length - 1, rows.length]) {
-        const sample = await serving.readLabelled('e', { from, to, rowsMax });
-        const stride = Math.ceil(total / rowsMax);
-        assert.equal(sample.total, total);
-        assert.deepEqual(
-          sample.rows,
-          rows.filter((_, i) => i % stride === 0),
-        );
-      }
-      for (const row of rows) {
-        const i = (JSON.parse(row.inputs) as { x0: number }).x0;
-        assert.ok(Object.is(row.label, i % 3 === 0 ? Number.NaN : i % 2), `${i}: ${row.label}`);
+      const all = await serving.readLabelled('e', { from, to, rowsMax: 10_000, features: true });
+      const count = Math.min(to - from, 300) * (to > 4000 ? 4 : 1);
+      assert.deepEqual([all.total, all.at.length], [count, count]);
+      const [x0] = all.features;
+      assert.equal(x0?.name, 'x0');
+      all.label.forEach((label, row) => {
+        const i = x0?.values[row] ?? -1;
+        assert.ok(Object.is(label, i % 3 === 0 ? Number.NaN : i % 2), `${i}: ${label}`);
+        assert.equal(all.at[row], (i % 4) * 1000 + Math.floor(i / 4));
+      });
+      for (const rowsMax of [1, 7, count - 1, count]) {
+        const sample = await serving.readLabelled('e', { from, to, rowsMax, features: true });
+        const stride = Math.ceil(count / rowsMax);
+        const isKept = (_: number, i: number): boolean => i % stride === 0;
+        assert.equal(sample.total, count);
+        assert.deepEqual(sample.at, all.at.filter(isKept));
+        assert.deepEqual(sample.label, all.label.filter(isKept));
+        assert.deepEqual(sample.features[0]?.values, x0?.values.filter(isKept));
       }
     }
-    assert.ok(
-      (await serving.readLabelled('f', { from: 0, to: 5000, rowsMax: 10_000 })).rows.every((row) =>
-        Number.isNaN(row.label),
-      ),
-    );
+    const others = await serving.readLabelled('f', { from: 0, to: 5000, rowsMax: 10_000, features: false });
+    assert.ok(others.label.length === 1200 && others.label.every((label) => Number.isNaN(label)));
+    assert.deepEqual([others.features, others.texts], [[], []]);
   });
 });

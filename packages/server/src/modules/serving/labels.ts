@@ -3,7 +3,8 @@ import type { Db } from '../../platform/db/db.ts';
 import type { EndpointRuntime } from './endpoint-runtime.ts';
 import type { Label } from './label-store.ts';
 import { readLabelRange, readLabels } from './label-store.ts';
-import type { LoggedPrediction } from './prediction-log.ts';
+import type { LabelledColumns } from './labelled-columns.ts';
+import { collectColumns } from './labelled-columns.ts';
 
 /** Most labels that are looked up one by one. */
 const fewIds = 50;
@@ -14,7 +15,7 @@ export interface Labels {
   /** Of these predictions of one endpoint, by id. */
   of(endpoint: EndpointRuntime, ids: readonly string[]): Promise<ReadonlyMap<string, Label>>;
   /** Records of a range of event time, or an even share of them, with the labels that they have now; NaN where none came. */
-  readLabelled(endpoint: EndpointRuntime, range: LabelledRange): Promise<LabelledRows>;
+  readLabelled(endpoint: EndpointRuntime, range: LabelledRange): Promise<LabelledColumns>;
 }
 
 export interface LabelledRange {
@@ -22,12 +23,8 @@ export interface LabelledRange {
   readonly to: number;
   /** Every second, third, ... record is left out, so that there are at most so many. */
   readonly rowsMax: number;
-}
-
-export interface LabelledRows {
-  /** Records in the range. */
-  readonly total: number;
-  readonly rows: readonly (LoggedPrediction & { readonly label: number })[];
+  /** Whether inputs are wanted too. */
+  readonly features: boolean;
 }
 
 export function createLabels(db: Db): Labels {
@@ -44,15 +41,11 @@ export function createLabels(db: Db): Labels {
   };
   return {
     of,
-    readLabelled: async (endpoint, { rowsMax, ...range }) => {
-      const { total, records } = await endpoint.log.sampleEventTime(range, rowsMax);
-      const ids = records.map((record) => record.id);
-      const labels = await of(endpoint, ids);
-      return {
-        total,
-        // Not copied: that would make the text of everyone's inputs.
-        rows: records.map((record) => Object.assign(record, { label: labels.get(record.id)?.value ?? Number.NaN })),
-      };
+    readLabelled: async (endpoint, { features, ...range }) => {
+      const columns = collectColumns({ features });
+      const total = await endpoint.log.sampleEventTime(range, columns.take);
+      const labels = await of(endpoint, columns.ids);
+      return columns.finish(total, (id) => labels.get(id)?.value);
     },
   };
 }

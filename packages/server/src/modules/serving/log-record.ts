@@ -288,23 +288,31 @@ export const idOf = (file: Buffer, offset: number): string => spellId('predictio
 export const idHexOf = (file: Buffer, offset: number): string =>
   file.toString('hex', offset + idOffset, offset + idOffset + 16);
 
-export function decodeRecord(file: Buffer, offset: number, featureCount: number): LogRecord {
-  const features = new Float64Array(featureCount);
-  const featuresAt = offset + fixedBytes;
-  for (let f = 0; f < featureCount; f++) features[f] = file.readDoubleLE(featuresAt + 8 * f);
-  const textAt = featuresAt + 8 * featureCount;
+export const readFeature = (file: Buffer, offset: number, feature: number): number =>
+  file.readDoubleLE(offset + fixedBytes + 8 * feature);
+export const shadowScoreOf = (file: Buffer, offset: number): number => file.readFloatLE(offset + 56);
+
+/** JSON text of the inputs; undefined where they were the features. */
+export function findInputs(file: Buffer, offset: number, featureCount: number): string | undefined {
+  const textAt = offset + fixedBytes + 8 * featureCount;
   const textEnd = textAt + 4 + file.readUInt32LE(textAt);
   const instanceBytes = hasInstanceId(file, offset) ? instanceHeadBytes + file.readUInt16LE(textAt + 4) : 0;
   const inputsAt = textAt + 4 + instanceBytes;
+  return inputsAt === textEnd ? undefined : file.toString('utf8', inputsAt, textEnd);
+}
+
+export function decodeRecord(file: Buffer, offset: number, featureCount: number): LogRecord {
+  const features = new Float64Array(featureCount);
+  for (let f = 0; f < featureCount; f++) features[f] = readFeature(file, offset, f);
   return {
     ...headOf(file, offset),
     servedAt: servedAtOf(file, offset),
     at: atOf(file, offset),
     id: idOf(file, offset),
     deployment: file.readUInt32LE(offset + 32),
-    shadowScore: file.readFloatLE(offset + 56),
+    shadowScore: shadowScoreOf(file, offset),
     features,
-    inputs: inputsAt === textEnd ? undefined : file.toString('utf8', inputsAt, textEnd),
+    inputs: findInputs(file, offset, featureCount),
     instanceId: findInstanceId(file, offset, featureCount),
   };
 }

@@ -43,12 +43,13 @@ export interface PredictionLog {
   readEventTime(fromMs: number, toMs: number): AsyncGenerator<LoggedPrediction>;
   /**
    * How many those are, and an even share of them: all, or every second, third, ... so that there are at most `rowsMax`.
-   * What is left out is not decoded, and what lies wholly in the range is counted from memory.
+   * Those are given to `take`, in the order of the log; what is left out is not decoded, and what lies wholly in the range
+   * is counted from memory.
    */
   sampleEventTime(
-    range: { readonly from: number; readonly to: number },
-    rowsMax: number,
-  ): Promise<{ readonly total: number; readonly records: LoggedPrediction[] }>;
+    range: { readonly from: number; readonly to: number; readonly rowsMax: number },
+    take: (place: RecordPlace, featureNames: readonly string[]) => void,
+  ): Promise<number>;
   /** The earliest event time at or after this instant. */
   findNextAt(atMs: number): Promise<number | undefined>;
   /** Records served at or after this instant of wall time. */
@@ -154,12 +155,15 @@ export function openPredictionLog(options: {
         throw failed(error);
       }
     },
-    sampleEventTime: async (range, rowsMax) => {
+    sampleEventTime: async (range, take) => {
       const total = await countEventTime(segments, range);
-      const stride = Math.max(1, Math.ceil(total / rowsMax));
-      const records: LoggedPrediction[] = [];
-      for await (const record of read(segments, inEventTime(range), stride)) records.push(record);
-      return { total, records };
+      const stride = Math.max(1, Math.ceil(total / range.rowsMax));
+      let seen = 0;
+      // Every so manieth, beginning with the first.
+      for await (const { places, features } of placesOf(segments, inEventTime(range))) {
+        for (const place of places) if (seen++ % stride === 0) take(place, features);
+      }
+      return total;
     },
     readEventTime: (from, to) => read(segments, inEventTime({ from, to })),
     findNextAt: (atMs) => findNextAt(segments, atMs),
@@ -185,8 +189,13 @@ export function openPredictionLog(options: {
     count: () => segments.reduce((n, s) => n + s.range.count, 0),
     countBetween: (firstId, lastId) => {
       const [fromMs, toMs] = [idMs(firstId), idMs(lastId)];
-      const spans = segments.flatMap((segment) => segment.spans);
-      return spans.reduce((n, { range: r }) => n + (r.toIdMs >= fromMs && r.fromIdMs <= toMs ? r.count : 0), 0);
+      const mayHold = (r: RecordRange): boolean => r.toIdMs >= fromMs && r.fromIdMs <= toMs;
+      let count = 0;
+      for (const segment of segments) {
+        if (!mayHold(segment.range)) continue;
+        for (const { range } of segment.spans) if (mayHold(range)) count += range.count;
+      }
+      return count;
     },
     close: () => end(false),
   };
@@ -239,18 +248,23 @@ async function countEventTime(segments: readonly Segment[], range: EventRange): 
   return count;
 }
 
-/** Every `stride`th of the wanted records, beginning with the first. */
-async function* read(segments: readonly Segment[], wanted: Wanted, stride = 1): AsyncGenerator<LoggedPrediction> {
-  let seen = 0;
+interface WantedPlaces {
+  readonly places: readonly RecordPlace[];
+  readonly features: readonly string[];
+}
+
+/** The wanted records, as many at a time as one read brings. */
+async function* placesOf(segments: readonly Segment[], wanted: Wanted): AsyncGenerator<WantedPlaces> {
   for (const segment of segments.filter((s) => wanted.mayHold(s.range))) {
     const { features } = segment.head;
     const spans = segment.spans.filter((s) => wanted.mayHold(s.range));
-    for await (const places of readSpans(segment, spans)) {
-      for (const place of places) {
-        if (!wanted.isWanted(place)) continue;
-        if (seen++ % stride === 0) yield decodeLogged(place, features);
-      }
-    }
+    for await (const places of readSpans(segment, spans)) yield { places: places.filter(wanted.isWanted), features };
+  }
+}
+
+async function* read(segments: readonly Segment[], wanted: Wanted): AsyncGenerator<LoggedPrediction> {
+  for await (const { places, features } of placesOf(segments, wanted)) {
+    for (const place of places) yield decodeLogged(place, features);
   }
 }
 

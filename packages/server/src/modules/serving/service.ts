@@ -27,7 +27,8 @@ import type { JoinedLabels } from './label-store.ts';
 import { joinLabels, planJoin } from './label-store.ts';
 import type { GivenLabel, LabelTargets, WhichPredictions } from './label-targets.ts';
 import { findTargets } from './label-targets.ts';
-import type { LabelledRange, LabelledRows, Labels } from './labels.ts';
+import type { LabelledColumns } from './labelled-columns.ts';
+import type { LabelledRange, Labels } from './labels.ts';
 import { createLabels } from './labels.ts';
 import { labelValues } from './label-values.ts';
 import type { AnsweredRows, RowsToAnswer } from './row-answers.ts';
@@ -119,7 +120,7 @@ export interface Serving {
   seenInputs(name: string): Promise<SeenInputs>;
   prediction(id: string): Promise<PredictionRecord>;
   /** Records of a range of event time, or an even share of them, with their labels (NaN where none came), for monitoring. */
-  readLabelled(name: string, range: LabelledRange): Promise<LabelledRows>;
+  readLabelled(name: string, range: LabelledRange): Promise<LabelledColumns>;
   findNextPrediction(name: string, at: number): Promise<number | undefined>;
   /** Scores rows that are complete in these columns (training rows): for references, off the prediction log. */
   scoreRows(model: string, version: number, columns: readonly ScoredColumn[]): Promise<Float64Array | undefined>;
