@@ -17,7 +17,9 @@ import { openBrowser } from './browser.ts';
 
 const out = join(root, 'docs/pictures/console');
 const size = { width: 1440, height: 900 };
-/** What arrives after the page itself: lists, charts, the event stream. */
+/** The longest that a page may show grey bars for what has not come yet. */
+const loadingLimitMs = 30_000;
+/** What moves after that: charts that draw, the event stream. */
 const settleMs = 1500;
 
 const { values } = parseArgs({ options: { workspace: { type: 'string' }, only: { type: 'string' } } });
@@ -37,6 +39,7 @@ if (values.workspace === undefined) {
   if (demo.status !== 0) throw new Error('the demo did not come to its end');
 }
 const server = await startTestServer({ folder });
+if (values.only === undefined) rmSync(out, { recursive: true, force: true });
 mkdirSync(out, { recursive: true });
 const wanted = values.only?.split(',');
 try {
@@ -46,6 +49,10 @@ try {
     for (const [name, path] of addresses) {
       if (wanted !== undefined && !wanted.includes(name)) continue;
       await page.goto(`${server.url}/w/default${path}`);
+      await page.waitForTimeout(settleMs);
+      await page.waitForFunction("document.querySelector('.skeleton') === null", undefined, {
+        timeout: loadingLimitMs,
+      });
       await page.waitForTimeout(settleMs);
       await page.screenshot({ path: join(out, `${name}-${scheme}.png`) });
       console.log(`${name}, ${scheme}`);

@@ -167,13 +167,3 @@ test('files that the README of a module names are there', () => {
   });
   assert.deepEqual(lost, []);
 });
-
-test('links between the pages lead somewhere', () => {
-  const broken = pages.flatMap((page) =>
-    [...readFileSync(join(root, page), 'utf8').matchAll(/\]\((?!https?:|mailto:|#)([^)\s#]+)(?:#[^)]*)?\)/g)].flatMap(
-      ([, target = '']) =>
-        globSync(join(root, page, '..', decodeURI(target))).length > 0 ? [] : [`${page}: ${target}`],
-    ),
-  );
-  assert.deepEqual(broken, []);
-});
