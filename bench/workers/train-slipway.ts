@@ -22,7 +22,7 @@ const cpuBefore = process.cpuUsage();
 const wallBefore = performance.now();
 const { ensemble } = trainTrees(
   { featureNames: shape.featureNames, columns: train.columns, labels: train.labels },
-  { objective: 'binary', ...shape.settings, l2: 1, bins: 255 },
+  { objective: 'binary', ...shape.settings, l2: 1, bins: 255, threads: Number(process.argv[3] ?? 1) },
 );
 const wallS = (performance.now() - wallBefore) / 1000;
 const cpu = process.cpuUsage(cpuBefore);

@@ -1,8 +1,8 @@
 /**
  * Where everything lies in the one WebAssembly memory of a training.
  *
- * Addresses are bytes. `rows` is the number of training rows rounded up to an even number, because some kernels take
- * two rows at a time; the padding row has weight 0 and belongs to no leaf.
+ * Addresses are bytes. `rows` is the number of training rows rounded up to a multiple of four, because some kernels take
+ * two or four rows at a time; the padding rows have weight 0 and belong to no leaf.
  */
 
 const pageBytes = 65_536;
@@ -12,8 +12,38 @@ const lineBytes = 64;
 /** A histogram bin: gradient, hessian, rows and a spare lane, 32-bit integers. */
 export const binBytes = 16;
 
-/** Byte offsets in the result area. */
-export const resultOffsets = { gain: 0, feature: 8, bin: 12, missingLeft: 16, left: 32, total: 48, sums: 64 } as const;
+/** Byte offsets in the result area of a thread; the total is read from that of the first. */
+export const resultOffsets = {
+  gain: 0,
+  feature: 8,
+  bin: 12,
+  missingLeft: 16,
+  left: 32,
+  total: 48,
+  middle: 64,
+} as const;
+/** Bytes from the result area of a thread to that of the next. */
+export const resultBytes = 128;
+
+/** Byte offsets in the control area; words that threads wait on have cache lines of their own. */
+export const controlOffsets = {
+  go: 0,
+  done: 64,
+  ready: 128,
+  kind: 192,
+  sink: 196,
+  integers: 256,
+  doubles: 320,
+} as const;
+const controlBytes = 384;
+
+/** Rows whose derivatives are summed as one; part of the definition of the result. */
+export const chunkRows = 4096;
+/** Sums of gradient and hessian of a chunk. */
+export const chunkSumBytes = 16;
+/** Room for the thresholds of a feature. */
+export const thresholdBytes = 256 * 4;
+const stagingBytesMax = 4 * 2 ** 20;
 
 export interface MemoryShape {
   readonly rowCount: number;
@@ -22,6 +52,8 @@ export interface MemoryShape {
   readonly leaves: number;
   /** Trees per round: 1, or the number of classes. */
   readonly outputs: number;
+  /** Threads that may work on it, the calling one included. */
+  readonly threads: number;
 }
 
 export interface MemoryLayout extends MemoryShape {
@@ -31,9 +63,21 @@ export interface MemoryLayout extends MemoryShape {
   /** Byte offset of every feature in a histogram. */
   readonly binOffsets: readonly number[];
   readonly histogramBytes: number;
+  /** What threads tell each other: `controlOffsets`. */
+  readonly control: number;
   readonly lookup: number;
+  /** `threads` areas of `resultBytes`. */
   readonly result: number;
+  /** Per feature four 32-bit integers: offset and bytes in a histogram, whether it may be split on, first step of the search for a bin. */
   readonly featureTable: number;
+  /** Float32 [features, 256]: thresholds, filled up with Infinity. */
+  readonly thresholds: number;
+  /** Float32 [features, blockRows]: values that wait for their bins. */
+  readonly staging: number;
+  /** A multiple of four. */
+  readonly blockRows: number;
+  /** Float64 [chunks, 2]: summed gradient and hessian. */
+  readonly chunkSums: number;
   /** Uint8 [rows, stride]: bins, read by the histograms. */
   readonly rowBins: number;
   /** Uint8 [features, rows]: the same bins, read by the partition. */
@@ -54,6 +98,8 @@ export interface MemoryLayout extends MemoryShape {
   readonly weights: number;
   /** `leaves` histograms. */
   readonly histograms: number;
+  /** A histogram for each further thread. */
+  readonly partialHistograms: number;
   readonly pages: number;
 }
 
@@ -64,8 +110,10 @@ function strideFor(features: number): number {
 
 /** Lays the regions out; throws RangeError where they do not fit a 32-bit memory. */
 export function layoutMemory(shape: MemoryShape): MemoryLayout {
-  const rows = shape.rowCount + (shape.rowCount % 2);
-  const stride = strideFor(shape.binCounts.length);
+  const rows = Math.ceil(shape.rowCount / 4) * 4;
+  const features = shape.binCounts.length;
+  const blockRows = Math.min(rows, Math.max(4, Math.floor(stagingBytesMax / (features * 16)) * 4));
+  const stride = strideFor(features);
   let next = 0;
   const take = (sizeBytes: number): number => {
     const address = next;
@@ -78,20 +126,26 @@ export function layoutMemory(shape: MemoryShape): MemoryLayout {
     histogramBytes += count * binBytes;
     return offset;
   });
+  const control = take(controlBytes);
   const lookup = take(256);
-  const result = take(128);
-  const featureTable = take(shape.binCounts.length * 16);
+  const result = take(resultBytes * shape.threads);
+  const featureTable = take(features * 16);
   const layout = {
     ...shape,
     rows,
     stride,
     binOffsets,
     histogramBytes,
+    control,
     lookup,
     result,
     featureTable,
+    blockRows,
+    thresholds: take(features * thresholdBytes),
+    staging: take(features * blockRows * 4),
+    chunkSums: take(Math.ceil(rows / chunkRows) * chunkSumBytes),
     rowBins: take(rows * stride),
-    columnBins: take(rows * shape.binCounts.length),
+    columnBins: take(rows * features),
     gradients: take(rows * 16),
     derivatives: take(rows * 8),
     order: take(rows * 4),
@@ -101,10 +155,11 @@ export function layoutMemory(shape: MemoryShape): MemoryLayout {
     labels: take(rows * 4),
     weights: take(rows * 4),
     histograms: take(histogramBytes * shape.leaves),
+    partialHistograms: take(histogramBytes * (shape.threads - 1)),
   };
   if (next > memoryBytesMax) {
     throw new RangeError(
-      `Training ${shape.rowCount} rows x ${shape.binCounts.length} features with ${shape.leaves} leaves needs ` +
+      `Training ${shape.rowCount} rows x ${features} features with ${shape.leaves} leaves needs ` +
         `${Math.ceil(next / 2 ** 20)} MiB; the limit is ${memoryBytesMax / 2 ** 20} MiB. Use fewer rows, leaves or bins.`,
     );
   }

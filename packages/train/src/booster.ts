@@ -7,10 +7,10 @@
  */
 import type { Tree } from '@slipway/onnx';
 import type { BoostingTask } from './boosting-task.ts';
-import { layoutMemory, resultOffsets } from './booster-memory.ts';
+import { chunkRows, chunkSumBytes, layoutMemory } from './booster-memory.ts';
 import type { MemoryLayout } from './booster-memory.ts';
 import { assignBins, findBins } from './feature-bins.ts';
-import type { NumberColumn, Thresholds } from './feature-bins.ts';
+import type { BinLimits, NumberColumn, Thresholds } from './feature-bins.ts';
 import type { DerivativeScales } from './histograms.ts';
 import { createKernels } from './kernels.ts';
 import type { Kernels } from './kernels.ts';
@@ -24,8 +24,8 @@ import { createTreeGrower } from './tree-grower.ts';
 import type { GrownTree, LeafStep, TreeGrower } from './tree-grower.ts';
 import type { CompleteTreeSettings } from './tree-settings.ts';
 
-/** Rows whose derivatives are summed as one; part of the definition of the result. */
-const chunkRows = 4096;
+/** Cells of a table that further threads are started for: below it they would cost more than they save. */
+const sharedCellsMin = 2_000_000;
 /** Sums of quantised derivatives stay below this, which leaves one bit for rounding. */
 const quantisedSumMax = 2 ** 30;
 
@@ -36,8 +36,8 @@ interface BinnedFeatures {
 }
 
 /** The features that can split at all. Where there are none the first one stays, so that a tree has its root. */
-function binFeatures(columns: readonly NumberColumn[], bins: number): BinnedFeatures {
-  const found = columns.map((column) => findBins(column, bins));
+function binFeatures(columns: readonly NumberColumn[], limits: BinLimits): BinnedFeatures {
+  const found = columns.map((column) => findBins(column, limits));
   const useful = found.flatMap((feature, index) => (feature.isUseful ? [index] : []));
   const featureIndices = useful.length > 0 ? useful : [0];
   return {
@@ -54,6 +54,8 @@ export interface Booster {
   readonly loss: () => number;
   /** Float32 `[rows, classes]`, row-major: the current scores with the base. */
   readonly margins: () => Float32Array;
+  /** Lets the helping threads go. */
+  readonly end: () => void;
 }
 
 interface BoosterOptions {
@@ -63,12 +65,13 @@ interface BoosterOptions {
 
 export function createBooster(data: TrainingData, { settings, task }: BoosterOptions): Booster {
   const rowCount = data.labels.length;
-  const binned = binFeatures(data.columns, settings.bins);
+  const binned = binFeatures(data.columns, { binsMax: settings.bins, rowsMin: settings.minRowsPerBin });
   const layout = layoutMemory({
     rowCount,
     binCounts: binned.thresholds.map((thresholds) => thresholds.length + 2),
     leaves: settings.leaves,
     outputs: task.outputs,
+    threads: rowCount * binned.columns.length < sharedCellsMin ? 1 : settings.threads,
   });
   const kernels = createKernels(layout);
   const { memory } = kernels;
@@ -99,6 +102,7 @@ export function createBooster(data: TrainingData, { settings, task }: BoosterOpt
     },
     loss: createLoss(data, { layout, task, memory }),
     margins: scores.margins,
+    end: () => kernels.end(),
   };
 }
 
@@ -109,15 +113,11 @@ interface MemoryContent {
   readonly weights: Float64Array;
 }
 
-function fillMemory({ memory }: Kernels, { data, layout, binned, weights }: MemoryContent): void {
+function fillMemory(kernels: Kernels, { data, layout, binned, weights }: MemoryContent): void {
   const rowCount = data.labels.length;
-  assignBins(binned.columns, binned.thresholds, {
-    rowBins: new Uint8Array(memory, layout.rowBins, rowCount * layout.stride),
-    stride: layout.stride,
-    columnBins: binned.columns.map((_, k) => new Uint8Array(memory, layout.columnBins + k * layout.rows, rowCount)),
-  });
-  new Float32Array(memory, layout.labels, rowCount).set(data.labels);
-  new Float32Array(memory, layout.weights, rowCount).set(weights);
+  assignBins(binned.columns, binned.thresholds, { kernels, layout });
+  new Float32Array(kernels.memory, layout.labels, rowCount).set(data.labels);
+  new Float32Array(kernels.memory, layout.weights, rowCount).set(weights);
 }
 
 interface Scores {
@@ -151,7 +151,8 @@ function createScores(kernels: Kernels, { data, layout, task }: ScoresContext): 
     },
     add: (output, { tree, leaves }, isWhole) => {
       if (isWhole) {
-        for (const leaf of leaves) kernels.addToScores(leaf.from, leaf.to, regions[output] as number, leaf.value);
+        for (const leaf of leaves)
+          kernels.addToScores(leaf.from, leaf.to, { scores: regions[output] as number, value: leaf.value });
       } else {
         floats ??= toFloat32Columns(data.columns);
         addTree(tree, floats, { sums: views[output] as Float32Array, stride: 1, offset: 0 });
@@ -168,7 +169,7 @@ function createScores(kernels: Kernels, { data, layout, task }: ScoresContext): 
 }
 
 /** The quantile of what the rows of a leaf still lack. The gradient alone says only on which side of it they are. */
-function quantileStep(memory: ArrayBuffer, layout: MemoryLayout, task: BoostingTask): LeafStep {
+function quantileStep(memory: ArrayBufferLike, layout: MemoryLayout, task: BoostingTask): LeafStep {
   const order = new Uint32Array(memory);
   const labels = new Float32Array(memory, layout.labels, layout.rowCount);
   const scores = new Float32Array(memory, layout.scores, layout.rowCount);
@@ -190,7 +191,7 @@ function createLoss(
     layout,
     task,
     memory,
-  }: { readonly layout: MemoryLayout; readonly task: BoostingTask; readonly memory: ArrayBuffer },
+  }: { readonly layout: MemoryLayout; readonly task: BoostingTask; readonly memory: ArrayBufferLike },
 ): () => number {
   const rowCount = data.labels.length;
   const labels = new Float32Array(memory, layout.labels, rowCount);
@@ -205,6 +206,7 @@ function createLoss(
       return () => logLoss(rowCount, ofLabel, weights);
     }
     case 'regression': {
+      if (weights === undefined) return () => rootMeanSquareOf(scores, labels, task.baseScore);
       const difference = (row: number): number =>
         Math.fround((scores[row] as number) + task.baseScore) - (labels[row] as number);
       return () => rootMeanSquare(rowCount, difference, weights);
@@ -216,6 +218,16 @@ function createLoss(
   }
 }
 
+/** In one loop without calls, because it is run over all rows after every round. */
+function rootMeanSquareOf(scores: Float32Array, labels: Float32Array, base: number): number {
+  let sum = 0;
+  for (let row = 0; row < labels.length; row++) {
+    const difference = Math.fround((scores[row] as number) + base) - (labels[row] as number);
+    sum += difference * difference;
+  }
+  return Math.sqrt(sum / labels.length);
+}
+
 interface Derivatives {
   /** Recomputes probabilities from the scores. */
   readonly refresh: () => void;
@@ -224,29 +236,30 @@ interface Derivatives {
 }
 
 function createDerivatives(kernels: Kernels, layout: MemoryLayout, task: BoostingTask): Derivatives {
-  const sums = new Float64Array(kernels.memory, layout.result + resultOffsets.sums, 2);
+  const chunks = Math.ceil(layout.rows / chunkRows);
+  const chunkSums = new Float64Array(kernels.memory, layout.chunkSums, (chunks * chunkSumBytes) / 8);
   // Friedman's factor for softmax with one redundant class; a binary loss has one score and needs none.
   const hessianFactor = task.outputs > 1 ? task.outputs / (task.outputs - 1) : 1;
-  const forChunks = (run: (from: number, to: number) => void): void => {
-    for (let from = 0; from < layout.rows; from += chunkRows) run(from, Math.min(layout.rows, from + chunkRows));
-  };
   const scaleFor = (sum: number): number => (sum > 0 ? powerOfTwoUpTo(quantisedSumMax / sum) : 1);
+  const derive = (output: number): void => {
+    if (task.objective === 'regression') kernels.residualDerivatives(task.baseScore);
+    else if (task.objective === 'quantile') kernels.quantileDerivatives(task.baseScore, task.quantile);
+    else kernels.classDerivatives(output, task.outputs > 1 ? output : 1, hessianFactor);
+  };
   return {
     refresh: () => {
-      if (task.objective === 'binary') forChunks((from, to) => kernels.logistic(from, to, task.baseScore));
-      if (task.objective === 'multiclass') forChunks((from, to) => kernels.softmax(from, to));
+      if (task.objective === 'binary') kernels.logistic(task.baseScore);
+      if (task.objective === 'multiclass') kernels.softmax();
     },
     quantise: (output) => {
+      derive(output);
       let [gradient, hessian] = [0, 0];
-      forChunks((from, to) => {
-        if (task.objective === 'regression') kernels.residualDerivatives(from, to, task.baseScore);
-        else if (task.objective === 'quantile') kernels.quantileDerivatives(from, to, task.baseScore, task.quantile);
-        else kernels.classDerivatives(from, to, output, task.outputs > 1 ? output : 1, hessianFactor);
-        gradient += sums[0] as number;
-        hessian += sums[1] as number;
-      });
+      for (let at = 0; at < chunkSums.length; at += 2) {
+        gradient += chunkSums[at] as number;
+        hessian += chunkSums[at + 1] as number;
+      }
       const scales = { gradient: scaleFor(gradient), hessian: scaleFor(hessian) };
-      forChunks((from, to) => kernels.quantise(from, to, scales.gradient, scales.hessian));
+      kernels.quantise(scales.gradient, scales.hessian);
       return scales;
     },
   };
@@ -260,7 +273,7 @@ interface Sampler {
 interface SamplerDeps {
   readonly weights: Float64Array;
   readonly layout: MemoryLayout;
-  readonly memory: ArrayBuffer;
+  readonly memory: ArrayBufferLike;
   readonly grower: TreeGrower;
 }
 

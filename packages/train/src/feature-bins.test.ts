@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { layoutMemory } from './booster-memory.ts';
 import { assignBins, findBins, thresholdBetween } from './feature-bins.ts';
 import type { FeatureBins, NumberColumn } from './feature-bins.ts';
+import { createKernels } from './kernels.ts';
 
 const awkward = [
   Number.NaN,
@@ -25,11 +27,20 @@ const value = fc.oneof(
 );
 
 function binsOf(column: NumberColumn, { thresholds }: FeatureBins): { column: Uint8Array; rows: Uint8Array } {
-  const stride = 8;
-  const rows = new Uint8Array(column.length * stride);
-  const bins = new Uint8Array(column.length);
-  assignBins([column], [thresholds], { rowBins: rows, stride, columnBins: [bins] });
-  return { column: bins, rows: rows.filter((_, index) => index % stride === 0) };
+  const layout = layoutMemory({
+    rowCount: column.length,
+    binCounts: [thresholds.length + 2],
+    leaves: 1,
+    outputs: 1,
+    threads: 1,
+  });
+  const kernels = createKernels(layout);
+  assignBins([column], [thresholds], { kernels, layout });
+  const rows = new Uint8Array(kernels.memory, layout.rowBins, column.length * layout.stride);
+  return {
+    column: new Uint8Array(kernels.memory.slice(layout.columnBins, layout.columnBins + column.length)),
+    rows: rows.filter((_, index) => index % layout.stride === 0),
+  };
 }
 
 /** The rule in words: missing is 0, else 1 + the number of thresholds below the value. */
@@ -45,7 +56,7 @@ test('every value lands in the bin that the thresholds say, in both layouts', ()
       fc.integer({ min: 3, max: 256 }),
       (values, binsMax) => {
         const column = Float64Array.from(values);
-        const found = findBins(column, binsMax);
+        const found = findBins(column, { binsMax, rowsMin: 1 });
         const bins = binsOf(column, found);
         assert.deepEqual(
           [...bins.column],
@@ -64,7 +75,7 @@ test('thresholds ascend, separate the values they lie between, and stay within t
       fc.array(value, { minLength: 1, maxLength: 300 }),
       fc.integer({ min: 3, max: 256 }),
       (values, binsMax) => {
-        const { thresholds } = findBins(Float64Array.from(values), binsMax);
+        const { thresholds } = findBins(Float64Array.from(values), { binsMax, rowsMin: 1 });
         const distinct = new Set(
           values
             .map(Math.fround)
@@ -99,7 +110,7 @@ test('a threshold between neighbours keeps them apart even where their middle is
 test('heavy values get bins of their own and the others share the rest evenly', () => {
   const rows = 100_000;
   const column = Float64Array.from({ length: rows }, (_, i) => (i % 2 === 0 ? 0 : ((i * 7919) % rows) + 1));
-  const found = findBins(column, 255);
+  const found = findBins(column, { binsMax: 255, rowsMin: 3 });
   const counts = new Map<number, number>();
   for (const bin of binsOf(column, found).column) counts.set(bin, (counts.get(bin) ?? 0) + 1);
   assert.equal(counts.get(1), rows / 2);
@@ -109,7 +120,8 @@ test('heavy values get bins of their own and the others share the rest evenly', 
 });
 
 test('a column that cannot split is not useful', () => {
-  const isUseful = (...values: number[]): boolean => findBins(Float64Array.from(values), 255).isUseful;
+  const isUseful = (...values: number[]): boolean =>
+    findBins(Float64Array.from(values), { binsMax: 255, rowsMin: 1 }).isUseful;
   assert.equal(isUseful(7, 7, 7), false);
   assert.equal(isUseful(0, -0), false);
   assert.equal(isUseful(Number.NaN, Number.NaN), false);
@@ -120,7 +132,27 @@ test('a column that cannot split is not useful', () => {
 
 test('float32 columns give the bins of the same numbers as float64', () => {
   const floats = Float32Array.from({ length: 5000 }, (_, i) => Math.sin(i) * 1000);
-  const found = findBins(floats, 100);
-  assert.deepEqual(found, findBins(Float64Array.from(floats), 100));
+  const found = findBins(floats, { binsMax: 100, rowsMin: 3 });
+  assert.deepEqual(found, findBins(Float64Array.from(floats), { binsMax: 100, rowsMin: 3 }));
   assert.deepEqual(binsOf(floats, found), binsOf(Float64Array.from(floats), found));
+});
+
+test('no bin but the last has fewer rows than asked', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.integer({ min: -20, max: 20 }), { minLength: 1, maxLength: 200 }),
+      fc.integer({ min: 1, max: 9 }),
+      fc.integer({ min: 3, max: 256 }),
+      (values, rowsMin, binsMax) => {
+        const column = Float64Array.from(values);
+        const counts = new Map<number, number>();
+        for (const bin of binsOf(column, findBins(column, { binsMax, rowsMin })).column) {
+          counts.set(bin, (counts.get(bin) ?? 0) + 1);
+        }
+        const last = Math.max(...counts.keys());
+        if (new Set(values).size > binsMax - 1) return;
+        for (const [bin, count] of counts) assert.ok(bin === last || count >= rowsMin, `bin ${bin} has ${count} rows`);
+      },
+    ),
+  );
 });

@@ -6,12 +6,14 @@
  * distinct values a < b of the sample: `fround(a/2 + b/2)`, or `a` where that is not in [a, b). So "bin <= k" and
  * "fround(x) <= thresholds[k - 1]" are the same test for every float, the infinities and both zeros included.
  * Edges follow the greedy equal-count rule of LightGBM (heavy values get their own bin) on at most 200,000 rows at a
- * fixed stride. Typed-array reads are cast: indices are in range by construction.
+ * fixed stride, with bins of three rows or more. Typed-array reads are cast: indices are in range by construction.
  */
 
+import { thresholdBytes } from './booster-memory.ts';
+import type { MemoryLayout } from './booster-memory.ts';
+import type { Kernels } from './kernels.ts';
+
 const sampleRowsMax = 200_000;
-/** Rows binned at a time: the row-major block then stays in the second-level cache. */
-const blockRows = 4096;
 
 export type NumberColumn = Float64Array | Float32Array;
 
@@ -89,10 +91,19 @@ function distinctValues(column: NumberColumn): DistinctValues {
   return { values: values.subarray(0, distinct), counts: counts.subarray(0, distinct), total };
 }
 
-/** Indices after which a bin ends, for at most `binsMax` bins. */
-function greedyCuts({ values, counts, total }: DistinctValues, binsMax: number): number[] {
+export interface BinLimits {
+  /** Bins, the one of missing values included. */
+  readonly binsMax: number;
+  /** Sampled rows that a bin should have at least. */
+  readonly rowsMin: number;
+}
+
+/** Indices after which a bin ends. */
+function greedyCuts({ values, counts, total }: DistinctValues, limits: BinLimits): number[] {
+  const { rowsMin } = limits;
   const last = values.length - 1;
-  if (values.length <= binsMax) return Array.from({ length: Math.max(0, last) }, (_, i) => i);
+  if (values.length <= limits.binsMax - 1) return fullCuts(counts, rowsMin);
+  const binsMax = Math.max(1, Math.min(limits.binsMax - 1, Math.floor(total / rowsMin)));
   const heavyMin = total / binsMax;
   let restBins = binsMax;
   let restRows = total;
@@ -123,16 +134,29 @@ function greedyCuts({ values, counts, total }: DistinctValues, binsMax: number):
   return cuts;
 }
 
+/** Every value a bin, but for those that have too few rows. */
+function fullCuts(counts: Uint32Array, rowsMin: number): number[] {
+  const cuts: number[] = [];
+  let inBin = 0;
+  for (let i = 0; i < counts.length - 1; i++) {
+    inBin += counts[i] as number;
+    if (inBin < rowsMin) continue;
+    cuts.push(i);
+    inBin = 0;
+  }
+  return cuts;
+}
+
 export interface FeatureBins {
   readonly thresholds: Thresholds;
   /** False where no split is possible: constant without missing values, or missing everywhere. */
   readonly isUseful: boolean;
 }
 
-/** Thresholds for at most `binsMax` bins, the one of missing values included. Cost: about 15 ns per sampled row. */
-export function findBins(column: NumberColumn, binsMax: number): FeatureBins {
+/** Cost: about 15 ns per sampled row. */
+export function findBins(column: NumberColumn, limits: BinLimits): FeatureBins {
   const distinct = distinctValues(column);
-  const cuts = greedyCuts(distinct, binsMax - 1);
+  const cuts = greedyCuts(distinct, limits);
   const thresholds = Float32Array.from(cuts, (cut) =>
     thresholdBetween(distinct.values[cut] as number, distinct.values[cut + 1] as number),
   );
@@ -141,105 +165,31 @@ export function findBins(column: NumberColumn, binsMax: number): FeatureBins {
   return { thresholds, isUseful: hasValues && (thresholds.length > 0 || hasMissing()) };
 }
 
-/** Per upper 16 bits of a float: the lowest and the highest value bin (from 0) that such floats can be in. */
-interface BinTable {
-  readonly low: Uint8Array;
-  readonly high: Uint8Array;
-}
-
-/** Place of a float's upper 16 bits in numeric order: NaN with sign, -Infinity, ..., 0, ..., Infinity, NaN. */
-function prefixOrder(prefix: number): number {
-  return prefix < 32_768 ? prefix + 32_768 : 65_535 - prefix;
-}
-
-function createBinTable(thresholds: Thresholds): BinTable {
-  const raw = new Uint32Array(thresholds.buffer, thresholds.byteOffset, thresholds.length);
-  // Floats of a later prefix than the threshold's are above it; those of its own prefix may be on either side.
-  const lowInOrder = new Uint8Array(65_537);
-  for (let i = 0; i < thresholds.length; i++) {
-    const after = prefixOrder((raw[i] as number) >>> 16) + 1;
-    const next = i + 1 < thresholds.length ? prefixOrder((raw[i + 1] as number) >>> 16) + 1 : lowInOrder.length;
-    lowInOrder.fill(i + 1, after, next);
-  }
-  const inRawOrder = (ordered: Uint8Array): Uint8Array => {
-    const table = new Uint8Array(65_536);
-    table.set(ordered.subarray(32_768));
-    table.set(ordered.subarray(0, 32_768).reverse(), 32_768);
-    return table;
-  };
-  // The bins of a prefix end where those of the next one begin.
-  return { low: inRawOrder(lowInOrder.slice(0, 65_536)), high: inRawOrder(lowInOrder.slice(1)) };
-}
-
 export interface BinTarget {
-  /** Row-major, `stride` bytes per row. */
-  readonly rowBins: Uint8Array;
-  readonly stride: number;
-  /** One array per feature. */
-  readonly columnBins: readonly Uint8Array[];
+  readonly kernels: Pick<Kernels, 'memory' | 'assignBins'>;
+  readonly layout: MemoryLayout;
 }
 
-/** Writes the bins of every column in both layouts. Cost: about 4 ns per value. */
+/** Writes the bins of every column into the memory, block by block. */
 export function assignBins(
   columns: readonly NumberColumn[],
   thresholds: readonly Thresholds[],
-  target: BinTarget,
+  { kernels, layout }: BinTarget,
 ): void {
-  const rowCount = columns[0]?.length ?? 0;
-  const tables = thresholds.map(createBinTable);
-  const floats = new Float32Array(blockRows);
-  const raw = new Uint32Array(floats.buffer);
-  for (let start = 0; start < rowCount; start += blockRows) {
-    const rows = Math.min(blockRows, rowCount - start);
-    for (let feature = 0; feature < columns.length; feature++) {
-      floats.set((columns[feature] as NumberColumn).subarray(start, start + rows));
-      assignBlock({
-        floats,
-        raw,
-        rows,
-        start,
-        feature,
-        table: tables[feature] as BinTable,
-        thresholds: thresholds[feature] as Thresholds,
-        target,
-      });
-    }
+  const { memory } = kernels;
+  const integers = new Int32Array(memory, layout.featureTable, columns.length * 4);
+  for (const [feature, own] of thresholds.entries()) {
+    const room = new Float32Array(memory, layout.thresholds + feature * thresholdBytes, thresholdBytes / 4);
+    room.fill(Infinity);
+    room.set(own);
+    integers[feature * 4 + 3] = own.length === 0 ? 1 : 2 ** (31 - Math.clz32(own.length));
   }
-}
-
-interface Block {
-  readonly floats: Float32Array;
-  readonly raw: Uint32Array;
-  readonly rows: number;
-  readonly start: number;
-  readonly feature: number;
-  readonly table: BinTable;
-  readonly thresholds: Thresholds;
-  readonly target: BinTarget;
-}
-
-function assignBlock(block: Block): void {
-  const { floats, raw, rows, start, feature, thresholds } = block;
-  const { low, high } = block.table;
-  const { rowBins, stride } = block.target;
-  const columnBins = block.target.columnBins[feature] as Uint8Array;
-  let at = start * stride + feature;
-  for (let i = 0; i < rows; i++) {
-    const value = floats[i] as number;
-    let bin = 0;
-    if (value === value) {
-      const prefix = (raw[i] as number) >>> 16;
-      let from = low[prefix] as number;
-      let to = high[prefix] as number;
-      while (from < to) {
-        const middle = (from + to) >>> 1;
-        if (value > (thresholds[middle] as number)) from = middle + 1;
-        else to = middle;
-      }
-      bin = from + 1;
+  const staging = new Float32Array(memory, layout.staging, columns.length * layout.blockRows);
+  for (let start = 0; start < layout.rowCount; start += layout.blockRows) {
+    const rows = Math.min(layout.blockRows, layout.rowCount - start);
+    for (const [feature, column] of columns.entries()) {
+      staging.set(column.subarray(start, start + rows), feature * layout.blockRows);
     }
-    rowBins[at] = bin;
-    at += stride;
-    columnBins[start + i] = bin;
+    kernels.assignBins(rows, start);
   }
 }

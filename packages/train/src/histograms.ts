@@ -5,7 +5,7 @@
  * differences are exact. The search itself is a kernel (`kernels.ts`); here its result is read and judged. Typed-array
  * reads are cast: every index comes from the layout.
  */
-import { binBytes, resultOffsets } from './booster-memory.ts';
+import { binBytes, resultBytes, resultOffsets } from './booster-memory.ts';
 import type { MemoryLayout } from './booster-memory.ts';
 import type { Kernels } from './kernels.ts';
 import { createMonotoneSearch } from './monotone-search.ts';
@@ -84,7 +84,7 @@ export function createHistograms(
   { settings, directions }: HistogramOptions,
 ): Histograms {
   const integers = new Int32Array(kernels.memory);
-  const bytes = new Uint8Array(kernels.memory);
+  const results = new DataView(kernels.memory);
   const table = layout.featureTable / 4;
   const address = (slot: number): number => layout.histograms + slot * layout.histogramBytes;
   const sumsAt = (index: number): Sums => ({
@@ -103,23 +103,21 @@ export function createHistograms(
   };
 
   for (const [feature, bins] of layout.binCounts.entries()) {
-    integers.set([layout.binOffsets[feature] ?? 0, bins * binBytes, 1, 0], table + feature * 4);
+    integers.set([layout.binOffsets[feature] ?? 0, bins * binBytes, 1], table + feature * 4);
   }
   return {
-    build: (slot, from, to) => {
-      bytes.fill(0, address(slot), address(slot) + layout.histogramBytes);
-      kernels.histogram(from, to, address(slot));
-    },
+    build: (slot, from, to) => kernels.histogram(from, to, address(slot)),
     subtract: (parent, child) => kernels.subtract(address(parent), address(child)),
     total: (slot) => {
       // Any feature will do: its bins hold each row once.
       const start = address(slot) / 4;
-      const bins = Array.from({ length: layout.binCounts[0] ?? 0 }, (_, bin) => sumsAt(start + bin * 4));
-      return bins.reduce((a, b) => ({
-        gradient: a.gradient + b.gradient,
-        hessian: a.hessian + b.hessian,
-        rows: a.rows + b.rows,
-      }));
+      let [gradient, hessian, rows] = [0, 0, 0];
+      for (let at = start; at < start + (layout.binCounts[0] ?? 0) * 4; at += 4) {
+        gradient += integers[at] as number;
+        hessian += integers[at + 1] as number;
+        rows += integers[at + 2] as number;
+      }
+      return { gradient, hessian, rows };
     },
     findSplit: (slot, { sums, bounds }, scales) => {
       if (searchBounded !== undefined) {
@@ -129,12 +127,12 @@ export function createHistograms(
       }
       const lambda = settings.l2 * scales.hessian;
       integers.set([sums.gradient, sums.hessian, sums.rows, 0], (layout.result + resultOffsets.total) / 4);
-      kernels.search(address(slot), lambda, settings.minRowsPerLeaf);
-      const found = readSearch(kernels.memory, layout);
+      const threads = kernels.search(address(slot), lambda, settings.minRowsPerLeaf);
+      const found = readSearch(results, layout, threads);
       const own = (sums.gradient * sums.gradient) / (sums.hessian + lambda);
       const gain = found.score - own;
       if (!(gain > Math.max(own * relativeGainMin, settings.gainMin * gainScale(scales)))) return undefined;
-      const left = sumsAt((layout.result + resultOffsets.left) / 4);
+      const left = sumsAt((found.area + resultOffsets.left) / 4);
       const { feature, bin, missingLeft } = found;
       return complete(slot, sums, { gain, feature, bin, missingLeft, left });
     },
@@ -152,15 +150,25 @@ interface SearchResult {
   readonly feature: number;
   readonly bin: number;
   readonly missingLeft: boolean;
+  /** Address of the result area. */
+  readonly area: number;
 }
 
-/** What the search kernel wrote: addresses and byte offsets become indices. */
-function readSearch(memory: ArrayBuffer, layout: MemoryLayout): SearchResult {
-  const view = new DataView(memory, layout.result, resultOffsets.left);
+/**
+ * The best of what the threads found, the first of equals: threads search later features than those before them. Addresses
+ * and byte offsets become indices.
+ */
+function readSearch(view: DataView, layout: MemoryLayout, threads: number): SearchResult {
+  let area = layout.result;
+  for (let thread = 1; thread < threads; thread++) {
+    const own = layout.result + thread * resultBytes;
+    if (view.getFloat64(own, true) > view.getFloat64(area, true)) area = own;
+  }
   return {
-    score: view.getFloat64(resultOffsets.gain, true),
-    feature: (view.getUint32(resultOffsets.feature, true) - layout.featureTable) / 16,
-    bin: view.getUint32(resultOffsets.bin, true) / binBytes,
-    missingLeft: view.getInt32(resultOffsets.missingLeft, true) === 1,
+    score: view.getFloat64(area + resultOffsets.gain, true),
+    feature: (view.getUint32(area + resultOffsets.feature, true) - layout.featureTable) / 16,
+    bin: view.getUint32(area + resultOffsets.bin, true) / binBytes,
+    missingLeft: view.getInt32(area + resultOffsets.missingLeft, true) === 1,
+    area,
   };
 }

@@ -1,6 +1,15 @@
-/** The loops of training as one WebAssembly module, emitted for a given layout: what it exports and how it is built. */
+/** The loops of training as one WebAssembly module, emitted for a given layout: what it offers and how it is built. */
+import { binBytes, controlOffsets } from './booster-memory.ts';
 import type { MemoryLayout } from './booster-memory.ts';
-import { addToScoresKernel, histogramKernel, partitionKernel, searchKernel, subtractKernel } from './leaf-kernels.ts';
+import { assignBinsKernel } from './bin-kernels.ts';
+import {
+  addKernel,
+  addToScoresKernel,
+  histogramKernel,
+  partitionKernel,
+  searchKernel,
+  subtractKernel,
+} from './leaf-kernels.ts';
 import {
   classDerivativesKernel,
   logisticKernel,
@@ -9,63 +18,155 @@ import {
   residualDerivativesKernel,
   softmaxKernel,
 } from './row-kernels.ts';
+import { startHelpers } from './helper-threads.ts';
+import { taskKinds, threadKernels } from './thread-kernels.ts';
+import type { TaskKind } from './thread-kernels.ts';
 import { encodeModule } from './wasm-module.ts';
 
 export interface Kernels {
-  readonly memory: ArrayBuffer;
-  /** Adds the rows at `order[from, to)` (addresses) to the histogram at `slot`. */
+  readonly memory: ArrayBufferLike;
+  /** Writes the bins of `rows` rows in the staging area, which are those of the table from row `start` on. */
+  assignBins(rows: number, start: number): void;
+  /** Fills the histogram at `slot` from the rows at `order[from, to)` (addresses). */
   histogram(from: number, to: number, slot: number): void;
+  /** Best split of the histogram at `slot`; total is read from the first result area, every thread's best written to its own. Returns the number of threads. */
+  search(slot: number, lambda: number, rowsMin: number): number;
   /** `parent -= child`, bin by bin. */
   subtract(parent: number, child: number): void;
   /** Splits `order[from, to)` by the look-up table (4 = left, 0 = right) of the column's bins; returns the address where the right part begins. */
   partition(from: number, to: number, column: number): number;
-  /** Best split of the histogram at `slot`; total is read from and the split written to the result area. */
-  search(slot: number, lambda: number, rowsMin: number): void;
   /** `scores[row] += value` for the rows at `order[from, to)`. */
-  addToScores(from: number, to: number, scores: number, value: number): void;
-  /** Probabilities of rows [from, to), both even: sigmoid(fround(score + base)). */
-  logistic(from: number, to: number, base: number): void;
-  softmax(from: number, to: number): void;
-  /** Derivatives for one class, times weight; writes sum |g| and sum h to the result area. */
-  classDerivatives(from: number, to: number, output: number, label: number, hessianFactor: number): void;
+  addToScores(from: number, to: number, target: { readonly scores: number; readonly value: number }): void;
+  /** Probabilities of all rows: sigmoid(fround(score + base)). */
+  logistic(base: number): void;
+  softmax(): void;
+  /** Derivatives for one class, times weight; writes sum |g| and sum h of every chunk. */
+  classDerivatives(output: number, label: number, hessianFactor: number): void;
   /** Derivatives of half the squared error. */
-  residualDerivatives(from: number, to: number, base: number): void;
+  residualDerivatives(base: number): void;
   /** Derivatives of the pinball loss: 1 - level above the label, -level below it, hessian 1. */
-  quantileDerivatives(from: number, to: number, base: number, level: number): void;
-  quantise(from: number, to: number, gradientScale: number, hessianScale: number): void;
+  quantileDerivatives(base: number, level: number): void;
+  quantise(gradientScale: number, hessianScale: number): void;
+  /** Ends the helping threads. The kernels work on, alone. */
+  end(): void;
 }
 
 /** What this package uses of the WebAssembly global, which the ES library of TypeScript does not declare. */
 interface WebAssemblyHost {
   readonly Module: new (bytes: Uint8Array) => object;
-  readonly Memory: new (size: { initial: number; maximum: number }) => { readonly buffer: ArrayBuffer };
+  readonly Memory: new (size: { initial: number; maximum: number; shared: boolean }) => {
+    readonly buffer: ArrayBufferLike;
+  };
   readonly Instance: new (module: object, imports: object) => { readonly exports: object };
 }
 
-export function emitKernels(layout: MemoryLayout): Uint8Array {
-  return encodeModule(
-    [
-      histogramKernel(layout),
-      subtractKernel(layout),
-      partitionKernel(layout),
-      searchKernel(layout),
-      addToScoresKernel(),
-      logisticKernel(layout),
-      softmaxKernel(layout),
-      classDerivativesKernel(layout),
-      residualDerivativesKernel(layout),
-      quantileDerivativesKernel(layout),
-      quantiseKernel(layout),
-    ],
-    layout.pages,
-  );
+interface ModuleExports {
+  readonly share: (thread: number, threads: number, kind: number) => void;
+  readonly fork: (kind: number) => number;
+  readonly joinParts: (threads: number) => number;
+  readonly end: () => void;
 }
 
-/** Builds the module and its zero-filled memory. */
+/** Below this much work a task is not worth waking another thread for. */
+const sharedMin = { rows: 8192, cells: 65_536, bins: 4096 };
+
+export function emitKernels(layout: MemoryLayout): Uint8Array {
+  const kernels = [
+    assignBinsKernel(layout),
+    histogramKernel(layout),
+    addKernel(),
+    subtractKernel(),
+    partitionKernel(layout),
+    searchKernel(layout),
+    addToScoresKernel(),
+    logisticKernel(layout),
+    softmaxKernel(layout),
+    classDerivativesKernel(layout),
+    residualDerivativesKernel(layout),
+    quantileDerivativesKernel(layout),
+    quantiseKernel(layout),
+  ];
+  const places = new Map<string, number>();
+  const all = [...kernels, ...threadKernels(layout, (kernel) => places.get(kernel) ?? -1)];
+  for (const [place, { name }] of all.entries()) places.set(name, place);
+  return encodeModule(all, { pages: layout.pages, isShared: layout.threads > 1 });
+}
+
+/** Builds the module and its zero-filled memory, and starts the helping threads; they join in when they are there. */
 export function createKernels(layout: MemoryLayout): Kernels {
   // The cast states what the engine provides; the exports are those of the module emitted above.
   const host = (globalThis as unknown as { readonly WebAssembly: WebAssemblyHost }).WebAssembly;
-  const linear = new host.Memory({ initial: layout.pages, maximum: layout.pages });
-  const instance = new host.Instance(new host.Module(emitKernels(layout)), { env: { memory: linear } });
-  return { ...(instance.exports as Omit<Kernels, 'memory'>), memory: linear.buffer };
+  const linear = new host.Memory({ initial: layout.pages, maximum: layout.pages, shared: layout.threads > 1 });
+  const module = new host.Module(emitKernels(layout));
+  const { share, fork, joinParts, end } = new host.Instance(module, { env: { memory: linear } })
+    .exports as ModuleExports;
+  startHelpers(layout.threads - 1, { module, memory: linear });
+  return { ...createTasks(linear.buffer, layout, { share, fork, joinParts }), memory: linear.buffer, end };
+}
+
+function createTasks(
+  memory: ArrayBufferLike,
+  layout: MemoryLayout,
+  { share, fork, joinParts }: Pick<ModuleExports, 'share' | 'fork' | 'joinParts'>,
+): Omit<Kernels, 'memory' | 'end'> {
+  const integers = new Int32Array(memory, layout.control + controlOffsets.integers, 4);
+  const numbers = new Float64Array(memory, layout.control + controlOffsets.doubles, 2);
+  const features = layout.binCounts.length;
+  const bins = layout.histogramBytes / binBytes;
+  /** Threads that took part. Operands are there. */
+  const run = (kind: TaskKind, isWorthSharing: boolean): number => {
+    if (isWorthSharing && layout.threads > 1) return fork(taskKinds[kind]);
+    share(0, 1, taskKinds[kind]);
+    return 1;
+  };
+  const runRows = (kind: TaskKind, first = 0, second = 0): void => {
+    numbers[0] = first;
+    numbers[1] = second;
+    run(kind, layout.rows >= sharedMin.rows);
+  };
+  const give = (first: number, second: number, third = 0): void => {
+    integers[0] = first;
+    integers[1] = second;
+    integers[2] = third;
+  };
+  return {
+    assignBins: (rows, start) => {
+      give(rows, start);
+      run('assignBins', rows * features >= sharedMin.cells);
+    },
+    histogram: (from, to, slot) => {
+      give(from, to, slot);
+      const partials = run('histogram', ((to - from) / 4) * features >= sharedMin.cells) - 1;
+      if (partials === 0) return;
+      give(slot, 0, partials);
+      run('combine', true);
+    },
+    search: (slot, lambda, rowsMin) => {
+      give(slot, rowsMin);
+      numbers[0] = lambda;
+      return run('search', bins >= sharedMin.bins);
+    },
+    subtract: (parent, child) => {
+      give(child, parent, 0);
+      run('combine', bins >= sharedMin.bins);
+    },
+    partition: (from, to, column) => {
+      give(from, to, column);
+      return joinParts(run('partition', (to - from) / 4 >= sharedMin.rows));
+    },
+    addToScores: (from, to, { scores, value }) => {
+      give(from, to, scores);
+      numbers[0] = value;
+      run('addToScores', (to - from) / 4 >= sharedMin.rows);
+    },
+    logistic: (base) => runRows('logistic', base),
+    softmax: () => runRows('softmax'),
+    classDerivatives: (output, label, hessianFactor) => {
+      integers[0] = output;
+      runRows('classDerivatives', label, hessianFactor);
+    },
+    residualDerivatives: (base) => runRows('residualDerivatives', base),
+    quantileDerivatives: (base, level) => runRows('quantileDerivatives', base, level),
+    quantise: (gradientScale, hessianScale) => runRows('quantise', gradientScale, hessianScale),
+  };
 }

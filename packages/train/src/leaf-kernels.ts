@@ -9,9 +9,9 @@
  * Cost: about 0.5 ns per row and feature. Partition: branch-free, through a table of 256 bytes. Split search: one
  * vector division per bin.
  */
-import { control, doWhileBelow, f32, f64, f64x2, i32, i32x4, local, memory, v128 } from './wasm-module.ts';
+import { control, doWhileBelow, f32, f64, f64x2, i32, i32x4, local, v128 } from './wasm-module.ts';
 import type { Code, FunctionBuilder, FunctionDefinition } from './wasm-module.ts';
-import { binBytes, resultOffsets } from './booster-memory.ts';
+import { binBytes, controlOffsets, resultOffsets } from './booster-memory.ts';
 import type { MemoryLayout } from './booster-memory.ts';
 
 const tileRows = 64;
@@ -63,7 +63,7 @@ export function histogramKernel(layout: MemoryLayout): FunctionDefinition {
           ...local.set(at.from, local.get(tileEnd)),
         ]),
         // The touched bytes must be used, or the engine may drop the loads.
-        ...i32.store(i32.const(layout.result), local.get(sink), resultOffsets.sums),
+        ...i32.store(i32.const(layout.control), local.get(sink), controlOffsets.sink),
       ];
     },
   };
@@ -111,51 +111,49 @@ function accumulateTile(at: HistogramLocals, layout: MemoryLayout, features: rea
   ]);
 }
 
-export function subtractKernel(layout: MemoryLayout): FunctionDefinition {
+/** Bin by bin over `[target, end)`: adds or subtracts what stands at `source`. */
+function combineKernel(name: string, combine: typeof i32x4.add): FunctionDefinition {
   return {
-    name: 'subtract',
-    parameters: ['i32', 'i32'],
-    body: (f) => {
-      const [parent, child] = [0, 1];
-      const end = f.local('i32');
-      return [
-        ...local.set(end, i32.add(local.get(parent), i32.const(layout.histogramBytes))),
-        ...doWhileBelow(parent, local.get(end), [
-          ...v128.store(local.get(parent), i32x4.sub(v128.load(local.get(parent)), v128.load(local.get(child)))),
-          ...local.set(parent, i32.add(local.get(parent), i32.const(binBytes))),
-          ...local.set(child, i32.add(local.get(child), i32.const(binBytes))),
-        ]),
-      ];
+    name,
+    parameters: ['i32', 'i32', 'i32'],
+    body: () => {
+      const [target, end, source] = [0, 1, 2];
+      const combined = combine(v128.load(local.get(target)), v128.load(local.get(source)));
+      const bins = doWhileBelow(target, local.get(end), [
+        ...v128.store(local.get(target), combined),
+        ...local.set(target, i32.add(local.get(target), i32.const(binBytes))),
+        ...local.set(source, i32.add(local.get(source), i32.const(binBytes))),
+      ]);
+      return control.if(i32.ltU(local.get(target), local.get(end)), bins);
     },
   };
 }
 
+export const addKernel = (): FunctionDefinition => combineKernel('add', i32x4.add);
+export const subtractKernel = (): FunctionDefinition => combineKernel('subtract', i32x4.sub);
+
+/** Rows that go left stay, in their order; those that go right are put at `right`. Returns where the left ones end. */
 export function partitionKernel(layout: MemoryLayout): FunctionDefinition {
   return {
     name: 'partition',
-    parameters: ['i32', 'i32', 'i32'],
+    parameters: ['i32', 'i32', 'i32', 'i32'],
     result: 'i32',
     body: (f) => {
-      const [from, to, column] = [0, 1, 2];
-      const [left, right, row, step] = [f.local('i32'), f.local('i32'), f.local('i32'), f.local('i32')];
+      const [from, to, column, right] = [0, 1, 2, 3];
+      const [left, row, step] = [f.local('i32'), f.local('i32'), f.local('i32')];
       const bin = i32.load8u(i32.add(local.get(row), local.get(column)));
+      const rows = doWhileBelow(from, local.get(to), [
+        ...local.set(row, i32.load(local.get(from))),
+        ...i32.store(local.get(left), local.get(row)),
+        ...i32.store(local.get(right), local.get(row)),
+        ...local.set(step, i32.load8u(bin, layout.lookup)),
+        ...local.set(left, i32.add(local.get(left), local.get(step))),
+        ...local.set(right, i32.sub(i32.add(local.get(right), i32.const(4)), local.get(step))),
+        ...local.set(from, i32.add(local.get(from), i32.const(4))),
+      ]);
       return [
         ...local.set(left, local.get(from)),
-        ...local.set(right, i32.const(layout.scratch)),
-        ...doWhileBelow(from, local.get(to), [
-          ...local.set(row, i32.load(local.get(from))),
-          ...i32.store(local.get(left), local.get(row)),
-          ...i32.store(local.get(right), local.get(row)),
-          ...local.set(step, i32.load8u(bin, layout.lookup)),
-          ...local.set(left, i32.add(local.get(left), local.get(step))),
-          ...local.set(right, i32.sub(i32.add(local.get(right), i32.const(4)), local.get(step))),
-          ...local.set(from, i32.add(local.get(from), i32.const(4))),
-        ]),
-        ...memory.copy(
-          local.get(left),
-          i32.const(layout.scratch),
-          i32.sub(local.get(right), i32.const(layout.scratch)),
-        ),
+        ...control.if(i32.ltU(local.get(from), local.get(to)), rows),
         ...local.get(left),
       ];
     },
@@ -181,10 +179,12 @@ interface SearchLocals {
   readonly best: number;
   readonly gain: number;
   readonly penalty: number;
+  readonly tableEnd: number;
+  readonly result: number;
 }
 
 function searchLocals(f: FunctionBuilder): SearchLocals {
-  const [entry, cursor, first, last] = [f.local('i32'), f.local('i32'), f.local('i32'), f.local('i32')];
+  const [cursor, first, last] = [f.local('i32'), f.local('i32'), f.local('i32')];
   const [direction, hasMissing] = [f.local('i32'), f.local('i32')];
   const [total, missing, left, right] = [f.local('v128'), f.local('v128'), f.local('v128'), f.local('v128')];
   const [ratio, penalty] = [f.local('v128'), f.local('v128')];
@@ -193,7 +193,9 @@ function searchLocals(f: FunctionBuilder): SearchLocals {
     slot: 0,
     lambda: 1,
     rowsMin: 2,
-    entry,
+    entry: 3,
+    tableEnd: 4,
+    result: 5,
     cursor,
     first,
     last,
@@ -211,47 +213,47 @@ function searchLocals(f: FunctionBuilder): SearchLocals {
 }
 
 /**
+ * Over the features of the table's entries from `entry` to `tableEnd`.
  * gain = GL² / (HL + λ) + GR² / (HR + λ) in integer units. Ties go to the lower feature, then to missing right, then
  * to the lower bin. Without missing rows in the node only one direction is tried.
  */
 export function searchKernel(layout: MemoryLayout): FunctionDefinition {
   return {
     name: 'search',
-    parameters: ['i32', 'f64', 'i32'],
+    parameters: ['i32', 'f64', 'i32', 'i32', 'i32', 'i32'],
     body: (f) => {
       const at = searchLocals(f);
-      const result = i32.const(layout.result);
-      const tableEnd = i32.const(layout.featureTable + layout.binCounts.length * 16);
+      const tableEnd = local.get(at.tableEnd);
       const feature: Code = [
         ...local.set(at.first, i32.add(local.get(at.slot), i32.load(local.get(at.entry)))),
         ...local.set(at.missing, v128.load(local.get(at.first))),
         ...local.set(at.hasMissing, i32.ne(i32x4.extractLane(local.get(at.missing), 2), i32.const(0))),
-        ...searchDirection(at, layout, 0),
-        ...control.if(local.get(at.hasMissing), searchDirection(at, layout, 1)),
+        ...searchDirection(at, 0),
+        ...control.if(local.get(at.hasMissing), searchDirection(at, 1)),
       ];
+      const features = doWhileBelow(at.entry, tableEnd, [
+        ...control.if(i32.load(local.get(at.entry), 8), feature),
+        ...local.set(at.entry, i32.add(local.get(at.entry), i32.const(16))),
+      ]);
       return [
-        ...local.set(at.total, v128.load(result, resultOffsets.total)),
+        ...local.set(at.total, v128.load(i32.const(layout.result), resultOffsets.total)),
         ...local.set(at.penalty, f64x2.splat(local.get(at.lambda))),
         ...local.set(at.best, f64.const(0)),
-        ...f64.store(result, f64.const(0), resultOffsets.gain),
-        ...local.set(at.entry, i32.const(layout.featureTable)),
-        ...doWhileBelow(at.entry, tableEnd, [
-          ...control.if(i32.load(local.get(at.entry), 8), feature),
-          ...local.set(at.entry, i32.add(local.get(at.entry), i32.const(16))),
-        ]),
+        ...f64.store(local.get(at.result), f64.const(0), resultOffsets.gain),
+        ...control.if(i32.ltU(local.get(at.entry), tableEnd), features),
       ];
     },
   };
 }
 
 /** Runs over the bins of one feature with the missing rows on one side. */
-function searchDirection(at: SearchLocals, layout: MemoryLayout, missingLeft: 0 | 1): Code {
+function searchDirection(at: SearchLocals, missingLeft: 0 | 1): Code {
   const leftIsSmall = i32.ltS(i32x4.extractLane(local.get(at.left), 2), local.get(at.rowsMin));
   const bins = control.block(
     doWhileBelow(at.cursor, local.get(at.last), [
       ...control.if(i32.load(local.get(at.cursor), 8), [
         ...local.set(at.left, i32x4.add(local.get(at.left), v128.load(local.get(at.cursor)))),
-        ...control.ifElse(leftIsSmall, [], judgeSplit(at, layout)),
+        ...control.ifElse(leftIsSmall, [], judgeSplit(at)),
       ]),
       ...local.set(at.cursor, i32.add(local.get(at.cursor), i32.const(binBytes))),
     ]),
@@ -271,8 +273,8 @@ function searchDirection(at: SearchLocals, layout: MemoryLayout, missingLeft: 0 
 }
 
 /** Stands inside the else, the `if` of a filled bin, the loop and the block of `searchDirection`: depth 3 leaves them all. */
-function judgeSplit(at: SearchLocals, layout: MemoryLayout): Code {
-  const result = i32.const(layout.result);
+function judgeSplit(at: SearchLocals): Code {
+  const result = local.get(at.result);
   const pair = (laneIndex: 0 | 1): Code =>
     f64x2.convertLowI32x4S(
       v128.shuffle32(local.get(at.left), local.get(at.right), [laneIndex, laneIndex + 4, laneIndex, laneIndex + 4]),

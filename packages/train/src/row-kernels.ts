@@ -6,7 +6,7 @@
  */
 import { doWhileBelow, f32x4, f64, f64x2, i32, i32x4, i64x2, local, v128 } from './wasm-module.ts';
 import type { Code, FunctionDefinition } from './wasm-module.ts';
-import { resultOffsets } from './booster-memory.ts';
+import { chunkRows, chunkSumBytes } from './booster-memory.ts';
 import type { MemoryLayout } from './booster-memory.ts';
 
 const expPolynomial = Array.from({ length: 12 }, (_, degree) => {
@@ -139,13 +139,13 @@ function finishDerivatives(
   ];
 }
 
+/** The rows are one chunk, whose sums have a place of their own. */
 function storeSums(layout: MemoryLayout, gSum: number, hSum: number): Code {
+  const from = 0;
   const sumOf = (lanes: number): Code =>
     f64.add(f64x2.extractLane(local.get(lanes), 0), f64x2.extractLane(local.get(lanes), 1));
-  return [
-    ...f64.store(i32.const(layout.result), sumOf(gSum), resultOffsets.sums),
-    ...f64.store(i32.const(layout.result), sumOf(hSum), resultOffsets.sums + 8),
-  ];
+  const place = i32.mul(i32.divU(local.get(from), i32.const(chunkRows)), i32.const(chunkSumBytes));
+  return [...f64.store(place, sumOf(gSum), layout.chunkSums), ...f64.store(place, sumOf(hSum), layout.chunkSums + 8)];
 }
 
 export function classDerivativesKernel(layout: MemoryLayout): FunctionDefinition {

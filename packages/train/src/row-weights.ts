@@ -13,7 +13,10 @@ export function rowWeights(
   classCount: number,
 ): Float64Array {
   const { labels } = rows;
-  const weights = Float64Array.from(labels, (_, row) => Math.fround(rows.weights?.[row] ?? 1));
+  const weights = new Float64Array(labels.length).fill(1);
+  if (rows.weights !== undefined) {
+    for (let row = 0; row < weights.length; row++) weights[row] = Math.fround(rows.weights[row] as number);
+  }
   if (classWeights === undefined) return weights;
   const factors = classWeights === 'balanced' ? balancedFactors(labels, weights, classCount) : classWeights;
   if (factors.length !== classCount) {

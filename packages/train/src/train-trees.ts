@@ -3,7 +3,7 @@
  *
  * Rounds are made by `booster.ts`, trees by `tree-grower.ts`; here they are watched: rows of the hold-out are walked
  * through every new tree, and the ensemble ends at its best round where early stopping is asked for. The result depends
- * on data, settings and seed alone.
+ * on data, settings and seed alone, not on the number of threads (`thread-kernels.ts`).
  * Memory: stride + features + 52 bytes per row, plus 16 bytes per bin and leaf, beside the caller's columns.
  * Limits: 2^26 rows, 4 GiB, 255 value bins per feature.
  * Sources: Friedman, Greedy Function Approximation (2001); Ke et al., LightGBM (2017).
@@ -11,6 +11,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Tree, TreeEnsemble } from '@slipway/onnx';
 import { createBooster } from './booster.ts';
+import type { Booster } from './booster.ts';
 import { describeTask } from './boosting-task.ts';
 import type { BoostingTask } from './boosting-task.ts';
 import { areaUnderRoc, binaryLogLoss, logLoss, pinballLoss, rootMeanSquare } from './loss.ts';
@@ -18,7 +19,7 @@ import { addBase, addTree, applyLink, predictTrees, toFloat32Columns } from './p
 import { checkTrainingData } from './training-data.ts';
 import type { LabelledRows, TrainingData } from './training-data.ts';
 import { completeTreeSettings } from './tree-settings.ts';
-import type { TreeSettings } from './tree-settings.ts';
+import type { CompleteTreeSettings, TreeSettings } from './tree-settings.ts';
 
 /** Figures over one set of rows: log loss for classes, root mean squared error for regression, mean pinball loss for a quantile. */
 export interface RowMetrics {
@@ -99,13 +100,30 @@ function* trainInRounds(
   }
   const task = describeTask(data, settings);
   const booster = createBooster(data, { settings: complete, task });
+  try {
+    return yield* boost({ data, booster, task, hooks, settings: complete });
+  } finally {
+    booster.end();
+  }
+}
+
+interface Boosting {
+  readonly data: TrainingData;
+  readonly booster: Booster;
+  readonly task: BoostingTask;
+  readonly hooks: TrainingHooks;
+  readonly settings: CompleteTreeSettings;
+}
+
+function* boost({ data, booster, task, hooks, settings }: Boosting): Generator<undefined, TreeTraining> {
+  const { earlyStoppingRounds } = settings;
   const holdOut = data.holdOut === undefined ? undefined : createHoldOut(data.holdOut, task);
   const trees: Tree[] = [];
   const history: IterationMetrics[] = [];
   let isExhausted = false;
   const best = { iteration: 0, loss: Infinity };
 
-  for (let iteration = 1; iteration <= complete.rounds; iteration++) {
+  for (let iteration = 1; iteration <= settings.rounds; iteration++) {
     hooks.signal?.throwIfAborted();
     const grown = booster.round();
     if (grown === undefined) {

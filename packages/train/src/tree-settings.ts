@@ -23,6 +23,10 @@ export interface TreeSettings {
   readonly depthMax?: number | undefined;
   /** Rows with weight above 0 in every leaf, exactly: at least 1. Default 20. */
   readonly minRowsPerLeaf?: number | undefined;
+  /** Rows that a bin should have, so that no threshold tells fewer apart: 1 to 1000. Default 3, or minRowsPerLeaf where that is less. */
+  readonly minRowsPerBin?: number | undefined;
+  /** Threads that may work on it, the calling one included: 1 to 64. Default 1. The result does not depend on it. Small data are left to one. */
+  readonly threads?: number | undefined;
   /** Penalty on squared leaf values, in units of summed hessian: at least 0. Default 1. */
   readonly l2?: number | undefined;
   /** Loss reduction below which a node is not split: at least 0. Default 0. */
@@ -48,6 +52,8 @@ export interface CompleteTreeSettings {
   readonly leaves: number;
   readonly depthMax: number;
   readonly minRowsPerLeaf: number;
+  readonly minRowsPerBin: number;
+  readonly threads: number;
   readonly l2: number;
   readonly gainMin: number;
   readonly bins: number;
@@ -73,6 +79,8 @@ const ranges = {
   leaves: { min: 2, max: 4096, isInteger: true, initial: 31 },
   depthMax: { min: 1, max: 64, isInteger: true, initial: 64 },
   minRowsPerLeaf: { min: 1, max: 2 ** 31 - 1, isInteger: true, initial: 20 },
+  minRowsPerBin: { min: 1, max: 1000, isInteger: true, initial: 3 },
+  threads: { min: 1, max: 64, isInteger: true, initial: 1 },
   l2: { min: 0, max: 1e9, initial: 1 },
   gainMin: { min: 0, max: 1e18, initial: 0 },
   bins: { min: 3, max: 256, isInteger: true, initial: 255 },
@@ -117,6 +125,9 @@ export function completeTreeSettings(settings: TreeSettings): CompleteTreeSettin
     leaves: valueOf('leaves'),
     depthMax: valueOf('depthMax'),
     minRowsPerLeaf: valueOf('minRowsPerLeaf'),
+    minRowsPerBin:
+      settings.minRowsPerBin === undefined ? Math.min(3, valueOf('minRowsPerLeaf')) : valueOf('minRowsPerBin'),
+    threads: valueOf('threads'),
     l2: valueOf('l2'),
     gainMin: valueOf('gainMin'),
     bins: valueOf('bins'),

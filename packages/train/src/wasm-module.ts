@@ -71,7 +71,9 @@ export const i32 = {
   load: load([0x28], 2),
   load8u: load([0x2d], 0),
   store: store([0x36], 2),
+  store8: store([0x3a], 0),
   eqz: operator(0x45),
+  eq: operator(0x46),
   ne: operator(0x47),
   ltS: operator(0x48),
   ltU: operator(0x49),
@@ -79,13 +81,40 @@ export const i32 = {
   add: operator(0x6a),
   sub: operator(0x6b),
   mul: operator(0x6c),
+  divU: operator(0x6e),
   and: operator(0x71),
+  or: operator(0x72),
   xor: operator(0x73),
   shl: operator(0x74),
+  shrU: operator(0x76),
+};
+
+/** Operations that other threads see whole; the alignment is exact, as the format demands. */
+const atomic = (opcode: number): Code => [0xfe, ...unsigned(opcode)];
+
+export const i32Atomic = {
+  load: load(atomic(0x10), 2),
+  store: store(atomic(0x17), 2),
+  /** Answers the value before. */
+  add: store(atomic(0x1e), 2),
+  /** Answers how many waiting threads were woken, which is dropped. */
+  notifyAll: (address: Code): Code => [...address, ...i32.const(-1), ...atomic(0), 2, 0, ...control.drop],
+  /** Sleeps while the word is `expected`: 0 woken, 1 it was not, 2 after `timeoutNs`. */
+  wait: (address: Code, expected: Code, timeoutNs: bigint): Code => [
+    ...address,
+    ...expected,
+    0x42,
+    ...signed(timeoutNs),
+    ...atomic(1),
+    2,
+    0,
+  ],
 };
 
 export const f32 = {
   load: load([0x2a], 2),
+  eq: operator(0x5b),
+  gt: operator(0x5e),
   store: store([0x38], 2),
   add: operator(0x92),
   max: operator(0x97),
@@ -188,6 +217,10 @@ export const control = {
   branch: (depth: number): Code => [0x0c, ...unsigned(depth)],
   branchIf: (depth: number, condition: Code): Code => [...condition, 0x0d, ...unsigned(depth)],
   return: [0x0f] as Code,
+  drop: [0x1a] as Code,
+  unreachable: [0x00] as Code,
+  /** The function that stands at this place in the module. */
+  call: (index: number, ...operands: readonly Code[]): Code => [...operands.flat(), 0x10, ...unsigned(index)],
 };
 
 /** Copies or fills `length` bytes; operands are 32-bit addresses. */
@@ -235,8 +268,17 @@ function encodeBody(definition: FunctionDefinition): number[] {
 /** Magic number and version 1. */
 const header: Code = [0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
 
+export interface ImportedMemory {
+  readonly pages: number;
+  readonly isShared: boolean;
+}
+
+function memoryLimits({ pages, isShared }: ImportedMemory): Code {
+  return isShared ? [0x03, ...unsigned(pages), ...unsigned(pages)] : [0x00, ...unsigned(pages)];
+}
+
 /** The bytes of a module that imports its memory as `env.memory` and exports every function by its name. */
-export function encodeModule(functions: readonly FunctionDefinition[], memoryPages: number): Uint8Array {
+export function encodeModule(functions: readonly FunctionDefinition[], memoryOf: ImportedMemory): Uint8Array {
   const types = functions.map((f) => [
     0x60,
     ...withLength(f.parameters.map((type) => valueTypeBytes[type])),
@@ -245,7 +287,7 @@ export function encodeModule(functions: readonly FunctionDefinition[], memoryPag
   return Uint8Array.from([
     ...header,
     ...section(1, types),
-    ...section(2, [[...text('env'), ...text('memory'), 0x02, 0x00, ...unsigned(memoryPages)]]),
+    ...section(2, [[...text('env'), ...text('memory'), 0x02, ...memoryLimits(memoryOf)]]),
     ...section(
       3,
       functions.map((_, index) => unsigned(index)),

@@ -1,4 +1,5 @@
 /** Trees on any table, as one ONNX file that takes the table's own columns. */
+import { availableParallelism } from 'node:os';
 import type { FittedTable, TableProgress, TableSettings } from '@slipway/train';
 import type { StepContext } from '../context.ts';
 import type { Artifact, ArtifactPort } from '../ports.ts';
@@ -11,6 +12,8 @@ import { asJson, openRows, SplitInfo } from './table-meta.ts';
 /** Settings of `fitTable` of the trainer; all have defaults. */
 export interface TrainTableOptions extends Omit<TableSettings, 'task' | 'positive' | 'quantiles'> {
   readonly id?: string;
+  /** For tables of millions of cells. Default: all cores but one, eight at most. The model does not depend on it. */
+  readonly threads?: number | undefined;
 }
 
 type TrainTableStep = StepDefinition<
@@ -22,6 +25,7 @@ const progressEveryRounds = 10;
 /** Share of the work that choosing the number of trees takes. */
 const choosingShare = 0.8;
 const featuresLogged = 10;
+const threadsMax = 8;
 
 /**
  * Gradient-boosted trees on the columns of a table. How many trees are enough is found on rows held out within these rows:
@@ -32,7 +36,7 @@ const featuresLogged = 10;
  * const train = trainTable({ calibration: 'platt', learningRate: 0.05 });
  */
 export function trainTable(options: TrainTableOptions = {}): TrainTableStep {
-  const { id = 'train-table', ...settings } = options;
+  const { id = 'train-table', threads = spareThreads(), ...settings } = options;
   return step({
     id,
     code: `slipway:train-table:${JSON.stringify(settings)}`,
@@ -51,7 +55,7 @@ export function trainTable(options: TrainTableOptions = {}): TrainTableStep {
           columns: meta.columns.length,
         }),
       );
-      const fitted = await fit(ctx, open, settings);
+      const fitted = await fit(ctx, open, { ...settings, threads });
       logTraining(ctx, fitted);
       const model = await writeModel(ctx, { rows, open, fitted, settings });
       const said = {
@@ -68,6 +72,11 @@ export function trainTable(options: TrainTableOptions = {}): TrainTableStep {
 }
 
 type Settings = Omit<TrainTableOptions, 'id'>;
+
+/** One core is left to whatever else the machine does. */
+export function spareThreads(): number {
+  return Math.min(threadsMax, Math.max(1, availableParallelism() - 1));
+}
 
 async function fit(ctx: StepContext, open: OpenRows, settings: Settings): Promise<FittedTable> {
   const { meta, columns, target } = open;

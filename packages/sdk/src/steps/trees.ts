@@ -3,6 +3,7 @@ import type { StepContext, Table } from '../context.ts';
 import type { Artifact } from '../ports.ts';
 import { artifact, list, parameter } from '../ports.ts';
 import { step } from '../step.ts';
+import { spareThreads } from './train-table.ts';
 import { columnsToRead, dayMs, featureColumns, pick, rowsMeta } from './rows.ts';
 
 /** What a training of trees is told. */
@@ -136,7 +137,7 @@ async function train(ctx: StepContext, data: object, options: { readonly setting
   const { setting, from } = options;
   return trainer.trainTrees(
     data as Parameters<typeof trainer.trainTrees>[0],
-    { objective: 'binary', ...setting },
+    { objective: 'binary', ...setting, threads: spareThreads() },
     {
       signal: ctx.signal,
       onIteration: (iteration) => {
