@@ -6,7 +6,7 @@ import { json } from 'node:stream/consumers';
 import type { PipelineRunDetail } from '@slipway/contract';
 import { Gate } from '@slipway/contract';
 import type { Client } from 'slipway';
-import { Evaluation, figureText, sliceText } from 'slipway';
+import { Evaluation, figureText, gainShares, sliceText } from 'slipway';
 import { z } from 'zod';
 import { count, paint, table } from './output.ts';
 
@@ -57,6 +57,7 @@ export function drawReport({ evaluation, gate, registered }: TrainingReport, pag
     '',
     figuresTable(evaluation),
     '',
+    ...simplerLines(evaluation),
     ...calibrationLines(evaluation),
     ...confusionLines(evaluation),
     ...importanceLines(evaluation),
@@ -95,6 +96,19 @@ function figuresTable({ metrics, baselines, paired }: Evaluation): string {
   return table(head, cells);
 }
 
+/** A simpler model that does better on the same rows is what somebody should hear of first. */
+function simplerLines({ task, metrics, baselines }: Evaluation): string[] {
+  const loss = task === 'regression' ? 'rmse' : 'logLoss';
+  const own = metrics[loss]?.value ?? Number.NaN;
+  return Object.entries(baselines).flatMap(([name, figures]) => {
+    const other = figures[loss]?.value ?? Number.NaN;
+    if (!(other < own)) return [];
+    return [
+      line('simpler', `the ${name} model does better on these rows: ${loss} ${number(other)} against ${number(own)}`),
+    ];
+  });
+}
+
 function calibrationLines({ calibration }: Evaluation): string[] {
   const bins = (calibration ?? []).filter(({ n }) => n >= binRowsMin);
   if (bins.length === 0) return [];
@@ -111,19 +125,15 @@ function confusionLines({ confusion }: Evaluation): string[] {
   const rule =
     threshold === undefined
       ? 'the most probable class'
-      : `"${names[1] ?? ''}" from a probability of ${number(threshold)}${cost === undefined ? '' : `, where a row costs ${number(cost)}`}`;
+      : `"${names[1] ?? ''}" from a probability of ${number(threshold)}${cost === undefined ? '' : `, where a row costs ${number(cost)} (the least on these rows)`}`;
   if (names.length > classesShown) return [line('answered', `${rule}; ${names.length} classes, see the page`)];
   const cells = counts.map((row, i) => [names[i] ?? '', ...row.map(String)]);
   return [line('answered', rule), table(['TRUE', ...names], cells)];
 }
 
-function importanceLines({ importance }: Evaluation): string[] {
-  const total = importance.reduce((sum, { gain }) => sum + gain, 0);
-  if (total === 0) return [];
-  const shown = importance.slice(0, featuresShown);
-  const rest = importance.length - shown.length;
-  const shares = shown.map(({ feature, gain }) => `${feature} ${Math.round((100 * gain) / total)} %`);
-  return [line('goes by', `${shares.join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`)];
+function importanceLines(evaluation: Evaluation): string[] {
+  const shares = gainShares(evaluation, featuresShown);
+  return shares.length === 0 ? [] : [line('goes by', shares.join(', '))];
 }
 
 function sliceLines({ slices }: Evaluation): string[] {

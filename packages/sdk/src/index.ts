@@ -22,5 +22,5 @@ export { tableRows, type TableRowsOptions } from './steps/table-rows.ts';
 export { splitTable, type SplitTableOptions } from './steps/split-table.ts';
 export { trainTable, type TrainTableOptions } from './steps/train-table.ts';
 export { evaluateTable, type EvaluateTableOptions } from './steps/evaluate-table.ts';
-export { Evaluation, figureText, sliceText, tableReport } from './steps/table-report.ts';
+export { Evaluation, figureText, gainShares, sliceText, tableReport } from './steps/table-report.ts';
 export type { ClassLabel, TableColumnKind, TableTask } from './steps/table-meta.ts';

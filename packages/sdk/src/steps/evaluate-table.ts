@@ -75,7 +75,7 @@ export function evaluateTable(options: EvaluateTableOptions): EvaluateTableStep 
       const answered = await answerTable(await readFile(ctx.path(candidate)), held);
       const evaluation = await evaluateRows({ ctx, how, learnt, held, answered });
       const paired = await compareWithChampion({ ctx, model: how.model, held, answered });
-      const whole = { ...evaluation, importance: importanceOf(candidate), ...(paired === undefined ? {} : { paired }) };
+      const whole = { ...evaluation, ...importanceOf(candidate), ...(paired === undefined ? {} : { paired }) };
       tell(ctx, whole);
       return write(ctx, whole);
     },
@@ -174,9 +174,15 @@ function figures(measured: Readonly<Record<string, Measured>>): Evaluation['metr
   );
 }
 
-const Importance = z.array(z.object({ feature: z.string(), gain: z.number() })).catch([]);
-const importanceOf = (model: Artifact<'model'>): Evaluation['importance'] =>
-  Importance.parse(model.meta?.['importance']);
+const Importance = z.object({
+  importance: z.array(z.object({ feature: z.string(), gain: z.number() })).catch([]),
+  gainTotal: z.number().optional().catch(undefined),
+});
+
+function importanceOf(model: Artifact<'model'>): Pick<Evaluation, 'importance' | 'gainTotal'> {
+  const { importance, gainTotal } = Importance.parse(model.meta ?? {});
+  return { importance, ...(gainTotal === undefined ? {} : { gainTotal }) };
+}
 
 const ChampionSaid = z.object({
   task: z.enum(tableTasks),

@@ -40,6 +40,8 @@ export const Evaluation = z.object({
   ),
   /** The columns that the model goes by, the first the most. */
   importance: z.array(z.object({ feature: z.string(), gain: z.number() })),
+  /** Of all columns, the ones that are not listed too. */
+  gainTotal: z.number().optional(),
 });
 export type Evaluation = z.infer<typeof Evaluation>;
 
@@ -85,7 +87,7 @@ export function evaluationMarkdown(evaluation: Evaluation): string {
     ...table(head, lines),
     ...confusionLines(evaluation.confusion),
     ...sliceLines(evaluation.slices),
-    ...importanceLines(evaluation.importance),
+    ...importanceLines(evaluation),
     '',
   ].join('\n');
 }
@@ -135,11 +137,20 @@ function sliceLines(slices: Evaluation['slices']): string[] {
   ];
 }
 
-function importanceLines(importance: Evaluation['importance']): string[] {
-  const total = importance.reduce((sum, { gain }) => sum + gain, 0);
+/** Each column's part of what the trees gain, as `age 42 %`; at most `shown` of them, then what is left for the others. */
+export function gainShares({ importance, gainTotal }: Evaluation, shown: number): string[] {
+  const listed = importance.reduce((sum, { gain }) => sum + gain, 0);
+  const total = Math.max(listed, gainTotal ?? 0);
   if (total === 0) return [];
-  const shares = importance.map(({ feature, gain }) => `${feature} ${Math.round((100 * gain) / total)} %`);
-  return ['', `It goes by ${shares.join(', ')}.`];
+  const named = importance.slice(0, shown).map(({ feature, gain }) => ({ feature, share: (100 * gain) / total }));
+  const others = Math.round(100 - named.reduce((sum, { share }) => sum + share, 0));
+  const shares = named.map(({ feature, share }) => `${feature} ${Math.round(share)} %`);
+  return others > 0 ? [...shares, `others ${others} %`] : shares;
+}
+
+function importanceLines(evaluation: Evaluation): string[] {
+  const shares = gainShares(evaluation, evaluation.importance.length);
+  return shares.length === 0 ? [] : ['', `It goes by ${shares.join(', ')}.`];
 }
 
 type TableReportStep = StepDefinition<

@@ -152,6 +152,7 @@ async function writeModel(
     settings,
     rounds: fitted.rounds,
     importance: byGain(fitted).slice(0, featuresLogged),
+    gainTotal: fitted.importance.reduce((sum, { gain }) => sum + gain, 0),
     trainingSetDigest: rows.digest,
     datasets,
     ...(split === undefined ? {} : { split }),

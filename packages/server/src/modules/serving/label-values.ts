@@ -9,6 +9,10 @@ import type { Scorer } from './scorer.ts';
 
 /** Classes that a message names. */
 const classesShown = 20;
+const booleans: ReadonlyMap<string, string> = new Map([
+  ['true', '1'],
+  ['false', '0'],
+]);
 
 /**
  * By the version that takes traffic; versions of one endpoint have the same classes. Of two classes 0 and 1 stand for them too, 1
@@ -49,7 +53,10 @@ function valueOf(
     const why = isNumber ? 'its model predicts numbers' : 'it has no model with named classes';
     return { problem: `it is the text "${value}", and ${why}. Give a number.` };
   }
-  const place = classes.findIndex((name) => String(name) === String(value));
+  // A model that learnt from a column of booleans knows them as 0 and 1; files of outcomes have their words.
+  const isBoolean = classes.length === 2 && classes.every((name) => String(name) === '0' || String(name) === '1');
+  const word = (isBoolean ? booleans.get(String(value).toLowerCase()) : undefined) ?? String(value);
+  const place = classes.findIndex((name) => String(name) === word);
   if (place >= 0) return place;
   if (classes.length === 2 && (value === 0 || value === 1)) return value;
   const known = classes.slice(0, classesShown).join(', ') + (classes.length > classesShown ? ', ...' : '');
