@@ -103,8 +103,18 @@ export async function newPage(options: BrowserContextOptions = {}): Promise<Open
   return { page, problems };
 }
 
-/** Waits until nothing is being loaded any more. The stream of events never ends, so the network is no guide. */
+const isPageOfAddress = `[undefined, location.pathname].includes(document.querySelector('main')?.dataset['path'])`;
+
+/**
+ * Waits until the page of this address is drawn and nothing is being loaded any more. The stream of events never ends, so the
+ * network is no guide; an address changes before its page does.
+ */
 export async function settled(page: Page): Promise<void> {
+  const deadline = Date.now() + settledWithinMs;
+  while (!(await page.evaluate<boolean>(isPageOfAddress))) {
+    assert(Date.now() < deadline, `${page.url()} was not drawn after ${settledWithinMs} ms`);
+    await page.waitForTimeout(20);
+  }
   await page.getByRole('heading', { level: 1 }).first().waitFor();
   await page
     .locator('[role="status"][aria-label="Loading"]')

@@ -94,7 +94,7 @@ export function Frame(): ReactElement {
           <Icon name="sun" />
         </button>
       </header>
-      <main className="main" id="main" tabIndex={-1}>
+      <main className="main" id="main" tabIndex={-1} data-path={pathname}>
         <PrintHead />
         <Suspense fallback={<Skeleton lines={8} />}>
           {/* Times are written while drawing: another zone draws the page anew. */}
