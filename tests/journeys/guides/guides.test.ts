@@ -1,4 +1,4 @@
-/** Every block of every guide is done as it stands there: files are written, commands run in their order, output compared. */
+/** Every block of the README and of every guide is done as it stands there: files are written, commands run in their order, output compared. */
 import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,7 +12,9 @@ import { differenceOf } from './output.ts';
 /** Blocks that are not run, each with its reason in the page. May only fall. */
 const leftBlocksMax = 3;
 
-const pages = ['docs/*.md', 'docs/guides/*.md'].flatMap((pattern) => globSync(pattern, { cwd: repository })).sort();
+const pages = ['README.md', 'docs/*.md', 'docs/guides/*.md']
+  .flatMap((pattern) => globSync(pattern, { cwd: repository }))
+  .sort();
 const guideOf = (page: string): Guide => parseGuide(page, readFileSync(join(repository, page), 'utf8'));
 
 for (const page of pages)

@@ -21,30 +21,38 @@ export function masked(text: string): string {
     .trim();
 }
 
-/** The first line that differs, as a sentence; undefined where the guide shows what was printed. */
+/** What differs, as a sentence; undefined where the guide shows what was printed. */
 export function differenceOf(shown: string, printed: string): string | undefined {
-  const [wanted, found] = [masked(shown).split('\n'), masked(printed).split('\n')];
-  return differsFrom(wanted, found);
+  return differsFrom(masked(shown).split('\n'), masked(printed).split('\n'))?.problem;
 }
 
-function differsFrom(wanted: readonly string[], found: readonly string[]): string | undefined {
+interface Difference {
+  readonly problem: string;
+  /** Lines of the guide that were found: of several ways to read a `…`, the one that gets furthest is told. */
+  readonly found: number;
+}
+
+function differsFrom(wanted: readonly string[], printed: readonly string[]): Difference | undefined {
   const gap = wanted.findIndex((line) => line.trim() === '…');
   const head = gap < 0 ? wanted : wanted.slice(0, gap);
   for (const [i, line] of head.entries()) {
-    const other = found[i];
-    if (other === undefined) return `the guide shows "${line}", but nothing more was printed`;
-    if (!isLike(line, other)) return `the guide shows "${line}", printed was "${other}"`;
+    const other = printed[i];
+    if (other === undefined) return { problem: `the guide shows "${line}", but nothing more was printed`, found: i };
+    if (!isLike(line, other)) return { problem: `the guide shows "${line}", printed was "${other}"`, found: i };
   }
-  if (gap < 0) return found.length > head.length ? `the guide does not show "${found[head.length]}"` : undefined;
+  const found = head.length;
+  if (gap < 0)
+    return printed.length > found ? { problem: `the guide does not show "${printed[found]}"`, found } : undefined;
   const rest = wanted.slice(gap + 1);
   if (rest.length === 0) return undefined;
-  let best: string | undefined;
-  for (let from = head.length; from <= found.length; from++) {
-    const problem = differsFrom(rest, found.slice(from));
-    if (problem === undefined) return undefined;
-    if (best === undefined || isLike(rest[0] ?? '', found[from] ?? '')) best = problem;
+  let best: Difference | undefined;
+  for (let from = found; from < printed.length; from++) {
+    const difference = differsFrom(rest, printed.slice(from));
+    if (difference === undefined) return undefined;
+    if (best === undefined || difference.found > best.found) best = difference;
   }
-  return `after "…": ${best ?? ''}`;
+  if (best === undefined || best.found === 0) return { problem: `"${rest[0]}" was not printed`, found };
+  return { problem: best.problem, found: found + best.found };
 }
 
 const figure = /-?\b\d+\.\d+\b/g;
