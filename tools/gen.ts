@@ -12,6 +12,7 @@ import { compat, modules, packages } from '../layers.mjs';
 import { consoleOperations, consoleOperationsPath } from './console-operations.ts';
 import { commandTable, exitCodeTable } from './command-tables.ts';
 import { conceptPictures } from './drawings/concepts.ts';
+import { lifecyclePicture } from './drawings/lifecycle.ts';
 import { schemaFiles } from './schemas.ts';
 import { listSources, root } from './sources.ts';
 import { loweredRatchets, ratchetsPath } from './tidy.ts';
@@ -70,6 +71,7 @@ export async function generatedFiles(): Promise<ReadonlyMap<string, string>> {
     ['docs/generated/openapi.json', `${JSON.stringify(openApiDocument(allRoutes, version), null, 1)}\n`],
     [consoleOperationsPath, consoleOperations()],
     ...schemaFiles(),
+    ['docs/pictures/lifecycle.svg', lifecyclePicture()],
     ...conceptPictures().map(([name, svg]): [string, string] => [`docs/pictures/concepts/${name}.svg`, svg]),
     [
       'packages/cli/README.md',

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { join, normalize } from 'node:path';
 import { test } from 'node:test';
+import { conceptPictures } from '../../tools/drawings/concepts.ts';
 import { repository } from './cli.ts';
 
 const pages = ['*.md', 'docs/**/*.md', 'examples/**/README.md', 'packages/**/*.md', 'tests/**/README.md', 'bench/*.md']
@@ -92,6 +93,8 @@ test('every picture is made by a script and shown on a page', () => {
   const made = [...addresses.matchAll(/^\s+\['([\w-]+)', /gm)].flatMap(([, name = '']) =>
     ['light', 'dark'].map((scheme) => `docs/pictures/console/${name}-${scheme}.png`),
   );
-  const drawn = globSync('docs/pictures/{concepts/,}*.svg', { cwd: repository });
+  const drawn = ['lifecycle', ...conceptPictures().map(([name]) => `concepts/${name}`)].map(
+    (name) => `docs/pictures/${name}.svg`,
+  );
   assert.deepEqual(pictures.toSorted(), [...made, ...drawn].toSorted(), '`npm run pictures` makes them');
 });
