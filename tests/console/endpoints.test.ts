@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -13,7 +12,8 @@ import { readConfig, startServer } from '@slipway/server';
 import type { Client } from 'slipway';
 import { createClient } from 'slipway';
 import { buildConsole } from '../../tools/console.ts';
-import { axePath, openBrowser } from './browser.ts';
+import { openBrowser } from './browser.ts';
+import { inspectPage } from './inspect.ts';
 
 const endpoint = 'hostile';
 /** Names come from whoever trained the model. */
@@ -115,36 +115,6 @@ const browserTest = (name: string, run: (page: Page) => Promise<void>): void =>
     await page.close();
   });
 
-/** The page itself, without the frame around it: no barrier, and nothing that scrolls sideways, wide and narrow, light and dark. */
-async function inspect(page: Page): Promise<void> {
-  await page.evaluate(await readFile(axePath, 'utf8'));
-  for (const [width, colorScheme] of [
-    [1440, 'light'],
-    [1440, 'dark'],
-    [390, 'light'],
-  ] as const) {
-    await page.setViewportSize({ width, height: 1000 });
-    // Colours on their way from one scheme to the other are nobody's.
-    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
-    await page.waitForTimeout(400);
-    const found = await page.evaluate(async () => {
-      const { axe } = globalThis as unknown as {
-        axe: {
-          run(part: string): Promise<{ violations: { id: string; impact: string; nodes: { target: string[] }[] }[] }>;
-        };
-      };
-      const { violations } = await axe.run('main');
-      const serious = violations.filter((v) => v.impact === 'serious' || v.impact === 'critical');
-      return serious.map((v) => `${v.id}: ${v.nodes.map((n) => n.target.join(' ')).join(' | ')}`);
-    });
-    assert.deepEqual(found, [], `${page.url()} at ${width}, ${colorScheme}`);
-    const overflow = await page.evaluate<number>('document.documentElement.scrollWidth - innerWidth');
-    assert(overflow <= 0, `${page.url()} at ${width} scrolls sideways by ${overflow} px`);
-  }
-  await page.setViewportSize({ width: 1440, height: 1000 });
-  await page.emulateMedia({ colorScheme: 'light' });
-}
-
 const predictionRows = (page: Page): Locator => page.getByRole('table', { name: 'Predictions' }).locator('tbody tr');
 
 /** Until the table has what the filter asks for. */
@@ -216,7 +186,7 @@ browserTest(
     await tryIt.click();
     await answers.getByText('0.500').waitFor();
     await answers.getByText(/Not logged, not counted/).waitFor();
-    await inspect(page);
+    await inspectPage(page);
     assert.equal(await logged(), before);
   },
 );
@@ -242,7 +212,7 @@ browserTest('a rollout is started, counts while one looks, is held, resumed and 
   await standing.getByText('Running').waitFor();
   await ask(40);
   await standing.getByText('40', { exact: true }).waitFor({ timeout: 10_000 });
-  await inspect(page);
+  await inspectPage(page);
   await standing.getByRole('link', { name: 'v1 to v2' }).click();
   await page.getByRole('heading', { level: 1, name: `v1 to v2 on ${endpoint}` }).waitFor();
   await page.getByText('No sign of harm.').waitFor();
@@ -260,7 +230,7 @@ browserTest('a rollout is started, counts while one looks, is held, resumed and 
   await ask(400);
   await page.getByText('440', { exact: true }).first().waitFor({ timeout: 10_000 });
   assert.equal((await client.rollouts.get({ params: { rollout: held?.id ?? '' } })).stage, 0);
-  await inspect(page);
+  await inspectPage(page);
 
   await page.getByRole('button', { name: 'Resume' }).click();
   await dialog.getByRole('button', { name: 'Resume it' }).click();

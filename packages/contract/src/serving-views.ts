@@ -118,7 +118,7 @@ export const GuardState = z.object({
   /** It fires above this; scores and labels at a look only, and only where the effect is above its own bar. */
   bar: z.number(),
   /**
-   * `scores`: shift in logits, or of numbers in standard deviations of the incumbent's. `class-mix`: share of requests that
+   * `scores`: shift in logits, or of numbers in standard deviations of the answers. `class-mix`: share of requests that
    * would have to be of another class. `agreement`: fall of the accuracy by the incumbent's probabilities. `labels`: rise of the mean
    * log loss, or as a share of the incumbent's loss. `mistakes`: share of wrong answers, of missed outcomes, of the incumbent's spread.
    */

@@ -61,7 +61,7 @@ function shiftText({ shift }: ScoreLook, kind: ScoreShift): string {
   if (shift === undefined) return '';
   return kind === 'logit'
     ? `, the odds moved by a factor ${Math.exp(Math.abs(shift)).toFixed(1)}`
-    : `, on the same requests they moved by ${shift.toFixed(1)} times what the incumbent's answers vary`;
+    : `, on the same requests they moved by ${shift.toFixed(1)} times what answers vary`;
 }
 
 function guardClasses(count: number): AnswerGuards {

@@ -247,7 +247,8 @@ export interface ScoreLook {
 
 /**
  * `logit`: scores are probabilities; the mean difference of logits, canary model - other model. `spread`: scores are numbers of any
- * size; the root mean square of the differences, in standard deviations of the control's scores.
+ * size; the root mean square of the differences, in standard deviations of the canary's or the control's scores, whichever vary
+ * more. A good model that replaces a poor one moves by less than its own spread, however poor the other was.
  */
 export type ScoreShift = 'logit' | 'spread';
 
@@ -275,8 +276,8 @@ const logitFloor = 1e-6;
 
 /** Kolmogorov-Smirnov distance. */
 export const scoreDistanceMin = 0.35;
-/** Logits: the odds more than doubled, or halved. Spread: the answers moved by half of what they vary. */
-export const scoreShiftMins: Readonly<Record<ScoreShift, number>> = { logit: 0.8, spread: 0.5 };
+/** Logits: the odds more than doubled, or halved. Spread: most of what the answers vary. */
+export const scoreShiftMins: Readonly<Record<ScoreShift, number>> = { logit: 0.8, spread: 0.9 };
 export const defaultLooks: readonly number[] = [30, 50, 75, 100, 150];
 
 export function createScoreGuard(options: ScoreGuardOptions = {}): ScoreGuard {
@@ -307,7 +308,8 @@ export function createScoreGuard(options: ScoreGuardOptions = {}): ScoreGuard {
       next++;
       const { statistic, p } = ksTest(canary, control.items());
       const mean = pairs === 0 ? undefined : shiftSum / pairs;
-      const shift = kind === 'logit' || mean === undefined ? mean : inSpreads(Math.sqrt(mean), control.items());
+      const shift =
+        kind === 'logit' || mean === undefined ? mean : inSpreads(Math.sqrt(mean), [canary, control.items()]);
       const isShifted = shift === undefined || Math.abs(shift) >= shiftMin;
       return { at: canary.length, statistic, p, shift, fired: statistic > distanceMin && p < pMax && isShifted };
     },
@@ -315,8 +317,8 @@ export function createScoreGuard(options: ScoreGuardOptions = {}): ScoreGuard {
 }
 
 /** Answers that never vary have no spread: any difference is beyond every bound. */
-function inSpreads(distance: number, scores: readonly number[]): number {
-  return distance === 0 ? 0 : distance / standardDeviation(scores);
+function inSpreads(distance: number, samples: readonly (readonly number[])[]): number {
+  return distance === 0 ? 0 : distance / Math.max(...samples.map(standardDeviation));
 }
 
 function logit(score: number): number {

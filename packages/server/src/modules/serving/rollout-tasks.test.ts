@@ -165,7 +165,7 @@ const cases: readonly (readonly [
     { rows: 2000, seed: 2, wrong: (bird) => bird.mass / 1000 },
     'rolled-back',
     'scores',
-    /answers are not the incumbent's: distance 1\.00 after 30 requests .* moved by \d+\.\d times what the incumbent's answers vary/,
+    /answers are not the incumbent's: distance 1\.00 after 30 requests .* moved by \d+\.\d times what answers vary/,
   ],
   [
     'quantiles: intervals that promise too much are rolled back by the outcomes',

@@ -27,8 +27,8 @@ export const seriesScanMax = 300_000;
 /** Records of buckets that are computed together. */
 const groupRecords = 50_000;
 const labelBatch = 5000;
-/** Labelled records of one bucket that are answered again, where the log's score does not say it all. */
-const answeredMax = 500;
+/** Labelled records of buckets computed together that are answered again, where the log's score does not say it all. */
+const answeredMax = 5000;
 /** Between two turns of the event loop: about 2 ms. */
 const answeredPerTurn = 100;
 /** Buckets kept, of all endpoints: about 1 KB each. */
@@ -105,7 +105,7 @@ export function createSeriesReader(deps: {
         const group = nextGroup(buckets, records, Math.min(groupRecords, scanMax - scanned));
         if (group === undefined || scanned >= scanMax) break;
         const before = forgotten;
-        const computed = await computeGroup({ endpoint, query, grid, labels, answers, task, records }, group, spans);
+        const computed = await computeGroup({ endpoint, query, grid, labels, answers, task }, group, spans);
         scanned += computed.scanned;
         for (let i = group.first; i <= group.last; i++) {
           const bucket = {
@@ -241,8 +241,6 @@ interface Asked {
   readonly labels: Labels;
   readonly answers: VersionAnswers;
   readonly task: JudgedTask;
-  /** Of each bucket, at most. */
-  readonly records: readonly number[];
 }
 
 interface Counting {
@@ -258,8 +256,6 @@ interface WaitingRecord {
   readonly cell: OpenCell;
   readonly score: number;
   readonly version: number;
-  /** Every so many labelled records of its cell are answered again. */
-  readonly stride: number;
   readonly place: RecordPlace;
   readonly features: readonly string[];
 }
@@ -269,7 +265,9 @@ async function computeGroup(
   group: Group,
   spans: readonly PlacedSpan[],
 ): Promise<{ readonly scanned: number; readonly buckets: readonly Omit<Bucket, 'endpoint' | 'records'>[] }> {
-  const { query, grid, records } = asked;
+  const { query, grid } = asked;
+  const own = spans.filter(({ first, last }) => last >= group.first && first <= group.last);
+  const stride = Math.ceil(own.reduce((sum, { span }) => sum + span.range.count, 0) / answeredMax);
   const countings = Array.from({ length: group.last - group.first + 1 }, (): Counting => ({
     fromIdMs: Infinity,
     toIdMs: -Infinity,
@@ -277,8 +275,7 @@ async function computeGroup(
   }));
   const waiting = new Map<string, WaitingRecord>();
   let scanned = 0;
-  for (const { segment, span, first, last } of spans) {
-    if (last < group.first || first > group.last) continue;
+  for (const { segment, span } of own) {
     scanned += span.range.count;
     for await (const places of readSpans(segment, [span])) {
       for (const place of places) {
@@ -292,21 +289,20 @@ async function computeGroup(
         counting.toIdMs = Math.max(counting.toIdMs, ms);
         const head = headOf(bytes, offset);
         const cell = addRecord(counting.cells, head, query.by);
-        const stride = Math.ceil((records[bucket] ?? 0) / answeredMax);
         const { score, version } = head;
-        waiting.set(idOf(bytes, offset), { cell, score, version, stride, place, features: segment.head.features });
+        waiting.set(idOf(bytes, offset), { cell, score, version, place, features: segment.head.features });
       }
-      if (waiting.size >= labelBatch) await joinLabels(asked, waiting);
+      if (waiting.size >= labelBatch) await joinLabels({ ...asked, stride }, waiting);
     }
   }
-  await joinLabels(asked, waiting);
+  await joinLabels({ ...asked, stride }, waiting);
   const buckets = countings.map(({ cells, ...ids }) => ({ ...ids, cells: [...cells].map(cellOf) }));
   return { scanned, buckets };
 }
 
 /** Counts the labels that have come. Where the score does not say it all, an even sample of their records is answered again. */
 async function joinLabels(
-  { endpoint, labels, answers, task }: Asked,
+  { endpoint, labels, answers, task, stride }: Asked & { readonly stride: number },
   waiting: Map<string, WaitingRecord>,
 ): Promise<void> {
   const known = await labels.of(endpoint, [...waiting.keys()]);
@@ -315,13 +311,13 @@ async function joinLabels(
   for (const [id, { value }] of known) {
     const record = waiting.get(id);
     if (record === undefined) continue;
-    const { cell, score, version, stride, place, features } = record;
+    const { cell, score, version, place, features } = record;
     addLabel(cell, value);
     if (isScore) {
       addAnswer(cell, { task, answer: { score } }, value);
       continue;
     }
-    if (cell.labelled % stride !== 0) continue;
+    if ((cell.labelled - 1) % stride !== 0) continue;
     const again = await answers.of(endpoint, version, features);
     if (again === undefined) continue;
     addAnswer(cell, { task, answer: again.judged(decodeLogged(place, features), score) }, value);

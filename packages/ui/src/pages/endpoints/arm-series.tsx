@@ -24,6 +24,8 @@ const windowDefault = 24 * hourMs;
 /** No event announces a prediction. */
 const askEveryMs = 5000;
 const height = 140;
+/** Of the page's grid. */
+const columns = 12;
 /** Beyond these, series are told apart by their names. */
 const versionColors = ['--c1', '--c2', '--c3', '--c4', '--c5', '--c6'] as const;
 
@@ -179,7 +181,7 @@ function Charts({ data, rollouts, name }: ChartsProps): ReactElement {
       isDashed: one.arm === 'candidate' || i % 2 === 1,
     }));
   const hasLabels = series.some((one) => one.labelled.some((n) => (n ?? 0) > 0));
-  const hasLoss = series.some((one) => one.logLoss.some((v) => v !== null));
+  const outcomes = outcomeFigures[data.task];
   const scale = Math.max(...series.flatMap((one) => one.latencyUsP50.map((v) => v ?? 0))) >= 1000 ? 1000 : 1;
   const scaled = (values: readonly (number | null)[]) => values.map((v) => (v === null ? null : v / scale));
   const chart = { x: at, height, marks } as const;
@@ -211,20 +213,27 @@ function Charts({ data, rollouts, name }: ChartsProps): ReactElement {
           <p className="sm t2">None in this window: every version on trial scored what it was asked.</p>
         )}
       </Panel>
-      <Panel title="Mean score" caption={per} span={hasLabels ? 4 : 12}>
-        <LineChart {...chart} label={`Mean score ${per}`} series={lines((one) => one.meanScore)} />
+      <Panel title={scoreNames[data.task]} caption={per} span={hasLabels ? 4 : 12}>
+        <LineChart {...chart} label={`${scoreNames[data.task]} ${per}`} series={lines((one) => one.meanScore)} />
       </Panel>
+      {hasLabels &&
+        outcomes.map(({ name, note, unit, read }) => (
+          <Panel key={name} title={name} caption={`${note ?? 'where labels came'}, ${per}`} span={4}>
+            <LineChart
+              {...chart}
+              label={`${name} ${per}`}
+              {...(unit === undefined ? {} : { unit })}
+              digits={unit === '%' ? 1 : 3}
+              series={lines(read)}
+            />
+          </Panel>
+        ))}
       {hasLabels && (
-        <Panel title={hasLoss ? 'Log loss' : 'Mean outcome'} caption={`where labels came, ${per}`} span={4}>
-          <LineChart
-            {...chart}
-            label={`${hasLoss ? 'Log loss' : 'Mean outcome'} ${per}`}
-            series={lines((one) => (hasLoss ? one.logLoss : one.meanLabel))}
-          />
-        </Panel>
-      )}
-      {hasLabels && (
-        <Panel title="Label coverage, %" caption={coverageWords(series)} span={4}>
+        <Panel
+          title="Label coverage, %"
+          caption={coverageWords(series)}
+          span={columns - 4 * ((1 + outcomes.length) % 3)}
+        >
           <LineChart
             {...chart}
             label={`Share of predictions whose label has come, ${per}`}
@@ -239,6 +248,42 @@ function Charts({ data, rollouts, name }: ChartsProps): ReactElement {
     </>
   );
 }
+
+interface OutcomeFigure {
+  readonly name: string;
+  readonly note?: string;
+  readonly unit?: string;
+  readonly read: (one: One) => readonly (number | null)[];
+}
+
+const inPercent = (shares: readonly (number | null)[]): readonly (number | null)[] =>
+  shares.map((share) => (share === null ? null : 100 * share));
+
+const scoreNames: Readonly<Record<EndpointSeries['task'], string>> = {
+  binary: 'Mean score',
+  classes: 'Mean probability of the class named',
+  number: 'Mean answer',
+  quantiles: 'Mean of the middle answer',
+};
+
+/** What outcomes say of the answers; numbers are in the unit of the outcome. */
+const outcomeFigures: Readonly<Record<EndpointSeries['task'], readonly OutcomeFigure[]>> = {
+  binary: [{ name: 'Log loss', read: (one) => one.logLoss }],
+  classes: [
+    { name: 'Accuracy, %', note: 'the class named is right', unit: '%', read: (one) => inPercent(one.accuracy) },
+    { name: 'Log loss', note: 'of the true class', read: (one) => one.logLoss },
+  ],
+  number: [
+    { name: 'Mean absolute error', read: (one) => one.meanAbsoluteError },
+    { name: 'Root mean squared error', read: (one) => one.rootMeanSquaredError },
+    { name: 'Mean outcome', read: (one) => one.meanLabel },
+  ],
+  quantiles: [
+    { name: 'Coverage, %', note: 'outcomes inside the interval', unit: '%', read: (one) => inPercent(one.coverage) },
+    { name: 'Pinball loss', note: 'mean over the levels', read: (one) => one.pinballLoss },
+    { name: 'Mean absolute error', note: 'of the middle answer', read: (one) => one.meanAbsoluteError },
+  ],
+};
 
 function coverageWords(series: readonly One[]): string {
   const sum = (values: readonly (number | null)[]): number => values.reduce<number>((n, v) => n + (v ?? 0), 0);

@@ -9,7 +9,8 @@ import { Pairs } from '../../components/layout.tsx';
 import { Loaded } from '../../components/states.tsx';
 import { ArmMark } from '../../components/status.tsx';
 import { to } from '../../frame/places.ts';
-import { decimals, fullInstant, instant, short } from '../../words.ts';
+import { figure, fullInstant, instant, short } from '../../words.ts';
+import { Answer, AnswerBars, intervalOf } from './answer.tsx';
 import { Cells } from './cells.tsx';
 import { CopyButton } from './copy-button.tsx';
 import { micros } from './predictions.tsx';
@@ -73,11 +74,10 @@ function Shown({ prediction }: { prediction: PredictionRecord }): ReactElement {
         <Pairs
           pairs={[
             {
-              name: 'Score',
+              name: 'Answer',
               value: (
                 <>
-                  <b>{decimals(prediction.score, 4)}</b> by{' '}
-                  <ArmMark arm={prediction.isCanary ? 'challenger' : 'champion'} />{' '}
+                  <Answer said={prediction} /> by <ArmMark arm={prediction.isCanary ? 'challenger' : 'champion'} />{' '}
                   <Link to={to.version(model, version)}>v{version}</Link>
                 </>
               ),
@@ -91,7 +91,7 @@ function Shown({ prediction }: { prediction: PredictionRecord }): ReactElement {
                   </span>
                 ) : (
                   <>
-                    {decimals(shadow.score, 4)} by <Link to={to.version(model, shadow.version)}>v{shadow.version}</Link>
+                    <Answer said={shadow} /> by <Link to={to.version(model, shadow.version)}>v{shadow.version}</Link>
                   </>
                 ),
             },
@@ -101,7 +101,7 @@ function Shown({ prediction }: { prediction: PredictionRecord }): ReactElement {
                 label === undefined ? (
                   <span className="t3">not known yet</span>
                 ) : (
-                  `${label.value}, known ${fullInstant(label.at)}`
+                  `${label.class ?? figure(label.value)}, known ${fullInstant(label.at)}`
                 ),
             },
             {
@@ -116,10 +116,30 @@ function Shown({ prediction }: { prediction: PredictionRecord }): ReactElement {
           ]}
         />
       </div>
+      <Beyond prediction={prediction} />
       <Cells head="Input" cells={Object.entries(inputs)} />
       <div className="scroll features" tabIndex={0} role="region" aria-label="Features">
         <Cells head="Feature" cells={Object.entries(features)} />
       </div>
     </>
+  );
+}
+
+/** Of classes and intervals: what each version said, under each other, with what came. */
+function Beyond({ prediction }: { prediction: PredictionRecord }): ReactElement | null {
+  const { shadow, label, version } = prediction;
+  if (prediction.probabilities === undefined && intervalOf(prediction) === undefined) return null;
+  const outcome = label?.class ?? label?.value;
+  return (
+    <div className="padded stack">
+      <h3 className="sm">v{version}</h3>
+      <AnswerBars said={prediction} outcome={outcome} />
+      {shadow !== undefined && (
+        <>
+          <h3 className="sm">v{shadow.version}, in the shadow</h3>
+          <AnswerBars said={shadow} outcome={outcome} />
+        </>
+      )}
+    </div>
   );
 }

@@ -11,7 +11,8 @@ import { LoadedPages } from '../../components/loaded-pages.tsx';
 import { EmptyState } from '../../components/states.tsx';
 import { ArmMark } from '../../components/status.tsx';
 import type { ViewState } from '../../components/use-view-state.ts';
-import { count, decimals, fullInstant, short } from '../../words.ts';
+import { count, figure, fullInstant, short } from '../../words.ts';
+import { Answer, answerText } from './answer.tsx';
 import { eventTime } from './event-time.ts';
 import { isFiltered, PredictionFilter, predictionQuery } from './prediction-filter.tsx';
 
@@ -149,10 +150,10 @@ function columnsOf(view: ViewState): readonly Column<PredictionRecord>[] {
     },
     {
       key: 'score',
-      head: 'Score',
+      head: 'Answer',
       isNumber: true,
-      cell: (p) => <b>{decimals(p.score)}</b>,
-      value: (p) => p.score,
+      cell: (p) => <Answer said={p} />,
+      value: (p) => answerText(p),
     },
     {
       key: 'shadow',
@@ -162,9 +163,11 @@ function columnsOf(view: ViewState): readonly Column<PredictionRecord>[] {
         p.shadow === undefined ? (
           <span className="t3">{p.fault === undefined ? 'none' : 'fault'}</span>
         ) : (
-          <span title={`Scored by version ${p.shadow.version}, answered nobody`}>{decimals(p.shadow.score)}</span>
+          <span title={`Scored by version ${p.shadow.version}, answered nobody`}>
+            <Answer said={p.shadow} />
+          </span>
         ),
-      value: (p) => p.shadow?.score ?? '',
+      value: (p) => (p.shadow === undefined ? '' : answerText(p.shadow)),
     },
     {
       key: 'label',
@@ -174,9 +177,9 @@ function columnsOf(view: ViewState): readonly Column<PredictionRecord>[] {
         p.label === undefined ? (
           <span className="t3">not yet</span>
         ) : (
-          <span title={fullInstant(p.label.at)}>{p.label.value}</span>
+          <span title={fullInstant(p.label.at)}>{p.label.class ?? figure(p.label.value)}</span>
         ),
-      value: (p) => p.label?.value ?? '',
+      value: (p) => p.label?.class ?? p.label?.value ?? '',
     },
     {
       key: 'latency',

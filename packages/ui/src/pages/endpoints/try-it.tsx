@@ -11,6 +11,7 @@ import { EmptyState, ErrorNote, Skeleton } from '../../components/states.tsx';
 import { ArmMark } from '../../components/status.tsx';
 import type { ViewState } from '../../components/use-view-state.ts';
 import { decimals } from '../../words.ts';
+import { Answer, AnswerBars } from './answer.tsx';
 import { Cells } from './cells.tsx';
 import type { InputField, InputValue } from './model-inputs.ts';
 import { seenWords, typedOf, useModelInputs, valueOf, warningOf } from './model-inputs.ts';
@@ -267,10 +268,7 @@ function Answers({ trial }: { trial: Trial }): ReactElement {
               {version} <span className="t3">{percent > 0 ? `${roles[role]} ${percent} %` : roles[role]}</span>
             </span>
             <br />
-            {score === undefined ? <span className="sm bad">{problem}</span> : <b>{decimals(score)}</b>}{' '}
-            {detail.label !== undefined && <span className="sm t2">{String(detail.label)}</span>}
-            <Detail name="Probabilities" values={detail.probabilities} />
-            <Detail name="Quantiles" values={detail.quantiles} />
+            {score === undefined ? <span className="sm bad">{problem}</span> : <Tried score={score} detail={detail} />}
             {score !== undefined && (
               <details className="sm">
                 <summary>Features</summary>
@@ -288,13 +286,18 @@ function Answers({ trial }: { trial: Trial }): ReactElement {
   );
 }
 
-/** What there is beside the score: of several classes, or of quantiles. */
-function Detail({ name, values }: { name: string; values: Record<string, number> | undefined }): ReactElement | null {
-  if (values === undefined) return null;
+function Tried({
+  score,
+  detail: { label, probabilities, quantiles },
+}: {
+  score: number;
+  detail: Pick<Trial['answers'][number], 'label' | 'probabilities' | 'quantiles'>;
+}): ReactElement {
+  const said = { score, class: label, probabilities, quantiles };
   return (
-    <details className="sm">
-      <summary>{name}</summary>
-      <Cells head={name === 'Quantiles' ? 'Quantile' : 'Class'} cells={Object.entries(values)} />
-    </details>
+    <>
+      <Answer said={said} />
+      <AnswerBars said={said} />
+    </>
   );
 }

@@ -145,7 +145,9 @@ export function EvidenceCharts({ rollout, progress }: EvidenceProps): ReactEleme
               values: at(trail.labelsZ, byPairs),
             },
           ]}
-          lines={[{ value: barOf('labels', 3.3), name: 'rolls back at', color: '--bad-solid' }]}
+          lines={[
+            { value: barOf('labels', task === 'binary' ? 3.3 : 3.6), name: 'rolls back at', color: '--bad-solid' },
+          ]}
         />
         <p className="xs t3">{lookRule(progress)}</p>
       </div>

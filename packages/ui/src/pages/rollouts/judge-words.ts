@@ -72,7 +72,7 @@ const facts: Readonly<Record<string, readonly [name: string, write: (value: numb
   dCoverage: ['Coverage, candidate less incumbent', points],
   dCoverageLow: ['its 95 % interval, from', points],
   dCoverageHigh: ['to', points],
-  moved: ['Moved, in spreads of the incumbent’s answers', (v) => decimals(v, 2)],
+  moved: ['Moved, in standard deviations of the answers', (v) => decimals(v, 2)],
   mixDistance: ['Requests that would have to be of another class', share],
   mixShift: ['the same on requests that both answered', share],
   agreed: ['Requests on which both name the same class', share],

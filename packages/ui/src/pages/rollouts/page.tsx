@@ -105,7 +105,7 @@ function Counts({ rollout, progress }: { rollout: Rollout; progress: ProgressQue
         { name: 'By the candidate', value: count(now?.canaryRequests ?? 0) },
         { name: 'Labelled pairs', value: count(now?.labelledPairs ?? 0) },
         ...(data?.isJudging === true ? [{ name: 'Looks', value: count(data.looks) }] : []),
-        ...(rollout.harm === undefined
+        ...(rollout.harm === undefined || last?.labelledPairs === 0
           ? []
           : [{ name: `Extra ${harm}`, value: signedFigure(rollout.harm), unit: harmWords(rollout.harm) }]),
       ]}
@@ -166,7 +166,7 @@ function harmOf(rollout: Rollout, { data }: ProgressQuery): string {
     if (data.harmUpper === null) return 'not measured yet: too few outcomes of its answers are known';
     return `${signedFigure(data.harm)} ${harm} over its labelled answers so far; with 95 % at most ${signedFigure(data.harmUpper)}`;
   }
-  return rollout.harm === undefined
+  return rollout.harm === undefined || rollout.decisions.at(-1)?.labelledPairs === 0
     ? 'not measured: no outcome of its answers is known'
     : `${signedFigure(rollout.harm)} ${harm}, summed over its labelled answers`;
 }
