@@ -10,7 +10,6 @@ import { Panel } from '../../components/layout.tsx';
 import { EmptyState, ErrorNote, Skeleton } from '../../components/states.tsx';
 import { ArmMark } from '../../components/status.tsx';
 import type { ViewState } from '../../components/use-view-state.ts';
-import { decimals } from '../../words.ts';
 import { Answer, AnswerBars } from './answer.tsx';
 import { Cells } from './cells.tsx';
 import type { InputField, InputValue } from './model-inputs.ts';
