@@ -114,16 +114,38 @@ browserTest('the ledger is verified, and an event shows its digest', async ({ de
   await page.close();
 });
 
-browserTest('a prediction leads to the digests of its data', async ({ demo }) => {
-  const { page } = await openPage(`${demo.url}/w/default/why`);
-  await page.getByRole('link', { name: /^prd_/ }).first().click();
-  await page
-    .getByText(/^dataset flights, version/)
-    .first()
-    .waitFor();
-  assert((await page.getByText(/sha256:[0-9a-f]{64}/).count()) > 3);
-  await page.close();
-});
+browserTest(
+  'a prediction leads to the bytes of its data, and they to everything that was made of them',
+  async ({ demo }) => {
+    const { page, problems } = await openPage(`${demo.url}/w/default/why`);
+    await page.getByRole('link', { name: /^prd_/ }).first().click();
+    const path = page.getByRole('list', { name: 'Links of the chain' });
+    await path.getByRole('link', { name: /^flights@\d+$/ }).click();
+    await page
+      .getByRole('complementary', { name: /dataset version flights@/ })
+      .getByText('Digest')
+      .waitFor();
+    await page.getByRole('button', { name: 'Tree' }).click();
+    await page
+      .getByText(/^dataset flights, version/)
+      .first()
+      .waitFor();
+    assert((await page.getByText(/sha256:[0-9a-f]{64}/).count()) > 3);
+    await page.goBack();
+    await path
+      .getByRole('list', { name: 'Files' })
+      .first()
+      .getByRole('link', { name: /^[0-9a-f]{4}…/ })
+      .first()
+      .click();
+    await page.getByRole('heading', { level: 1, name: /^What came of .+\.parquet$/ }).waitFor();
+    for (const kind of ['dataset version', 'pipeline run', 'tracked run', 'model version', 'deployment'])
+      await path.getByText(kind, { exact: true }).first().waitFor();
+    assert.deepEqual(await seriousProblems(page), []);
+    assert.deepEqual(problems, []);
+    await page.close();
+  },
+);
 
 browserTest('a token is made, shown once, and revoked', async ({ empty }) => {
   const { page } = await openPage(`${empty.url}/w/default/settings`);

@@ -10,6 +10,7 @@ import { Icon } from '../components/icon.tsx';
 import { Skeleton } from '../components/states.tsx';
 import { usePrinting, useScheme } from '../theme/scheme.ts';
 import { count, fullInstant, zoneWord } from '../words.ts';
+import { Arrival } from './arrival.tsx';
 import type { Counter } from './counters.ts';
 import { useCounters } from './counters.ts';
 import { useAuthorisedDownloads } from './downloads.ts';
@@ -98,7 +99,9 @@ export function Frame(): ReactElement {
         <PrintHead />
         <Suspense fallback={<Skeleton lines={8} />}>
           {/* Times are written while drawing: another zone draws the page anew. */}
-          <Outlet key={zone} />
+          <Arrival at={pathname}>
+            <Outlet key={zone} />
+          </Arrival>
         </Suspense>
       </main>
       <footer className="foot-bar">

@@ -1,8 +1,10 @@
 /** One monitor: whether the model still holds, window by window, what drifted in the chosen window, and what came of it. */
 import type { Alert, Monitor, MonitorWindow } from '@slipway/contract';
+import type { UseQueryResult } from '@tanstack/react-query';
 import type { ReactElement } from 'react';
 import { useEffect } from 'react';
 import { Link, useParams } from 'react-router';
+import type { ApiError, Reply } from '../../api/client.ts';
 import { useAsk, useAskPages } from '../../api/queries.ts';
 import { Icon } from '../../components/icon.tsx';
 import { Grid, PageHead, Pairs, Panel } from '../../components/layout.tsx';
@@ -53,6 +55,11 @@ function Shown({ monitor }: { monitor: Monitor }): ReactElement {
     query: { limit: windowsAtOnce },
   });
   const alerts = useAsk('alerts.list', { query: { monitor: monitor.name, limit: 20 } });
+  // Asked beside the windows, whose charts show it.
+  const history = useAsk('monitors.history', {
+    params: { monitor: monitor.name },
+    query: { limit: historyAtOnce },
+  });
   const view = useViewState();
   const range = useTimeRange();
   const all = rowsOf(windows);
@@ -119,6 +126,7 @@ function Shown({ monitor }: { monitor: Monitor }): ReactElement {
                 <Windows
                   monitor={monitor}
                   rows={rows}
+                  history={history}
                   bounds={bounds}
                   chosen={chosen}
                   alerts={alerts.data?.items ?? []}
@@ -158,21 +166,18 @@ function Shown({ monitor }: { monitor: Monitor }): ReactElement {
 interface WindowsProps {
   readonly monitor: Monitor;
   readonly rows: readonly MonitorWindow[];
+  readonly history: UseQueryResult<Reply<'monitors.history'>, ApiError>;
   readonly bounds: Bounds;
   readonly chosen: MonitorWindow;
   readonly alerts: readonly Alert[];
   readonly view: ViewState;
 }
 
-function Windows({ monitor, rows, bounds, chosen, alerts, view }: WindowsProps): ReactElement {
+function Windows({ monitor, rows, history, bounds, chosen, alerts, view }: WindowsProps): ReactElement {
   const { zone } = monitor.spec;
   const at = rows.indexOf(chosen);
   const [later, earlier] = [rows[at - 1], rows[at + 1]];
   const href = (w: { readonly id: string }): string => view.href({ window: w.id });
-  const history = useAsk('monitors.history', {
-    params: { monitor: monitor.name },
-    query: { limit: historyAtOnce },
-  });
   const drift = useAsk('monitors.drift', { params: { monitor: monitor.name, window: chosen.id } }, { keep: true });
   const figures = drift.data?.window.id === chosen.id ? drift.data.figures : drift.error === null ? undefined : [];
   const column = view.get('column') ?? chosen.drift[0]?.name;
@@ -188,7 +193,7 @@ function Windows({ monitor, rows, bounds, chosen, alerts, view }: WindowsProps):
   }, [earlier, later, set]);
   return (
     <>
-      <Loaded query={history} lines={8}>
+      <Loaded query={history} lines={24}>
         {({ items, pending }) => (
           <WindowCharts
             windows={items.filter((w) => isWithin(w.from, bounds))}

@@ -61,6 +61,8 @@ export function Graph(props: GraphProps): ReactElement {
   useLayoutEffect(() => {
     const element = box.current;
     if (element === null) return undefined;
+    // Before it is painted for the first time: the height follows from the width.
+    setWidth(element.clientWidth);
     const observer = new ResizeObserver(() => setWidth(element.clientWidth));
     observer.observe(element);
     return () => observer.disconnect();

@@ -3,7 +3,9 @@ import { lazy, Suspense } from 'react';
 import { Skeleton } from '../../components/states.tsx';
 import type { Graph } from './graph.tsx';
 
-const Loaded = lazy(async () => ({ default: (await import('./graph.tsx')).Graph }));
+// Asked for with the page that shows it, not after its first answer.
+const loading = import('./graph.tsx');
+const Loaded = lazy(async () => ({ default: (await loading).Graph }));
 
 /** The graph, in the chunk that carries its layout; the page stands before it is there. */
 export function LazyGraph(props: Parameters<typeof Graph>[0]): ReactElement {

@@ -2,11 +2,12 @@
 import type { ReactElement } from 'react';
 import { Link, useNavigate } from 'react-router';
 import { useAsk } from '../../api/queries.ts';
-import { Grid, PageHead, Panel } from '../../components/layout.tsx';
+import { Grid, PageHead, Pairs, Panel } from '../../components/layout.tsx';
 import { EmptyState, Loaded } from '../../components/states.tsx';
 import { placeOfId, to } from '../../frame/places.ts';
 import { useView } from '../../frame/view.tsx';
 import { decimals, fullInstant, instant, short } from '../../words.ts';
+import './why.css';
 
 const recentShown = 12;
 
@@ -23,12 +24,15 @@ export function Page(): ReactElement {
     <>
       <PageHead
         title="Lineage"
-        sentence="From any prediction, version, run or alert back to the digests of its data and the commit of its code."
+        sentence="From any prediction, version, run or alert back to the bytes of its data and the commit of its code, and on from any bytes to what came of them."
       />
       <Grid>
-        <Panel title="Where did this come from?" span={5}>
-          <Find />
-        </Panel>
+        <div className="col find-col">
+          <Panel title="Where did this come from?">
+            <Find />
+          </Panel>
+          <Newest />
+        </div>
         <Panel title="Some predictions" caption={endpoint} span={7} flush>
           {endpoints.data?.items.length === 0 ? (
             <EmptyState title="No endpoint yet" command="slipway endpoint deploy NAME champion">
@@ -79,10 +83,55 @@ function Find(): ReactElement {
       <label className="t2 sm" htmlFor="why-id">
         An id, a digest, a name, or a model version such as flight-delay/2
       </label>
-      <input className="input mono" id="why-id" name="id" data-filter required />
-      <button type="submit" className="btn pri">
-        Show the chain
-      </button>
+      <span className="row">
+        <input className="input mono grow" id="why-id" name="id" data-filter required />
+        <button type="submit" className="btn pri">
+          Show the chain
+        </button>
+      </span>
     </form>
+  );
+}
+
+/** The newest thing of each stage: where people begin who have no id at hand. */
+function Newest(): ReactElement | null {
+  const loop = useAsk('loop.get', {}, { keep: true });
+  if (loop.data === undefined) return null;
+  const { data, train, register, rollout, serve } = loop.data;
+  const latest = data?.latest;
+  const rows: readonly (readonly [word: string, name: string, kind: string, id: string] | undefined)[] = [
+    data && latest && ['Data', `${data.name}@${latest.number}`, 'dataset-version', `${data.name}@${latest.number}`],
+    train && ['Training', `${train.pipeline} ${short(train.id)}`, 'pipeline-run', train.id],
+    register && ['Model', `${register.model} v${register.number}`, 'version', `${register.model}/${register.number}`],
+    rollout && ['Rollout', `v${rollout.incumbent} to v${rollout.candidate}`, 'rollout', rollout.id],
+    serve?.deployment && [
+      'Deployment',
+      `${serve.name}, deployment ${serve.deployment.number}`,
+      'deployment',
+      serve.deployment.id,
+    ],
+  ];
+  const known = rows.filter((row) => row !== undefined);
+  if (known.length === 0) return null;
+  return (
+    <Panel title="Newest of each stage" caption="back to its bytes, or on to what came of it">
+      <Pairs
+        pairs={known.map(([word, name, kind, id]) => ({
+          name: word,
+          value: (
+            <span className="row">
+              <Link to={to.why(kind, id)} className="el">
+                {name}
+              </Link>
+              {kind !== 'rollout' && (
+                <Link className="t3 xs nw" to={`${to.why(kind, id)}?direction=onward`}>
+                  led to
+                </Link>
+              )}
+            </span>
+          ),
+        }))}
+      />
+    </Panel>
   );
 }
