@@ -58,7 +58,7 @@ function Opened({ loop }: { loop: Loop }): ReactElement {
 }
 
 const verdictWords: Readonly<Record<string, string>> = {
-  healthy: 'its last judged window is healthy',
+  ok: 'its last judged window is healthy',
   warning: 'its last judged window needs watching',
   alert: 'its last judged window is off',
 };
