@@ -7,6 +7,8 @@ import { CommandFailure } from './failure.ts';
 export interface Connection {
   readonly client: Client;
   readonly url: string;
+  /** The server is asked with a token. */
+  readonly hasToken: boolean;
 }
 
 export interface ConnectOptions {
@@ -17,7 +19,8 @@ export interface ConnectOptions {
 export function connect(options: ConnectOptions, how: Pick<ClientOptions, 'retries' | 'timeoutMs'> = {}): Connection {
   const url = addressOf(options.url, process.env['SLIPWAY_URL']);
   const token = tokenOf(options.token, process.env['SLIPWAY_TOKEN']);
-  return { client: createClient({ ...how, url, ...(token === undefined ? {} : { token }) }), url };
+  const client = createClient({ ...how, url, ...(token === undefined ? {} : { token }) });
+  return { client, url, hasToken: token !== undefined };
 }
 
 function addressOf(flag: string | undefined, variable: string | undefined): string {

@@ -14,6 +14,7 @@ import { qualityRoutes } from './quality.ts';
 import { registryRoutes } from './registry.ts';
 import type { Route } from './route.ts';
 import { servingRoutes } from './serving.ts';
+import { servingClientRoutes } from './serving-clients.ts';
 import { servingViewRoutes } from './serving-views.ts';
 import { systemRoutes } from './system.ts';
 import { trackingRoutes } from './tracking.ts';
@@ -50,6 +51,7 @@ test('no operation id, and no method and path, is declared twice', () => {
     registryRoutes,
     servingRoutes,
     servingViewRoutes,
+    servingClientRoutes,
     systemRoutes,
     trackingRoutes,
     versionFactsRoutes,

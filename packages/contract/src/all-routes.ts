@@ -11,6 +11,7 @@ import { registryRoutes } from './registry.ts';
 import { automationRoutes } from './automation.ts';
 import { monitoringRoutes } from './monitoring.ts';
 import { servingRoutes } from './serving.ts';
+import { servingClientRoutes } from './serving-clients.ts';
 import { servingViewRoutes } from './serving-views.ts';
 import { systemRoutes } from './system.ts';
 import { trackingRoutes } from './tracking.ts';
@@ -28,6 +29,7 @@ export const allRoutes = {
   ...pipelinesRoutes,
   ...servingRoutes,
   ...servingViewRoutes,
+  ...servingClientRoutes,
   ...monitoringRoutes,
   ...automationRoutes,
   ...governanceRoutes,

@@ -20,6 +20,7 @@ export * from './duration.ts';
 export * from './monitoring.ts';
 export * from './automation.ts';
 export * from './serving.ts';
+export * from './serving-clients.ts';
 export * from './serving-views.ts';
 export * from './features.ts';
 export * from './project-file.ts';

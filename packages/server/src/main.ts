@@ -16,10 +16,11 @@ import { pipelinesBinding } from './modules/pipelines/index.ts';
 import { projectsBinding } from './modules/projects/index.ts';
 import { qualityBinding } from './modules/quality/index.ts';
 import { registryBinding, versionFactsBinding } from './modules/registry/index.ts';
-import { servingBinding } from './modules/serving/index.ts';
+import { servingBinding, servingClientsBinding } from './modules/serving/index.ts';
 import { consoleBinding, systemBinding } from './modules/system/index.ts';
 import { createSeriesCounter, trackingBinding } from './modules/tracking/index.ts';
 import { version } from './version.ts';
+import { createServingClientDeps } from './wiring/serving-clients.ts';
 import { createDatasetReaders } from './wiring/dataset-readers.ts';
 import { createExplainers } from './wiring/explainers.ts';
 import { createFollowers } from './wiring/followers.ts';
@@ -75,7 +76,7 @@ async function build(config: Config, basics: Basics): Promise<SlipwayServer> {
   const counter = createSeriesCounter(platform);
   closers.add('series counter', () => counter.stop());
   const collection = createObjectCollection(platform, createReferences(platform, modules));
-  const bindings = bindModules(platform, modules, startedAt);
+  const bindings = bindModules(platform, modules, { startedAt, url: () => url });
   const http = await createHttpServer({
     bindings,
     ...createProtocols(platform, modules),
@@ -112,7 +113,11 @@ async function build(config: Config, basics: Basics): Promise<SlipwayServer> {
   };
 }
 
-function bindModules(platform: Platform, modules: Modules, startedAt: number): Binding[] {
+function bindModules(
+  platform: Platform,
+  modules: Modules,
+  { startedAt, url }: { readonly startedAt: number; readonly url: () => string },
+): Binding[] {
   const { auth, objects, analytics, metrics, clock, ledger, db } = platform;
   const { tracking, registry } = modules;
   return [
@@ -137,6 +142,7 @@ function bindModules(platform: Platform, modules: Modules, startedAt: number): B
     versionFactsBinding(registry, createVersionFacts({ modules, objects, analytics })),
     pipelinesBinding(modules.pipelines),
     servingBinding(modules.serving),
+    servingClientsBinding(createServingClientDeps(modules, url)),
     monitoringBinding(modules.monitoring),
     automationBinding(modules.automation, modules.approvals),
     governanceBinding({

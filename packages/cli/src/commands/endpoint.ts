@@ -1,4 +1,6 @@
+import { writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
+import { Option } from 'commander';
 import { nameOf, realNumber, usage, versionOf } from '../arguments.ts';
 import { action } from '../command.ts';
 import type { PageFlags } from '../listing.ts';
@@ -13,6 +15,7 @@ export function register(program: Command): void {
   const endpoint = program.command('endpoint').description('Endpoints: deployments, rollouts, predictions, labels');
   looks(endpoint);
   deploys(endpoint);
+  clients(endpoint);
   rollouts(endpoint);
   predictions(endpoint);
 }
@@ -114,6 +117,39 @@ function deploys(endpoint: Command): void {
           const body = { traffic: versions.map(shareOf), reason, ...(shadow === undefined ? {} : { shadow }) };
           const made = await client.endpoints.deploy({ params: { endpoint: name }, body });
           output.result(made, () => `deployment ${made.number} of ${made.endpoint}: ${traffic(made.traffic)}`);
+        },
+      ),
+    );
+}
+
+const languages = ['typescript', 'python', 'openapi'] as const;
+
+function clients(endpoint: Command): void {
+  endpoint
+    .command('client')
+    .description('A typed client of one endpoint, or an OpenAPI document of it: one file without dependencies')
+    .argument('<endpoint>', '', endpointName)
+    .addOption(new Option('--language <language>', 'what to write').choices(languages).default('typescript'))
+    .option('--file <path>', 'where to write it; standard output unless said')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  slipway endpoint client churn --language typescript --file churn-client.ts\n  slipway endpoint client churn --language python > churn_client.py\n  slipway endpoint client churn --language openapi --file churn.openapi.json\n',
+    )
+    .action(
+      action(
+        async (
+          { client, output, url },
+          name: string,
+          { language, file }: { readonly language: (typeof languages)[number]; readonly file?: string },
+        ) => {
+          const params = { endpoint: name };
+          const text =
+            language === 'openapi'
+              ? `${JSON.stringify(await client.endpoints.openapi({ params, query: { url } }), null, 2)}\n`
+              : await client.endpoints.client({ params, query: { url, language } });
+          if (file !== undefined) await writeFile(file, text);
+          const told = { endpoint: name, language, ...(file === undefined ? { text } : { file }) };
+          output.result(told, () => (file === undefined ? text : `${file} written`));
         },
       ),
     );

@@ -17,6 +17,7 @@ const loaders: Readonly<Record<string, () => Promise<{ readonly register: Regist
   pipeline: () => import('./pipeline.ts'),
   run: () => import('./run.ts'),
   model: () => import('./model.ts'),
+  deploy: () => import('./deploy.ts'),
   endpoint: () => import('./endpoint.ts'),
   predict: () => import('./predict.ts'),
   labels: () => import('./labels.ts'),

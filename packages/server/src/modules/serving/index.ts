@@ -4,6 +4,8 @@ import type { Binding } from '../../platform/http/binding.ts';
 import { bind } from '../../platform/http/binding.ts';
 import type { Serving } from './service.ts';
 
+export type { ServingClientDeps } from './clients/index.ts';
+export { servingClientsBinding } from './clients/index.ts';
 export type { EndpointRuntime, NumberRow, PredictionRow } from './endpoint-runtime.ts';
 export type { FeaturePort, FeatureReader, RegistryPort } from './ports.ts';
 export type { Serving, ServingDeps } from './service.ts';

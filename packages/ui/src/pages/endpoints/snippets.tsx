@@ -2,7 +2,9 @@
 import type { Endpoint, PredictionRecord } from '@slipway/contract';
 import type { ReactElement } from 'react';
 import { pathOf } from '../../api/client.ts';
+import { useAsk } from '../../api/queries.ts';
 import { Panel } from '../../components/layout.tsx';
+import { ErrorNote, Skeleton } from '../../components/states.tsx';
 import type { ViewState } from '../../components/use-view-state.ts';
 import { Choice } from './arm-series.tsx';
 import { CopyButton } from './copy-button.tsx';
@@ -81,13 +83,28 @@ interface SnippetsProps {
 
 export function Snippets({ endpoint, view, sample }: SnippetsProps): ReactElement {
   const language = languages.find(([key]) => key === view.get('lang'))?.[0] ?? 'curl';
-  const inputs = sample?.inputs ?? { name: 1 };
+  const params = { endpoint: endpoint.name };
+  // What nobody has asked yet has a sample too: a row that its version was trained on.
+  const shape = useAsk('endpoints.interface', { params }, { enabled: sample === undefined });
+  const inputs = sample?.inputs ?? shape.data?.sample.inputs;
+  if (inputs === undefined)
+    return (
+      <Panel title="Use it">{shape.error === null ? <Skeleton lines={4} /> : <ErrorNote error={shape.error} />}</Panel>
+    );
+  const from = sample === undefined ? shape.data?.sample : undefined;
+  const query = { url: location.origin };
   const write = { curl: curlOf, ts: typescriptOf, python: pythonOf }[language];
   const text = write(endpoint.name, inputs);
   return (
     <Panel
       title="Use it"
-      caption={sample === undefined ? 'put its inputs in the place of name' : undefined}
+      caption={
+        from === undefined
+          ? undefined
+          : from.from === 'types'
+            ? 'with made-up values'
+            : `with a row of ${from.source ?? ''}`
+      }
       actions={
         <Choice
           label="Language"
@@ -100,7 +117,25 @@ export function Snippets({ endpoint, view, sample }: SnippetsProps): ReactElemen
       <pre className="snippet" tabIndex={0} aria-label={`Ask ${endpoint.name} from ${language}`}>
         {text}
       </pre>
-      <CopyButton text={text} word="Copy" />
+      <div className="row wrap">
+        <CopyButton text={text} word="Copy" />
+        <span className="t3 sm">Typed client:</span>
+        <a
+          href={pathOf('endpoints.client', { params, query: { ...query, language: 'typescript' } })}
+          download={`${endpoint.name}-client.ts`}
+        >
+          TypeScript
+        </a>
+        <a
+          href={pathOf('endpoints.client', { params, query: { ...query, language: 'python' } })}
+          download={`${endpoint.name}-client.py`}
+        >
+          Python
+        </a>
+        <a href={pathOf('endpoints.openapi', { params, query })} download={`${endpoint.name}.openapi.json`}>
+          OpenAPI
+        </a>
+      </div>
     </Panel>
   );
 }
