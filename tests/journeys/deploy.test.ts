@@ -196,19 +196,18 @@ test('clients of every kind of answer compile, run, and are refused with what th
 
 test('the OpenAPI document of one endpoint has its names, its example is answered, and every reference resolves', async () => {
   const text = (await slipway(['endpoint', 'client', 'classes', '--language', 'openapi'])).out;
+  interface Body {
+    readonly content: { readonly 'application/json': { readonly example: unknown } };
+  }
   const { paths, components } = JSON.parse(text) as {
-    readonly paths: Readonly<
-      Record<string, { readonly post: { readonly requestBody: { readonly content: unknown } } }>
-    >;
+    readonly paths: Readonly<Record<string, { readonly post: { readonly requestBody: Body } }>>;
     readonly components: { readonly schemas: Readonly<Record<string, { readonly required?: readonly string[] }>> };
   };
   assert.deepEqual(components.schemas['Inputs']?.required, [awkward, 'departs', 'carrier', 'direct']);
   for (const [, name = ''] of text.matchAll(/"#\/components\/schemas\/(\w+)"/g))
     assert(name in components.schemas, name);
-  const [path = '', operation] = Object.entries(paths)[0] ?? [];
-  const { example } = (
-    operation?.post.requestBody.content as { readonly 'application/json': { readonly example: unknown } }
-  )['application/json'];
+  const path = '/api/endpoints/classes/predict';
+  const example = paths[path]?.post.requestBody.content['application/json'].example;
   const headers = { 'content-type': 'application/json' };
   const response = await fetch(server.url + path, { method: 'POST', headers, body: JSON.stringify(example) });
   assert.equal(response.status, 200, await response.text());

@@ -139,8 +139,10 @@ async function datasetRow(deps: InterfaceDeps, version: ModelVersion, inputs: In
   return undefined;
 }
 
+/** Values of rows are JSON: nested ones are no input. */
 function cellOf(value: unknown, type: InputType): Cell {
-  if (value === null || value === undefined || value === '') return null;
+  if (value === '' || (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean'))
+    return null;
   switch (type) {
     case 'number': {
       const number = Number(value);
