@@ -110,7 +110,11 @@ test('what is not there yet is said with what to do; then the printed line works
   assert.match(again.out, /serves pair\/1 already: version 1 100 %/);
   assert.match(again.out, /inputs of the newest prediction/);
 
-  await register('pair', (await models())['number'] ?? new Uint8Array(), ['challenger']);
+  const other = await fitTable(
+    { columns, target: target.map((v) => v > 2) },
+    { ...settings, rounds: 5, task: 'binary' },
+  );
+  await register('pair', other.bytes, ['challenger']);
   refused(await slipway(['deploy', 'pair']), 2, /has 2 versions and no champion/);
   const split = await slipway(['deploy', 'pair@challenger', '--percent', '25']);
   assert.match(split.out, /version 2 25 %, version 1 75 %/, split.err);
