@@ -8,6 +8,7 @@ import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { fitTable } from '@slipway/train';
 import type { TableColumn } from '@slipway/train';
+import { z } from 'zod';
 import type { Answer, Slipway } from './cli.ts';
 import { repository, slipwayAt } from './cli.ts';
 import { digestOf } from './linear-endpoint.ts';
@@ -73,6 +74,8 @@ function refused(answer: Answer, code: number, says: RegExp): void {
   assert.equal(answer.out, '');
 }
 
+const Told = z.object({ curl: z.string(), form: z.string(), isSame: z.boolean() });
+
 test('what is not there yet is said with what to do; then the printed line works as it stands', async () => {
   const at = { cwd: folder };
   refused(await slipway(['deploy'], at), 2, /no endpoint yet: slipway\.yaml declares one/);
@@ -101,7 +104,7 @@ test('what is not there yet is said with what to do; then the printed line works
 
   const answer = await slipway(['deploy', 'pair', '--json'], { env: { SLIPWAY_TOKEN: '' } });
   assert.equal(answer.code, 0, answer.err);
-  const told = JSON.parse(answer.out) as { curl: string; openapi: string; form: string; isSame: boolean };
+  const told = Told.parse(JSON.parse(answer.out));
   assert.equal(told.isSame, false);
   const { stdout } = await run('sh', ['-c', told.curl]);
   assert.match(stdout, /^\{"predictions":\[\{"id":"prd_[^}]*"version":1\}\]\}$/);
@@ -140,26 +143,26 @@ console.log(JSON.stringify({ one, many: many.length, status, counts }));
 `;
 
 const usePython = (name: string): string => `
-import json
-import ${name}_client as made
+import json, sys
+made = __import__("${name}_client")
 client = made.Client()
 one = client.predict(made.SAMPLE, id="P-1")
 try:
     client.predict({})
     status = 0
-except made.EndpointError as refused:
-    status = refused.status
+except made.EndpointError:
+    status = sys.exc_info()[1].status
 many = len(client.predict_rows([{"inputs": made.SAMPLE}] * 1001))
 counts = client.label([{"instanceId": "P-1", "value": ${name === 'classes' ? JSON.stringify(kinds[1]) : '1'}, "at": 9999999999999}])
 print(json.dumps({"one": one, "many": many, "status": status, "counts": counts}))
 `;
 
-interface Used {
-  readonly one: Readonly<Record<string, unknown>>;
-  readonly many: number;
-  readonly status: number;
-  readonly counts: Readonly<Record<string, number>>;
-}
+const Used = z.object({
+  one: z.record(z.string(), z.unknown()),
+  many: z.number(),
+  status: z.number(),
+  counts: z.record(z.string(), z.number()),
+});
 
 /** Members of an answer beside id, score and version. */
 const details: Readonly<Record<string, readonly string[]>> = {
@@ -190,7 +193,7 @@ test('clients of every kind of answer compile, run, and are refused with what th
       await run('python3', [join(folder, `use_${name}.py`)], { cwd: folder }),
     ];
     for (const { stdout } of outputs) {
-      const { one, many, status, counts } = JSON.parse(stdout) as Used;
+      const { one, many, status, counts } = Used.parse(JSON.parse(stdout));
       assert.deepEqual(Object.keys(one).sort(), ['id', 'score', 'version', ...extra].sort());
       assert.deepEqual([many, status], [1001, 400]);
       assert.deepEqual([counts['joined'], counts['unknown']], [1, 0]);
@@ -198,15 +201,15 @@ test('clients of every kind of answer compile, run, and are refused with what th
   }
 });
 
+const Example = z.object({ content: z.object({ 'application/json': z.object({ example: z.unknown() }) }) });
+const Document = z.object({
+  paths: z.record(z.string(), z.object({ post: z.object({ requestBody: Example }) })),
+  components: z.object({ schemas: z.record(z.string(), z.object({ required: z.array(z.string()).optional() })) }),
+});
+
 test('the OpenAPI document of one endpoint has its names, its example is answered, and every reference resolves', async () => {
   const text = (await slipway(['endpoint', 'client', 'classes', '--language', 'openapi'])).out;
-  interface Body {
-    readonly content: { readonly 'application/json': { readonly example: unknown } };
-  }
-  const { paths, components } = JSON.parse(text) as {
-    readonly paths: Readonly<Record<string, { readonly post: { readonly requestBody: Body } }>>;
-    readonly components: { readonly schemas: Readonly<Record<string, { readonly required?: readonly string[] }>> };
-  };
+  const { paths, components } = Document.parse(JSON.parse(text));
   assert.deepEqual(components.schemas['Inputs']?.required, [awkward, 'departs', 'carrier', 'direct']);
   for (const [, name = ''] of text.matchAll(/"#\/components\/schemas\/(\w+)"/g))
     assert(name in components.schemas, name);

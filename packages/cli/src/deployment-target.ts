@@ -1,6 +1,7 @@
 /** Which version `slipway deploy` means, and which endpoint: from what was typed, the project folder and the server. */
 import type { Endpoint, ModelVersion } from '@slipway/contract';
 import { SlipwayError } from '@slipway/contract';
+import { z } from 'zod';
 import { usage, versionOf } from './arguments.ts';
 import type { Session } from './command.ts';
 import { CommandFailure } from './failure.ts';
@@ -103,6 +104,8 @@ async function listEndpoints(client: Client): Promise<readonly Endpoint[]> {
   return found;
 }
 
+const Declared = z.object({ endpoints: z.record(z.string(), z.object({ model: z.string() })).nullish() });
+
 /** Endpoint to model, of the project in this folder; nothing where there is no readable one. */
 async function declaredEndpoints(): Promise<ReadonlyMap<string, string>> {
   const found = new Map<string, string>();
@@ -112,17 +115,10 @@ async function declaredEndpoints(): Promise<ReadonlyMap<string, string>> {
   } catch {
     return found;
   }
-  const endpoints = memberOf(value, 'endpoints');
-  if (typeof endpoints !== 'object' || endpoints === null) return found;
-  for (const [name, spec] of Object.entries(endpoints)) {
-    const model = memberOf(spec, 'model');
-    if (typeof model === 'string') found.set(name, model);
-  }
+  for (const [name, { model }] of Object.entries(Declared.safeParse(value).data?.endpoints ?? {}))
+    found.set(name, model);
   return found;
 }
-
-const memberOf = (value: unknown, name: string): unknown =>
-  typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>)[name] : undefined;
 
 async function versionFor(client: Client, { model, version }: ModelRef): Promise<ModelVersion> {
   if (version !== undefined) return client.models.getVersion({ params: { model, version: String(version) } });

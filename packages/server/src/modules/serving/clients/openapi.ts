@@ -61,43 +61,48 @@ export function openApiOf(endpoint: EndpointInterface, url: string): Record<stri
     },
     components: {
       securitySchemes: { token: { type: 'http', scheme: 'bearer' } },
-      schemas: {
-        Inputs: {
-          type: 'object',
-          description: 'Every input is named; null is a missing one.',
-          properties: Object.fromEntries(inputs.map(({ name, type }) => [name, inputSchemas[type]])),
-          required: inputs.map(({ name }) => name),
-        },
-        Row: {
-          type: 'object',
-          properties: {
-            inputs: ref('Inputs'),
-            id: { type: 'string', minLength: 1, maxLength: 200, description: 'Your own id: outcomes can name it.' },
-            at: { type: 'integer', description: 'Event time, milliseconds since 1970 UTC; now unless said.' },
-          },
-          required: ['inputs'],
-          additionalProperties: false,
-        },
-        PredictRequest: {
-          type: 'object',
-          properties: {
-            instances: { type: 'array', items: ref('Row'), minItems: 1, maxItems: instancesPerRequestMax },
-          },
-          required: ['instances'],
-          additionalProperties: false,
-        },
-        Prediction: predictionSchema(endpoint),
-        PredictAnswer: {
-          type: 'object',
-          properties: { predictions: { type: 'array', items: ref('Prediction') } },
-          required: ['predictions'],
-        },
-        ...labelSchemas(endpoint),
-        Error: errorSchema,
-      },
+      schemas: { ...rowSchemas(inputs), ...answerSchemas(endpoint) },
     },
   };
 }
+
+const rowSchemas = (inputs: EndpointInterface['inputs']): Record<string, Json> => ({
+  Inputs: {
+    type: 'object',
+    description: 'Every input is named; null is a missing one.',
+    properties: Object.fromEntries(inputs.map(({ name, type }) => [name, inputSchemas[type]])),
+    required: inputs.map(({ name }) => name),
+  },
+  Row: {
+    type: 'object',
+    properties: {
+      inputs: ref('Inputs'),
+      id: { type: 'string', minLength: 1, maxLength: 200, description: 'Your own id: outcomes can name it.' },
+      at: { type: 'integer', description: 'Event time, milliseconds since 1970 UTC; now unless said.' },
+    },
+    required: ['inputs'],
+    additionalProperties: false,
+  },
+  PredictRequest: {
+    type: 'object',
+    properties: {
+      instances: { type: 'array', items: ref('Row'), minItems: 1, maxItems: instancesPerRequestMax },
+    },
+    required: ['instances'],
+    additionalProperties: false,
+  },
+});
+
+const answerSchemas = (endpoint: EndpointInterface): Record<string, Json> => ({
+  Prediction: predictionSchema(endpoint),
+  PredictAnswer: {
+    type: 'object',
+    properties: { predictions: { type: 'array', items: ref('Prediction') } },
+    required: ['predictions'],
+  },
+  ...labelSchemas(endpoint),
+  Error: errorSchema,
+});
 
 const ref = (name: string): Json => ({ $ref: `#/components/schemas/${name}` });
 const jsonBody = (schema: string, example: Json | undefined): Json => ({

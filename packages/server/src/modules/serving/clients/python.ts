@@ -66,7 +66,13 @@ ${Object.entries(sample.inputs)
   .join('\n')}
 }
 
-ROWS_PER_REQUEST = ${instancesPerRequestMax}
+${clientPart(endpoint, url)}`;
+}
+
+const clientPart = (
+  { endpoint }: EndpointInterface,
+  url: string,
+): string => `ROWS_PER_REQUEST = ${instancesPerRequestMax}
 OUTCOMES_PER_REQUEST = 10000
 
 
@@ -82,7 +88,7 @@ class EndpointError(Exception):
 
 class Client:
     def __init__(self, url: str = ${text(url)}, token: Optional[str] = None, timeout: float = 10.0) -> None:
-        self._base = url.rstrip("/") + ${text(`/api/endpoints/${endpoint.endpoint}`)}
+        self._base = url.rstrip("/") + ${text(`/api/endpoints/${endpoint}`)}
         self._token = token
         self._timeout = timeout
 
@@ -104,7 +110,7 @@ class Client:
         return predictions
 
     def label(self, outcomes: List[Dict[str, Any]]) -> Dict[str, int]:
-        """Outcomes of {"predictionId" or "instanceId", "value", "at"}, as late as they come; the same one again changes nothing."""
+        """Outcomes of {"predictionId" or "instanceId", "value", "at"}, however late; the same one again changes nothing."""
         counts = {"joined": 0, "corrected": 0, "repeated": 0, "unknown": 0}
         for start in range(0, len(outcomes), OUTCOMES_PER_REQUEST):
             part = outcomes[start : start + OUTCOMES_PER_REQUEST]
@@ -119,10 +125,13 @@ class Client:
             headers["authorization"] = "Bearer " + self._token
         request = urllib.request.Request(self._base + path, json.dumps(body).encode(), headers)
         try:
-            with urllib.request.urlopen(request, timeout=self._timeout) as response:
-                return json.load(response)
+            response = urllib.request.urlopen(request, timeout=self._timeout)
         except urllib.error.HTTPError as refused:
             raise _error_of(refused.code, refused.read()) from None
+        try:
+            return json.load(response)
+        finally:
+            response.close()
 
 
 def _error_of(status: int, body: bytes) -> EndpointError:
@@ -132,4 +141,3 @@ def _error_of(status: int, body: bytes) -> EndpointError:
     except (ValueError, KeyError, TypeError):
         return EndpointError(status, "answer_not_understood", body[:200].decode("utf-8", "replace"), False)
 `;
-}

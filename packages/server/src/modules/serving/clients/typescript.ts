@@ -24,7 +24,7 @@ export function typescriptClient(endpoint: EndpointInterface, url: string): stri
  * Client of the endpoint ${prose(endpoint.endpoint)}, which serves ${prose(`${endpoint.model}/${endpoint.version}`)}. Written by Slipway:
  * \`slipway endpoint client ${endpoint.endpoint} --language typescript\` writes it again. No dependencies.
  *
- *   const client = createClient({ token: process.env.SLIPWAY_TOKEN });
+ *   const client = createClient({ token });
  *   const { score } = await client.predict(sample${example});
  */
 
@@ -68,7 +68,10 @@ export interface OutcomeCounts {
   readonly unknown: number;
 }
 
-export class EndpointError extends Error {
+${callingPart(endpoint, url)}`;
+}
+
+const callingPart = (endpoint: EndpointInterface, url: string): string => `export class EndpointError extends Error {
   readonly status: number;
   readonly code: string;
   /** The same request may be answered later. */
@@ -91,12 +94,14 @@ export interface ClientOptions {
 }
 
 /** A row that the endpoint answers. */
-export const sample: Inputs = ${literal(sample.inputs)};
+export const sample: Inputs = ${literal(endpoint.sample.inputs)};
 
 const rowsPerRequest = ${instancesPerRequestMax};
 const outcomesPerRequest = 10000;
 
-export interface Client {
+${clientPart(endpoint, url)}`;
+
+const clientPart = ({ endpoint }: EndpointInterface, url: string): string => `export interface Client {
   predict(inputs: Inputs, options?: RowOptions): Promise<Prediction>;
   /** In the order of the rows, however many. */
   predictRows(rows: readonly Row[]): Promise<Prediction[]>;
@@ -106,8 +111,8 @@ export interface Client {
 
 export function createClient(options: ClientOptions = {}): Client {
   const { url = ${literal(url)}, token, timeoutMs = 10_000, fetch: send = fetch } = options;
-  const base = \`\${url.replace(/\\/+$/, '')}/api/endpoints/\${encodeURIComponent(${literal(endpoint.endpoint)})}\`;
-  const post = async (path: string, body: unknown): Promise<unknown> => {
+  const base = \`\${url.replace(/\\/+$/, '')}/api/endpoints/\${encodeURIComponent(${literal(endpoint)})}\`;
+  const post = async <Answer>(path: string, body: unknown): Promise<Answer> => {
     const response = await send(base + path, {
       method: 'POST',
       headers: { 'content-type': 'application/json', ...(token === undefined ? {} : { authorization: \`Bearer \${token}\` }) },
@@ -121,8 +126,9 @@ export function createClient(options: ClientOptions = {}): Client {
   const predictRows = async (rows: readonly Row[]): Promise<Prediction[]> => {
     const predictions: Prediction[] = [];
     for (let from = 0; from < rows.length; from += rowsPerRequest) {
-      const answer = await post('/predict', { instances: rows.slice(from, from + rowsPerRequest) });
-      predictions.push(...(answer as { predictions: Prediction[] }).predictions);
+      const part = { instances: rows.slice(from, from + rowsPerRequest) };
+      const answer = await post<{ predictions: Prediction[] }>('/predict', part);
+      predictions.push(...answer.predictions);
     }
     return predictions;
   };
@@ -136,7 +142,8 @@ export function createClient(options: ClientOptions = {}): Client {
     label: async (outcomes) => {
       const counts = { joined: 0, corrected: 0, repeated: 0, unknown: 0 };
       for (let from = 0; from < outcomes.length; from += outcomesPerRequest) {
-        const answer = (await post('/labels', { labels: outcomes.slice(from, from + outcomesPerRequest) })) as OutcomeCounts;
+        const part = { labels: outcomes.slice(from, from + outcomesPerRequest) };
+        const answer = await post<OutcomeCounts>('/labels', part);
         counts.joined += answer.joined;
         counts.corrected += answer.corrected;
         counts.repeated += answer.repeated;
@@ -149,14 +156,13 @@ export function createClient(options: ClientOptions = {}): Client {
 
 function errorOf(status: number, text: string): EndpointError {
   try {
-    const { error } = JSON.parse(text) as { error: { code: string; message: string; retryable: boolean } };
+    const { error } = JSON.parse(text);
     return new EndpointError(status, error.code, error.message, error.retryable);
   } catch {
     return new EndpointError(status, 'answer_not_understood', \`\${status}: \${text.slice(0, 200)}\`, false);
   }
 }
 `;
-}
 
 function detailMembers({ answer }: EndpointInterface): string {
   if (answer.kind === 'classes')
