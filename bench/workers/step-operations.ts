@@ -1,6 +1,7 @@
 /** The writes of the step benchmark: a step's end and its successor in one commit, as pipelines record them. */
 import { operation } from '../../packages/server/src/platform/db/db.ts';
-import { enqueue, finishJob } from '../../packages/server/src/platform/jobs/store.ts';
+import { enqueue } from '../../packages/server/src/platform/jobs/enqueue.ts';
+import { finishJob } from '../../packages/server/src/platform/jobs/leases.ts';
 
 const deadlineMs = 60_000;
 

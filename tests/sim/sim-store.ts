@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import type { AnyOperation, Db, StoreModule, Trx } from '../../packages/server/src/platform/db/db.ts';
 import { operation } from '../../packages/server/src/platform/db/db.ts';
 import type { NewJob } from '../../packages/server/src/platform/jobs/jobs.ts';
-import { enqueue, finishJob } from '../../packages/server/src/platform/jobs/store.ts';
+import { enqueue } from '../../packages/server/src/platform/jobs/enqueue.ts';
+import { finishJob } from '../../packages/server/src/platform/jobs/leases.ts';
 
 export interface SimTables {
   sim_order: { key: string; job: number | null };

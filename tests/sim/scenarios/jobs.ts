@@ -5,8 +5,10 @@
 import { sql } from 'kysely';
 import { createJobs } from '../../../packages/server/src/platform/jobs/create-jobs.ts';
 import type { JobContext, NewJob } from '../../../packages/server/src/platform/jobs/jobs.ts';
-import type { JobRow, JobsTables } from '../../../packages/server/src/platform/jobs/store.ts';
-import { cancelSubject, jobState, setSchedule } from '../../../packages/server/src/platform/jobs/store.ts';
+import type { JobRow, JobsTables } from '../../../packages/server/src/platform/jobs/tables.ts';
+import { cancelSubject } from '../../../packages/server/src/platform/jobs/leases.ts';
+import { setSchedule } from '../../../packages/server/src/platform/jobs/schedules.ts';
+import { jobState } from '../../../packages/server/src/platform/jobs/tables.ts';
 import type { Server } from '../cluster.ts';
 import type { Bench, Scenario, ScenarioRun } from '../scenario.ts';
 import { finishWithEffect, listEffects, listOrders, orderJob } from '../sim-store.ts';

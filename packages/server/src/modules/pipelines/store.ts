@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import type { PipelineSpec, StepOutput } from '@slipway/contract';
 import { SlipwayError } from '@slipway/contract';
 import type { AnyOperation, StoreModule, Trx } from '../../platform/db/db.ts';
-import { finishJob } from '../../platform/jobs/store.ts';
+import { finishJob } from '../../platform/jobs/leases.ts';
 import { operation } from '../../platform/db/db.ts';
 import type { PipelinesTables, RunRow, StepRow } from './rows.ts';
 import { isLiveRun, isLiveStep } from './rows.ts';

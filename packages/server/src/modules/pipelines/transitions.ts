@@ -2,7 +2,7 @@
 import { sql } from 'kysely';
 import { SlipwayError } from '@slipway/contract';
 import type { Trx } from '../../platform/db/db.ts';
-import { enqueue } from '../../platform/jobs/store.ts';
+import { enqueue } from '../../platform/jobs/enqueue.ts';
 import type { PipelinesTables, RunRow, StepRow } from './rows.ts';
 
 export const stepJobKind = 'pipelines.step';

@@ -11,8 +11,23 @@ import { createWakeup } from '../db/wakeup.ts';
 import type { Log } from '../log.ts';
 import { nextTick } from './cron.ts';
 import type { JobContext, JobKind, JobRecord, Jobs } from './jobs.ts';
-import * as store from './store.ts';
-import type { Claimed, JobRow, JobsTables, Notice } from './store.ts';
+import {
+  cancelSubject,
+  claimJobs,
+  failAttempt,
+  finish,
+  heartbeat,
+  releaseJobs,
+  sweepJobs,
+  takeOverJobs,
+} from './leases.ts';
+import type { Claimed } from './leases.ts';
+import { clearNotices, kindOf, takeNotices } from './notices.ts';
+import type { Notice } from './notices.ts';
+import { removeSchedule, runSchedules, setSchedule } from './schedules.ts';
+import { forgetJobs } from './store.ts';
+import { jobState, jobsTopic } from './tables.ts';
+import type { JobRow, JobsTables } from './tables.ts';
 
 /** A lease that is not prolonged for so long is taken away, milliseconds. */
 export const leaseMs = 15_000;
@@ -93,7 +108,7 @@ export function createJobs(deps: JobsDeps): Jobs {
       runtime.bell.ring();
     },
     cancel: async (subject) => {
-      const count = await db.write(store.cancelSubject, { subject });
+      const count = await db.write(cancelSubject, { subject });
       await abortCancelled(runtime);
       return count;
     },
@@ -104,15 +119,15 @@ export function createJobs(deps: JobsDeps): Jobs {
     list: (filter) => listJobs(db, filter),
     setSchedule: async (schedule) => {
       nextTick(schedule, clock.now());
-      await db.write(store.setSchedule, schedule);
+      await db.write(setSchedule, schedule);
     },
     removeSchedule: async (name) => {
-      await db.write(store.removeSchedule, { name });
+      await db.write(removeSchedule, { name });
     },
     start: () => {
       if (runtime.state !== 'new') return;
       runtime.state = 'running';
-      unsubscribe = db.onWake(store.jobsTopic, () => runtime.bell.ring());
+      unsubscribe = db.onWake(jobsTopic, () => runtime.bell.ring());
       loop = runLoop(runtime);
     },
     stop: async (graceMs) => {
@@ -125,7 +140,7 @@ export function createJobs(deps: JobsDeps): Jobs {
       runtime.bell.ring();
       unsubscribe();
       await loop;
-      await db.write(store.releaseJobs, { owner: deps.owner });
+      await db.write(releaseJobs, { owner: deps.owner });
     },
   };
 }
@@ -133,12 +148,12 @@ export function createJobs(deps: JobsDeps): Jobs {
 const jobs = (db: Db) => db.read<JobsTables>().selectFrom('jobs_job').selectAll();
 
 const stateNames: Readonly<Record<number, JobRecord['state']>> = {
-  [store.jobState.ready]: 'ready',
-  [store.jobState.leased]: 'leased',
-  [store.jobState.done]: 'done',
-  [store.jobState.failed]: 'failed',
-  [store.jobState.cancelling]: 'cancelling',
-  [store.jobState.cancelled]: 'cancelled',
+  [jobState.ready]: 'ready',
+  [jobState.leased]: 'leased',
+  [jobState.done]: 'done',
+  [jobState.failed]: 'failed',
+  [jobState.cancelling]: 'cancelling',
+  [jobState.cancelled]: 'cancelled',
 };
 
 function toRecord(row: JobRow): JobRecord {
@@ -189,7 +204,7 @@ async function runLoop(runtime: Runtime): Promise<void> {
     try {
       if (!hasTakenOver) {
         // A SQLite workspace has one server, which is this one: other owners are dead processes.
-        const count = await db.write(store.takeOverJobs, { owner });
+        const count = await db.write(takeOverJobs, { owner });
         if (count > 0) log.info('jobs of a stopped server were taken over', { count });
         hasTakenOver = true;
       }
@@ -240,7 +255,7 @@ async function beat(runtime: Runtime): Promise<void> {
   const before = [...running.values()];
   const startedAt = clock.monotonic();
   const held = new Map(
-    (await db.write(store.heartbeat, { owner, leaseMs, ids: [...running.keys()] })).map((entry) => [entry.id, entry]),
+    (await db.write(heartbeat, { owner, leaseMs, ids: [...running.keys()] })).map((entry) => [entry.id, entry]),
   );
   runtime.lastBeatAt = startedAt;
   for (const entry of before) {
@@ -265,7 +280,7 @@ async function readDue(runtime: Runtime): Promise<{ isOverdue: boolean; hasTick:
   const row = result.rows[0];
   const notice = await jobs(runtime.db)
     .where('notice_at', '<=', now)
-    .where(store.kindOf, 'in', ['', ...runtime.handlers.keys()])
+    .where(kindOf, 'in', ['', ...runtime.handlers.keys()])
     .limit(1)
     .execute();
   return { isOverdue: row?.overdue === 1, hasTick: row?.tick === 1, hasNotice: notice.length > 0 };
@@ -279,14 +294,14 @@ async function readNextDue(runtime: Runtime): Promise<number> {
     select min(at) as at from (
       select min(run_at) as at from jobs_job where state = 0 and run_at > ${now}
       union all select min(deadline_at) from jobs_job where state in (0, 1, 4)
-      union all select min(notice_at) from jobs_job where notice_at is not null and ${store.kindOf} in (${kinds})
+      union all select min(notice_at) from jobs_job where notice_at is not null and ${kindOf} in (${kinds})
       union all select min(next_at) from jobs_schedule) as instants`.execute(runtime.db.read<JobsTables>());
   return result.rows[0]?.at ?? Number.POSITIVE_INFINITY;
 }
 
 async function sweep(runtime: Runtime): Promise<void> {
   const { db, log, running } = runtime;
-  const result = await db.write(store.sweepJobs, {});
+  const result = await db.write(sweepJobs, {});
   if (result.expired > 0) log.warn('leases of silent workers were taken away', { count: result.expired });
   for (const id of result.ended) {
     const entry = running.get(id);
@@ -295,7 +310,7 @@ async function sweep(runtime: Runtime): Promise<void> {
 }
 
 async function tick(runtime: Runtime): Promise<void> {
-  const result = await runtime.db.write(store.runSchedules, {});
+  const result = await runtime.db.write(runSchedules, {});
   if (result.skipped > 0)
     runtime.log.warn('ticks that came during a long standstill were left out', { count: result.skipped });
 }
@@ -328,7 +343,7 @@ async function fillSlots(runtime: Runtime): Promise<void> {
     if (waiting.rows.length > 0) wants.push({ kind, count });
   }
   if (wants.length === 0) return;
-  const claimed = await db.write(store.claimJobs, { owner, leaseMs, wants });
+  const claimed = await db.write(claimJobs, { owner, leaseMs, wants });
   for (const job of claimed) launch(runtime, job);
 }
 
@@ -362,7 +377,7 @@ async function runHandler(runtime: Runtime, handler: JobKind, entry: Running): P
   if (outcome.ok) {
     const { result } = outcome;
     await record(runtime, entry, async () => {
-      const isRecorded = await runtime.db.write(store.finish, { id: job.id, fence: job.fence, result });
+      const isRecorded = await runtime.db.write(finish, { id: job.id, fence: job.fence, result });
       if (!isRecorded) runtime.log.warn('a job finished after its lease was lost', { job: job.id, kind: job.kind });
     });
     return;
@@ -377,7 +392,7 @@ async function runHandler(runtime: Runtime, handler: JobKind, entry: Running): P
     delayMs: backoff(runtime, handler, job),
   };
   await record(runtime, entry, async () => {
-    const became = await runtime.db.write(store.failAttempt, failing);
+    const became = await runtime.db.write(failAttempt, failing);
     const fields = { job: job.id, kind: job.kind, subject: job.subject, attempt: job.attempt, error };
     if (became === 'failed') runtime.log.error('a job failed', fields);
     else if (became === 'retried') runtime.log.warn('a job failed and is tried again', fields);
@@ -433,14 +448,14 @@ function notify(runtime: Runtime): void {
   const run = async (): Promise<void> => {
     const kinds = [...runtime.handlers.keys()];
     if (kinds.length === 0) return;
-    const notices = await runtime.db.write(store.takeNotices, { kinds, retryMs: noticeRetryMs });
+    const notices = await runtime.db.write(takeNotices, { kinds, retryMs: noticeRetryMs });
     for (const notice of notices) {
       try {
         await runtime.handlers.get(notice.kind)?.onFailed?.(contextOf(notice), {
           state: notice.reason,
           message: notice.message,
         });
-        await runtime.db.write(store.clearNotices, { ids: [notice.id] });
+        await runtime.db.write(clearNotices, { ids: [notice.id] });
       } catch (error) {
         runtime.log.error('onFailed of a job failed and is called again', { job: notice.id, kind: notice.kind, error });
       }
@@ -456,7 +471,7 @@ function notify(runtime: Runtime): void {
 async function forget(runtime: Runtime): Promise<void> {
   const { clock, db } = runtime;
   if (clock.monotonic() < runtime.nextForgetAt) return;
-  const count = await db.write(store.forgetJobs, { endedBefore: clock.now() - retentionMs });
+  const count = await db.write(forgetJobs, { endedBefore: clock.now() - retentionMs });
   // A full batch means that there is more.
   runtime.nextForgetAt = clock.monotonic() + (count > 0 ? pollMs : forgetEveryMs);
 }

@@ -10,18 +10,11 @@ import { createLog } from '../log.ts';
 import { createJobs } from './create-jobs.ts';
 import { nextTick } from './cron.ts';
 import type { JobContext, JobKind, Jobs, NewJob } from './jobs.ts';
-import {
-  claimJobs,
-  enqueue,
-  failAttempt,
-  finish,
-  finishJob,
-  heartbeat,
-  jobState,
-  jobsStore,
-  sweepJobs,
-} from './store.ts';
-import type { JobsTables } from './store.ts';
+import { enqueue } from './enqueue.ts';
+import { claimJobs, failAttempt, finish, finishJob, heartbeat, sweepJobs } from './leases.ts';
+import { jobsStore } from './store.ts';
+import { jobState } from './tables.ts';
+import type { JobsTables } from './tables.ts';
 
 const system = createSystemClock();
 const log = createLog({ level: 'error', now: () => 0, write: () => {} });
