@@ -5,15 +5,16 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { bundleFileLimitBytes, collectBundle } from './bundle.ts';
 
-test('a bundle holds the code of a folder, nothing hidden, ignored or linked, and its digest is its identity', async () => {
+test('a bundle holds the code of a folder, nothing hidden, ignored, linked or of a server, and its digest is its identity', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'slipway-bundle-'));
   try {
-    for (const path of ['lib', 'data', 'node_modules/x', '.git', 'lib/deep'])
+    for (const path of ['lib', 'data', 'node_modules/x', '.git', 'lib/deep', 'server/objects'])
       mkdirSync(join(folder, path), { recursive: true });
     const write = (path: string, text = path): void => writeFileSync(join(folder, path), text);
     for (const path of ['pipeline.ts', 'lib/a.ts', 'lib/deep/b.py', 'notes.md', 'big.parquet', 'data/x.csv'])
       write(path);
-    for (const path of ['node_modules/x/index.js', '.git/config', '.env']) write(path);
+    for (const path of ['node_modules/x/index.js', '.git/config', '.env', 'server/slipway.lock', 'server/objects/a'])
+      write(path);
     symlinkSync('/etc/hostname', join(folder, 'link'));
     symlinkSync('/etc', join(folder, 'linked-folder'));
     write('.slipwayignore', '# no data\ndata/\n*.parquet\n/lib/deep\n');

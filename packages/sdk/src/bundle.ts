@@ -1,9 +1,10 @@
 /**
  * A project folder as a code bundle: its files by digest. Equal folders give equal bundles, on any machine.
  *
- * Left out: hidden files, `node_modules` and what other tools put beside code, and what `.slipwayignore` names (one pattern
- * per line: `data/`, `*.parquet`, `notes/draft.md`; `#` begins a comment). Links are not followed: a bundle holds what lies in
- * the folder, not what the folder points at.
+ * Left out: hidden files, `node_modules` and what other tools put beside code, the folder of a server (it changes while it is
+ * read, and keeps every bundle), and what `.slipwayignore` names (one pattern per line: `data/`, `*.parquet`,
+ * `notes/draft.md`; `#` begins a comment). Links are not followed: a bundle holds what lies in the folder, not what the folder
+ * points at.
  */
 import { createHash } from 'node:crypto';
 import type { Dirent } from 'node:fs';
@@ -25,6 +26,8 @@ export interface CodeBundle {
 
 const neverIncluded = new Set(['node_modules', '__pycache__', 'venv', 'dist', 'mlruns']);
 const ignoreFile = '.slipwayignore';
+/** What `slipway up --dir` puts into its folder, with either database. */
+const serverFile = 'slipway.lock';
 
 /** Reads the folder. Throws `bundle_refused` naming the file and the limit. */
 export async function collectBundle(folder: string): Promise<CodeBundle> {
@@ -63,6 +66,7 @@ async function listFiles(
   isIgnored: (path: string, isFolder: boolean) => boolean,
 ): Promise<string[]> {
   const entries = await readdir(join(folder, under), { withFileTypes: true });
+  if (under !== '' && entries.some((entry) => entry.name === serverFile)) return [];
   const found: string[] = [];
   for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
     const path = under === '' ? entry.name : `${under}/${entry.name}`;
