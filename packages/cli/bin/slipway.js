@@ -18,7 +18,7 @@ if (major > 24 || (major === 24 && minor >= 15)) {
   if (directory !== undefined) process.env['NODE_COMPILE_CACHE'] ??= directory;
   endWith(process.env['SLIPWAY_LAUNCHER_PID']);
   // Starting a server makes and drops much in half a second. V8 would take that for its way of life and keep room for three
-  // times 16 MB of young objects; the command gives it its usual growth back when the server is ready.
+  // times 16 MB of young objects; the command bounds its heap when the server is ready (platform/heap.ts of the server).
   if (process.argv[2] === 'up') setFlagsFromString('--semi-space-growth-factor=1');
   const source = join(here, '../src/main.ts');
   await import(existsSync(source) ? source : join(here, '../dist/cli.js'));

@@ -1,4 +1,3 @@
-import { setFlagsFromString } from 'node:v8';
 import type { Command } from 'commander';
 import { report, wholeNumber } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
@@ -12,8 +11,6 @@ interface UpOptions {
   readonly logLevel?: string;
 }
 
-/** V8's own; bin/slipway.js starts with less, so that an idle server keeps no room that only its start needed. */
-const usualYoungGrowth = '--semi-space-growth-factor=2';
 /** How long running requests and steps get when the server is asked to stop. */
 const stopGraceMs = 10_000;
 /** A launcher passes on what a terminal sends to both: the same Ctrl-C may arrive twice, this close together. */
@@ -39,13 +36,13 @@ export function register(program: Command): void {
     .action(async (options: UpOptions, command: Command) => {
       const output = createOutput({ json: command.optsWithGlobals<{ json?: boolean }>().json === true });
       try {
-        const { readConfig, startServer } = await import('@slipway/server');
+        const { boundHeap, readConfig, startServer } = await import('@slipway/server');
         const stopped = untilStopped();
         const starting = startServer(readConfig(options, process.env));
         const server = await Promise.race([starting, stopped]);
         // Nothing was promised to anybody yet, and a start survives being killed.
         if (server === undefined) process.exit(exitCodes.interrupted.code);
-        setFlagsFromString(usualYoungGrowth);
+        boundHeap();
         output.result(
           { url: server.url, pid: process.pid },
           () => `${paint('green', 'Slipway is ready')} at ${paint('bold', server.url)}   (Ctrl-C stops it)`,
