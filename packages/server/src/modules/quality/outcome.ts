@@ -1,6 +1,6 @@
 /** From the counts of a scan to the result of an expectation: success by the rules of `mostly`, the worst file, a sentence for people. */
 import type { Expectation, ExpectationResult, FileOutcome } from '@slipway/contract';
-import type { Check } from './compile.ts';
+import type { Check } from './check.ts';
 import type { Rule } from './suite.ts';
 import { columnOf } from './suite.ts';
 

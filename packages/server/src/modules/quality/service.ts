@@ -15,7 +15,8 @@ import type { Ids } from '../../platform/ids.ts';
 import { pageOf } from '../../lib/page.ts';
 import type { Page, PageRequest } from '../../lib/page.ts';
 import { decodePageToken, encodePageToken, fingerprintOf } from '../../lib/page-token.ts';
-import { compileTable, failingRowsSql } from './compile.ts';
+import { compileTable } from './compile.ts';
+import { failingRowsSql } from './scan-sql.ts';
 import type { Datasets, RowsRequest, SelectedDataset } from './ports.ts';
 import type { QualityTables, StoredSuite } from './store.ts';
 import {

@@ -5,8 +5,11 @@
  */
 import type { ColumnSchema, ExpectationResult } from '@slipway/contract';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import type { Check, CompileContext, SampleWish } from './compile.ts';
-import { compileTable, sampleSql, scanSql } from './compile.ts';
+import type { Check } from './check.ts';
+import { compileTable } from './compile.ts';
+import type { SampleWish } from './scan-sql.ts';
+import { sampleSql, scanSql } from './scan-sql.ts';
+import type { CompileContext } from './scope.ts';
 import type { CheckRow } from './outcome.ts';
 import { outcomeOf, problemOutcome } from './outcome.ts';
 import type { ParsedSuite, ParsedTable } from './suite.ts';

@@ -1,5 +1,5 @@
 /**
- * The tables and writes of jobs. Every write that belongs to a lease carries its fence: with an old one it changes nothing.
+ * The life of a job under leases. Every write that belongs to a lease carries its fence: with an old one it changes nothing.
  *
  *   ready --claim--> leased --finish--> done
  *   leased --throw--> ready (attempts left) | failed
