@@ -130,8 +130,17 @@ function createReader(guide: Guide): Reader {
   const asShown = (text: string): string =>
     text.replaceAll(new RegExp(`\\b${port()}\\b`, 'g'), shownPort).replaceAll(home, shownFolder);
 
+  const stop = async (): Promise<void> => {
+    if (server === undefined || server.child.exitCode !== null) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    server.child.on('exit', () => resolve());
+    server.child.kill('SIGTERM');
+    await promise;
+  };
+
   const reader: Reader = {
     async startServer(command) {
+      await stop();
       const child = spawn('bash', ['-c', `exec ${command}`], {
         cwd,
         env: { ...env, SLIPWAY_PORT: '0' },
@@ -168,12 +177,7 @@ function createReader(guide: Guide): Reader {
     },
 
     async leave() {
-      if (server !== undefined && server.child.exitCode === null) {
-        const { promise, resolve } = Promise.withResolvers<void>();
-        server.child.on('exit', () => resolve());
-        server.child.kill('SIGTERM');
-        await promise;
-      }
+      await stop();
       rmSync(top, { recursive: true, force: true });
     },
   };
