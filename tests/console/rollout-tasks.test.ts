@@ -139,6 +139,12 @@ browserTest('a number that is nearer is promoted, and the pages say by how much'
   await page.getByRole('heading', { name: 'Mean absolute error' }).waitFor();
   await page.getByRole('heading', { name: 'Root mean squared error' }).waitFor();
   await inspectPage(page);
+
+  // The version that was replaced, in the shadow of the other.
+  const versions = { champion: 1, challenger: 2, from: 0, to: until };
+  const compared = await client.monitoring.compare({ params: { endpoint: 'penguin-mass' }, query: versions });
+  assert(compared.task === 'number' && compared.verdict === 'better', compared.sentence);
+  assert((compared.figures[0]?.difference.high ?? 0) < 0);
 });
 
 browserTest('intervals are shown with what came, while the judge compares them', async (page) => {
@@ -151,6 +157,9 @@ browserTest('intervals are shown with what came, while the judge compares them',
   await guards.getByText('Pinball loss is no higher').waitFor();
   await guards.getByText('Intervals cover no less').waitFor();
   await inspectPage(page);
+  const versions = { champion: 1, challenger: 2, from: 0, to: until };
+  const compared = await client.monitoring.compare({ params: { endpoint: 'penguin-interval' }, query: versions });
+  assert(compared.task === 'quantiles' && compared.count > 50, compared.sentence);
   await page.goto(placeOf('endpoints/penguin-interval'));
   await page.getByRole('heading', { name: 'Coverage, %', exact: true }).waitFor();
   const first = page.getByRole('table', { name: 'Predictions' }).locator('tbody tr').first();

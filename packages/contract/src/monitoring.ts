@@ -343,30 +343,56 @@ export type Backtest = z.infer<typeof Backtest>;
 
 const PairedNumber = JudgedNumber.extend({ z: z.number().nullable(), p: z.number().nullable() });
 
-/** Two versions on the same labelled predictions. Differences are challenger - champion. */
-export const VersionComparison = z.object({
+const Compared = z.object({
   endpoint: Name,
   champion: z.int(),
   challenger: z.int(),
   from: Instant,
   to: Instant,
   count: z.int(),
-  positives: z.int(),
-  scores: z.object({
-    champion: z.object({ auc: z.number(), logLoss: z.number(), ece: z.number(), meanScore: z.number() }),
-    challenger: z.object({ auc: z.number(), logLoss: z.number(), ece: z.number(), meanScore: z.number() }),
-  }),
-  dAuc: PairedNumber,
-  dAucByDay: PairedNumber,
-  dLogLoss: PairedNumber,
-  dLogLossByDay: PairedNumber,
-  /** One-sided 95 % upper bound of the log-loss difference. */
-  dLogLossUpperBound: z.number(),
-  minimumDetectableLogLoss: z.number(),
   verdict: z.enum(['better', 'not-better', 'worse', 'undecided']),
   sentence: z.string(),
   warnings: z.array(z.string()),
 });
+
+/** Two versions on the same labelled predictions. Differences are challenger - champion. */
+export const VersionComparison = z.discriminatedUnion('task', [
+  Compared.extend({
+    task: z.literal('binary'),
+    positives: z.int(),
+    scores: z.object({
+      champion: z.object({ auc: z.number(), logLoss: z.number(), ece: z.number(), meanScore: z.number() }),
+      challenger: z.object({ auc: z.number(), logLoss: z.number(), ece: z.number(), meanScore: z.number() }),
+    }),
+    dAuc: PairedNumber,
+    dAucByDay: PairedNumber,
+    dLogLoss: PairedNumber,
+    dLogLossByDay: PairedNumber,
+    /** One-sided 95 % upper bound of the log-loss difference. */
+    dLogLossUpperBound: z.number(),
+    minimumDetectableLogLoss: z.number(),
+  }),
+  Compared.extend({
+    task: z.enum(['classes', 'number', 'quantiles']),
+    /** The first is what a better version lowers. Of accuracy and coverage more is better. */
+    figures: z.array(
+      z.object({
+        name: z.enum([
+          'log-loss',
+          'accuracy',
+          'root-mean-squared-error',
+          'mean-absolute-error',
+          'pinball-loss',
+          'coverage',
+        ]),
+        champion: z.number(),
+        challenger: z.number(),
+        difference: PairedNumber,
+        byDay: PairedNumber,
+      }),
+    ),
+  }),
+]);
 export type VersionComparison = z.infer<typeof VersionComparison>;
 
 const monitorParams = z.object({ monitor: Name });

@@ -357,15 +357,20 @@ export async function compare(
   scene: Scene,
   versions: { champion: number; challenger: number },
   range: { from: number; to: number },
-): Promise<VersionComparison> {
-  return scene.client.monitoring.compare(
+): Promise<TwoClassComparison> {
+  const compared = await scene.client.monitoring.compare(
     { params: { endpoint }, query: { ...versions, ...range, zone } },
     { timeoutMs: 120_000 },
   );
+  if (compared.task !== 'binary') throw new Error(`the demo's versions answer ${compared.task}`);
+  return compared;
 }
 
+/** A flight is late, or it is not. */
+type TwoClassComparison = Extract<VersionComparison, { readonly task: 'binary' }>;
+
 /** Where the newer version helped, where it did not, and what these rows cannot tell. */
-export function verdictLines({ dAuc, dLogLossByDay, scores, minimumDetectableLogLoss }: VersionComparison): string[] {
+export function verdictLines({ dAuc, dLogLossByDay, scores, minimumDetectableLogLoss }: TwoClassComparison): string[] {
   const { champion, challenger } = scores;
   const said = (isGood: boolean, isBad: boolean, text: string): string =>
     `${isGood ? 'helped' : isBad ? 'did harm' : 'not shown'}: ${text}`;
@@ -382,7 +387,7 @@ export function verdictLines({ dAuc, dLogLossByDay, scores, minimumDetectableLog
   ];
 }
 
-export function comparisonSentence(c: VersionComparison): string {
+export function comparisonSentence(c: TwoClassComparison): string {
   const { champion, challenger } = c.scores;
   return `${count(c.count, 'labelled pair')}: AUC ${fixed(champion.auc)} -> ${fixed(challenger.auc)}, log loss ${fixed(champion.logLoss)} -> ${fixed(challenger.logLoss)}`;
 }

@@ -22,6 +22,8 @@ export function createMonitoringPorts({ serving, registry, objects, analytics }:
     findModel: async (endpoint) => (await serving.get(endpoint)).spec.model,
     findNextPrediction: (endpoint, at) => serving.findNextPrediction(endpoint, at),
     readPredictions: (endpoint, range) => serving.readLabelled(endpoint, range),
+    readPairs: (endpoint, range) => serving.versionPairs(endpoint, range),
+    taskOf: (endpoint) => serving.task(endpoint),
     answer: async (model, version, { count, features, texts }) => {
       const numbers = new Map(features.map(({ name, values }) => [name, values]));
       const words = new Map(texts.map(({ name, values }) => [name, values]));

@@ -54,6 +54,8 @@ function portsOf(change: (rows: PredictionRows) => PredictionRows = (rows) => ro
   return {
     findModel: async () => 'flight-delay',
     answer: async () => ({ kind: 'score' }),
+    taskOf: () => ({ kind: 'binary' }),
+    readPairs: async () => [],
     findGateFigure: async () => undefined,
     findNextPrediction: async (_, at) => all.at.find((x) => x >= at),
     readPredictions: async (_, { from, to }) => {
@@ -296,6 +298,7 @@ eachDatabase((database, openDb) => {
       zone: 'America/New_York',
     };
     const compared = await bench.monitoring.compare('flight-delay', { champion: 1, challenger: 2, ...may });
+    assert(compared.task === 'binary');
     assert.ok(compared.count > 1400 && compared.count < 1500);
     assert.equal(compared.dAucByDay.clusters, 8);
     assert.ok(compared.sentence.includes('dAUC') && compared.warnings.some((w) => w.startsWith('only 8 days')));

@@ -1,4 +1,5 @@
 /** What monitoring needs of serving, the registry and pipelines, in its own words. */
+import type { JudgedAnswer, JudgedTask } from '../../lib/judged-task.ts';
 
 /** A model input that is text; null is missing. [rows] */
 export interface TextColumn {
@@ -57,7 +58,29 @@ export type Answers =
   /** Probabilities of three classes or more, [rows, width] row-major; labels are places among them. */
   | { readonly kind: 'classes'; readonly width: number; readonly values: Float32Array };
 
+/** One labelled prediction of classes or quantiles that both versions scored. */
+export interface PairRow {
+  /** Event time. */
+  readonly at: number;
+  readonly label: number;
+  readonly champion: JudgedAnswer;
+  readonly challenger: JudgedAnswer;
+}
+
 export interface MonitoringPorts {
+  /** At most so many predictions are looked at, evenly. */
+  readonly readPairs: (
+    endpoint: string,
+    range: {
+      readonly champion: number;
+      readonly challenger: number;
+      readonly from: number;
+      readonly to: number;
+      readonly rowsMax: number;
+    },
+  ) => Promise<readonly PairRow[]>;
+  /** What the outcomes of an endpoint are judged by. */
+  readonly taskOf: (endpoint: string) => JudgedTask;
   readonly answer: (
     model: string,
     version: number,

@@ -18,12 +18,8 @@ import type {
 } from '@slipway/contract';
 import { SlipwayError } from '@slipway/contract';
 import type { Kysely } from 'kysely';
-import { createCalendar } from '../../lib/calendar.ts';
-import { clustersOf } from '../../lib/intervals.ts';
-import type { Judged } from '../../lib/intervals.ts';
 import { pageOf } from '../../lib/page.ts';
 import type { Page, PageRequest } from '../../lib/page.ts';
-import { comparePaired, decidePaired } from '../../lib/paired.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Db } from '../../platform/db/db.ts';
 import type { Ids } from '../../platform/ids.ts';
@@ -31,8 +27,9 @@ import type { Ledger, LedgerEvent } from '../../platform/ledger/ledger.ts';
 import type { Log } from '../../platform/log.ts';
 import type { Explanation } from '../governance/index.ts';
 import { backtest } from './backtest.ts';
+import type { CompareRequest } from './compare-versions.ts';
+import { compareVersions } from './compare-versions.ts';
 import { heatOf, pendingWindows, summaryOf, windowDrift } from './history.ts';
-import { finite, numberOf } from './judged-figures.ts';
 import { judgeDueWindows, judgeRange } from './judging.ts';
 import type { MonitoringPorts } from './ports.ts';
 import {
@@ -57,14 +54,6 @@ export interface MonitoringDeps extends MonitoringPorts {
   readonly ids: Ids;
   readonly log: Log;
   readonly ledger: Ledger;
-}
-
-export interface CompareRequest {
-  readonly champion: number;
-  readonly challenger: number;
-  readonly from: number;
-  readonly to: number;
-  readonly zone: string;
 }
 
 export interface Monitoring {
@@ -104,7 +93,6 @@ export interface Monitoring {
 }
 
 /** Most labelled pairs of a comparison. */
-const comparedRowsMax = 500_000;
 
 export function createMonitoring(deps: MonitoringDeps): Monitoring {
   const { db, ledger, log } = deps;
@@ -279,58 +267,4 @@ function readLabelsJoined(event: LedgerEvent): { readonly endpoint: string; read
   const { endpoint, watermark } = event.body;
   if (typeof endpoint !== 'string' || typeof watermark !== 'number') return undefined;
   return { endpoint, watermarkAt: watermark };
-}
-
-async function compareVersions(
-  deps: MonitoringDeps,
-  endpoint: string,
-  request: CompareRequest,
-): Promise<VersionComparison> {
-  const { champion, challenger, from, to } = request;
-  const rows = await deps.readPredictions(endpoint, { from, to, rowsMax: comparedRowsMax, features: false });
-  const calendar = createCalendar('day', request.zone);
-  const pairs = { champion: [] as number[], challenger: [] as number[], labels: [] as number[], days: [] as number[] };
-  rows.label.forEach((label, i) => {
-    if (Number.isNaN(label)) return;
-    const scores = new Map([
-      [rows.shadowVersion[i], rows.shadowScore[i]],
-      [rows.version[i], rows.score[i]],
-    ]);
-    const [a, b] = [scores.get(champion), scores.get(challenger)];
-    if (a === undefined || b === undefined) return;
-    pairs.champion.push(a);
-    pairs.challenger.push(b);
-    pairs.labels.push(label);
-    pairs.days.push(calendar.dayOf(rows.at[i] ?? 0));
-  });
-  if (pairs.labels.length === 0) {
-    const range = { from: new Date(from).toISOString(), to: new Date(to).toISOString() };
-    throw new SlipwayError('comparison_empty', { endpoint, champion, challenger, ...range });
-  }
-  const compared = comparePaired({ ...pairs, clusters: clustersOf(pairs.days) });
-  const decision = decidePaired(compared);
-  const paired = (judged: Judged): VersionComparison['dAuc'] => ({
-    ...numberOf(judged),
-    z: finite(judged.z),
-    p: finite(judged.p),
-  });
-  return {
-    endpoint,
-    champion,
-    challenger,
-    from,
-    to,
-    count: compared.count,
-    positives: compared.positives,
-    scores: { champion: compared.champion, challenger: compared.challenger },
-    dAuc: paired(compared.dAuc),
-    dAucByDay: paired(compared.dAucClustered ?? compared.dAuc),
-    dLogLoss: paired(compared.dLogLoss),
-    dLogLossByDay: paired(compared.dLogLossClustered ?? compared.dLogLoss),
-    dLogLossUpperBound: compared.dLogLoss.upperBound,
-    minimumDetectableLogLoss: compared.minimumDetectableLogLoss,
-    verdict: decision.verdict,
-    sentence: decision.sentence,
-    warnings: [...decision.warnings],
-  };
 }

@@ -58,6 +58,8 @@ function portsOf(rows: PredictionRows): MonitoringPorts {
   return {
     findModel: async () => 'm',
     answer: async () => ({ kind: 'score' }),
+    taskOf: () => ({ kind: 'binary' }),
+    readPairs: async () => [],
     findGateFigure: async () => undefined,
     findNextPrediction: async (_, at) => rows.at.find((x) => x >= at),
     readPredictions: async (_, { from, to }) => {

@@ -21,6 +21,7 @@ import { decodeLogged } from './prediction-log.ts';
 import type { Cell, OpenCell } from './series-cells.ts';
 import { addAnswer, addLabel, addRecord, cellOf, seriesOf } from './series-cells.ts';
 import type { VersionAnswers } from './version-answers.ts';
+import { taskOf } from './version-pairs.ts';
 
 /** Records of one request. */
 export const seriesScanMax = 300_000;
@@ -149,11 +150,6 @@ export function createSeriesReader(deps: {
       }
     },
   };
-}
-
-/** Of the version that takes traffic: outcomes of an endpoint are of one kind. */
-function taskOf({ traffic, arms }: EndpointRuntime): JudgedTask {
-  return arms.get(traffic[0]?.version ?? 0)?.scorer.task ?? { kind: 'binary' };
 }
 
 /** The instant in an id; undefined for what only looks like one. */

@@ -15,6 +15,7 @@ import type {
   Trial,
 } from '@slipway/contract';
 import { SlipwayError } from '@slipway/contract';
+import type { JudgedTask } from '../../lib/judged-task.ts';
 import type { Page, PageRequest } from '../../lib/page.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Db } from '../../platform/db/db.ts';
@@ -56,6 +57,8 @@ import { endpointsTopic } from './store.ts';
 import type { SeenInputs, TrialInputs } from './trial.ts';
 import { readSeenInputs, tryInputs } from './trial.ts';
 import { createVersionAnswers } from './version-answers.ts';
+import type { PairRange, VersionPair } from './version-pairs.ts';
+import { readVersionPairs, taskOf } from './version-pairs.ts';
 
 export interface ServingDeps {
   readonly db: Db;
@@ -121,6 +124,10 @@ export interface Serving {
   prediction(id: string): Promise<PredictionRecord>;
   /** Records of a range of event time, or an even share of them, with their labels (NaN where none came), for monitoring. */
   readLabelled(name: string, range: LabelledRange): Promise<LabelledColumns>;
+  /** Labelled predictions of classes or quantiles that two versions both scored, or an even share of them. */
+  versionPairs(name: string, range: PairRange): Promise<readonly VersionPair[]>;
+  /** What its outcomes are judged by. */
+  task(name: string): JudgedTask;
   findNextPrediction(name: string, at: number): Promise<number | undefined>;
   /** Scores rows that are complete in these columns (training rows): for references, off the prediction log. */
   scoreRows(model: string, version: number, columns: readonly ScoredColumn[]): Promise<Float64Array | undefined>;
@@ -255,6 +262,8 @@ export function createServing(deps: ServingDeps): Serving {
       });
     },
     readLabelled: async (name, range) => labels.readLabelled(live.must(name), range),
+    versionPairs: async (name, range) => readVersionPairs({ labels, answers }, live.must(name), range),
+    task: (name) => taskOf(live.must(name)),
     findNextPrediction: async (name, at) => live.must(name).log.findNextAt(at),
     scoreRows: (model, version, columns) => scoreRows(parts, { model, version, columns }),
     answerRows: async (model, version, rows) => {

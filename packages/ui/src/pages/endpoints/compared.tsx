@@ -2,11 +2,12 @@
 import type { Endpoint, VersionComparison } from '@slipway/contract';
 import type { ReactElement } from 'react';
 import { useAsk } from '../../api/queries.ts';
+import { comparedFigures } from '../../components/compared-figures.ts';
 import { Icon } from '../../components/icon.tsx';
 import { Panel } from '../../components/layout.tsx';
 import { Loaded } from '../../components/states.tsx';
 import { ArmMark } from '../../components/status.tsx';
-import { count, decimals, plural, signed } from '../../words.ts';
+import { count, plural } from '../../words.ts';
 
 const comparedMs = 7 * 86_400_000;
 
@@ -48,13 +49,7 @@ function Comparison({ endpoint, pair, from, to }: ComparisonProps): ReactElement
 }
 
 function Figures({ comparison }: { comparison: VersionComparison }): ReactElement {
-  const { champion, challenger, scores, dAucByDay, dLogLossByDay, warnings, sentence } = comparison;
-  const rows = [
-    { name: 'AUC', key: 'auc', difference: dAucByDay },
-    { name: 'Log loss', key: 'logLoss', difference: dLogLossByDay },
-    { name: 'Calibration error', key: 'ece', difference: undefined },
-    { name: 'Mean score', key: 'meanScore', difference: undefined },
-  ] as const;
+  const { champion, challenger, warnings, sentence } = comparison;
   return (
     <>
       <p className="sm">
@@ -77,18 +72,18 @@ function Figures({ comparison }: { comparison: VersionComparison }): ReactElemen
             </tr>
           </thead>
           <tbody>
-            {rows.map(({ name, key, difference }) => (
-              <tr key={key}>
-                <td>{name}</td>
-                <td className="num">{decimals(scores.champion[key])}</td>
-                <td className="num">{decimals(scores.challenger[key])}</td>
+            {comparedFigures(comparison).map((one) => (
+              <tr key={one.name}>
+                <td>{one.name}</td>
+                <td className="num">{one.write(one.champion)}</td>
+                <td className="num">{one.write(one.challenger)}</td>
                 <td className="num">
-                  {signed(difference?.value ?? scores.challenger[key] - scores.champion[key])}
-                  {difference !== undefined && (
+                  {one.writeChange(one.byDay?.value ?? one.challenger - one.champion)}
+                  {one.byDay !== undefined && (
                     <div className="t3">
-                      {difference.low === null
+                      {one.byDay.low === null
                         ? 'too few days'
-                        : `${signed(difference.low)} to ${signed(difference.high)}`}
+                        : `${one.writeChange(one.byDay.low)} to ${one.writeChange(one.byDay.high)}`}
                     </div>
                   )}
                 </td>
@@ -97,9 +92,11 @@ function Figures({ comparison }: { comparison: VersionComparison }): ReactElemen
           </tbody>
         </table>
       </div>
-      <p className="xs t3">
-        {count(comparison.positives)} of {count(comparison.count)} outcomes are positive.
-      </p>
+      {comparison.task === 'binary' && (
+        <p className="xs t3">
+          {count(comparison.positives)} of {count(comparison.count)} outcomes are positive.
+        </p>
+      )}
       {warnings.length > 0 && (
         <ul className="xs t2">
           {warnings.map((warning) => (

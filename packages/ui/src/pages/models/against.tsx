@@ -3,11 +3,13 @@ import type { Endpoint, ModelVersion, RegisteredModel, VersionComparison } from 
 import type { ReactElement } from 'react';
 import { useSearchParams } from 'react-router';
 import { useAsk } from '../../api/queries.ts';
+import type { ComparedFigure } from '../../components/compared-figures.ts';
+import { comparedFigures } from '../../components/compared-figures.ts';
 import { Panel } from '../../components/layout.tsx';
 import { EmptyState, Skeleton } from '../../components/states.tsx';
 import { ArmMark, StatusBadge } from '../../components/status.tsx';
 import type { Arm, Status } from '../../components/status.tsx';
-import { count, day, decimals, signed } from '../../words.ts';
+import { count, day } from '../../words.ts';
 import { GateFigures } from './gate-figures.tsx';
 
 interface AgainstProps {
@@ -128,13 +130,7 @@ function Compared({
   subject: number;
   incumbent: Arm;
 }): ReactElement {
-  const { champion, challenger } = found.scores;
-  const rows = [
-    { name: 'ROC AUC', ours: challenger.auc, theirs: champion.auc },
-    { name: 'Log loss', ours: challenger.logLoss, theirs: champion.logLoss },
-    { name: 'Calibration error', ours: challenger.ece, theirs: champion.ece },
-    { name: 'Mean score', ours: challenger.meanScore, theirs: champion.meanScore },
-  ];
+  const figures = comparedFigures(found);
   return (
     <>
       <div className="padded stack">
@@ -143,7 +139,8 @@ function Compared({
           {found.sentence}
         </p>
         <p className="xs t3">
-          {count(found.count)} predictions, {count(found.positives)} with a true outcome, at {found.endpoint} up to{' '}
+          {count(found.count)} predictions
+          {found.task === 'binary' && `, ${count(found.positives)} with a true outcome`}, at {found.endpoint} up to{' '}
           {day(found.to)}
         </p>
       </div>
@@ -164,12 +161,12 @@ function Compared({
             </tr>
           </thead>
           <tbody>
-            {rows.map(({ name, ours, theirs }) => (
+            {figures.map(({ name, champion, challenger, write, writeChange }) => (
               <tr key={name}>
                 <td>{name}</td>
-                <td className="num m">{decimals(ours, 4)}</td>
-                <td className="num t2">{decimals(theirs, 4)}</td>
-                <td className="num">{signed(ours - theirs, 4)}</td>
+                <td className="num m">{write(challenger)}</td>
+                <td className="num t2">{write(champion)}</td>
+                <td className="num">{writeChange(challenger - champion)}</td>
               </tr>
             ))}
           </tbody>
@@ -177,13 +174,24 @@ function Compared({
       </div>
       <div className="padded stack">
         <p className="xs t3">
-          Differences with 95 % intervals; the line is zero, each on its own scale. Higher is better for AUC, lower for
-          log loss.
+          Differences with 95 % intervals; the line is zero, each on its own scale. Higher is better for AUC, accuracy
+          and coverage, lower for losses and errors.
         </p>
-        <Difference name="AUC, by row" estimate={found.dAuc} />
-        <Difference name="AUC, days kept together" estimate={found.dAucByDay} />
-        <Difference name="Log loss, by row" estimate={found.dLogLoss} />
-        <Difference name="Log loss, days kept together" estimate={found.dLogLossByDay} />
+        {figures.flatMap(({ name, difference, byDay, writeChange }) => [
+          ...(difference === undefined
+            ? []
+            : [<Difference key={name} name={`${name}, by row`} estimate={difference} write={writeChange} />]),
+          ...(byDay === undefined
+            ? []
+            : [
+                <Difference
+                  key={`${name} by day`}
+                  name={`${name}, days kept together`}
+                  estimate={byDay}
+                  write={writeChange}
+                />,
+              ]),
+        ])}
         {found.warnings.map((warning) => (
           <p className="xs t2" key={warning}>
             Mind: {warning}.
@@ -197,7 +205,15 @@ function Compared({
 const middle = 50;
 
 /** A difference with its 95 % interval against zero, each on a scale of its own. */
-function Difference({ name, estimate }: { name: string; estimate: VersionComparison['dAuc'] }): ReactElement {
+function Difference({
+  name,
+  estimate,
+  write,
+}: {
+  name: string;
+  estimate: NonNullable<ComparedFigure['difference']>;
+  write: ComparedFigure['writeChange'];
+}): ReactElement {
   const { value, low, high } = estimate;
   const reach = Math.max(Math.abs(value), Math.abs(low ?? 0), Math.abs(high ?? 0)) * 1.15 || 1;
   const at = (v: number): string => `${middle + (v / reach) * middle}%`;
@@ -206,8 +222,8 @@ function Difference({ name, estimate }: { name: string; estimate: VersionCompari
       <div className="row between sm">
         <span>{name}</span>
         <span className="t2">
-          {signed(value, 4)}{' '}
-          {low === null || high === null ? 'no interval: too few days' : `(${signed(low, 4)} to ${signed(high, 4)})`}
+          {write(value)}{' '}
+          {low === null || high === null ? 'no interval: too few days' : `(${write(low)} to ${write(high)})`}
         </span>
       </div>
       <svg className="forest" aria-hidden="true">
