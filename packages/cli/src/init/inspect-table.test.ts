@@ -257,6 +257,22 @@ test('dates are dates, however they are written, unless day and month could be e
   assert.match(typed.mended.join(), /"when" is a date/);
 });
 
+test('a rare class that the latest rows lack is no reason to leave time', async () => {
+  const kind = (i: number): string => (i < 12 ? 'snow' : i % 2 === 0 ? 'sun' : 'rain');
+  const table = rows(300, (i) => ({
+    day: new Date(Date.UTC(2025, 0, 1 + i)).toISOString().slice(0, 10),
+    x: noise(i),
+    kind: kind(i),
+    cold: i < 12 ? 'yes' : 'no',
+  }));
+  const found = await look(file('rare-latest.csv', csv(table)), { target: 'kind', drop: ['cold'] });
+  assert.deepEqual([found.split.by, found.split.column], ['time', 'day']);
+  // Two classes are told apart only where both are.
+  const two = await look(file('rare-latest.csv', csv(table)), { target: 'cold', drop: ['kind'] });
+  assert.equal(two.split.by, 'random');
+  assert.match(two.split.reason, /one side would have no row of class "yes"/);
+});
+
 test('fifty rows and ten thousand categories are usable', async () => {
   const few = await look(file('few.csv', csv(plain.slice(0, 50))), { target: 'churned' });
   assert.equal(few.rowCount, 50);

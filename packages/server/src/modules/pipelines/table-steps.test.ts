@@ -193,6 +193,15 @@ test('a split that leaves a side or a class out says so', async () => {
       );
     },
   );
+  // Of several classes the others are judged; random rows are drawn class by class.
+  await inStep(
+    `select i as x, i as t, case when i < 3 then 'rare' when i % 2 = 0 then 'even' else 'odd' end as y from range(40) t(i)`,
+    async (ctx, dataset) => {
+      const { rows } = await tableRows({ target: 'y', task: 'multiclass' }).run(ctx, { dataset });
+      const { holdout } = await splitTable({ by: 'time', column: 't' }).run(ctx, { rows });
+      assert.equal(holdout.meta?.['rowCount'], 8);
+    },
+  );
   assert.throws(() => splitTable({ by: 'random', holdout: 1 }), /holdout is 1/);
 });
 
