@@ -3,10 +3,12 @@
  * folder of its own, nobody to answer questions. What the person would see is asserted on the way.
  */
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
+import { promisify } from 'node:util';
 import { createAnalytics, sqlName, sqlText } from '@slipway/server/analytics';
 import type { ModelVersion } from '@slipway/contract';
 import type { Client } from 'slipway';
@@ -150,9 +152,14 @@ export interface Served {
   readonly predicted: Predicted;
 }
 
-/** The champion behind the endpoint, asked about every row that the run held out. */
+/** The champion behind the endpoint, asked by the line that `deploy` prints, then about every row that the run held out. */
 export async function serve(journey: Journey, made: Made): Promise<Served> {
-  await must(journey, ['endpoint', 'deploy', made.findings.model, 'champion']);
+  const { out } = await must(journey, ['deploy', `${made.findings.model}@champion`, '--json']);
+  const { curl } = z.looseObject({ curl: z.string() }).parse(JSON.parse(out));
+  // As pasted into a shell.
+  const asked = await promisify(execFile)('sh', ['-c', curl]);
+  const [answer] = Predictions.parse(JSON.parse(asked.stdout)).predictions;
+  assert(answer !== undefined && Number.isFinite(answer.score), asked.stdout);
   const rows = await heldOutRows(journey, made);
   return { rows, predicted: await predictRows(journey, made, rows) };
 }
