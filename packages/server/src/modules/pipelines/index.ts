@@ -18,7 +18,7 @@ import { isLiveStep } from './rows.ts';
 import type { PipelineService } from './service.ts';
 import { createPipelineService } from './service.ts';
 import { createStepJob } from './step-job.ts';
-import { expireStep } from './store.ts';
+import { expireStep } from './step-writes.ts';
 import type { Sweeper } from './sweeper.ts';
 import { createSweeper } from './sweeper.ts';
 import { stepJobKind } from './transitions.ts';

@@ -19,8 +19,8 @@ import type { BundlePort, DatasetPort } from './ports.ts';
 import { findProgress, lastRuns, pipelineOf, runOf, stepOf } from './read.ts';
 import type { PipelinesTables, RunRow, StepRow } from './rows.ts';
 import { isLiveRun } from './rows.ts';
-import type { NewStep } from './store.ts';
-import { cancelRun, startRun } from './store.ts';
+import type { NewStep } from './run-writes.ts';
+import { cancelRun, startRun } from './run-writes.ts';
 
 /** A run that has not ended by then is cancelled, milliseconds. */
 const runTimeLimitMs = 24 * 3_600_000;

@@ -30,8 +30,8 @@ import { inputValues, locate } from './step-inputs.ts';
 import { collectProgramOutputs, publishOutputs } from './step-outputs.ts';
 import { findResult, logFile, taskFile, TaskValue as InputSchema } from './step-task.ts';
 import type { StepResult, StepTask } from './step-task.ts';
-import type { Claim } from './store.ts';
-import { beginStep, failStep, finishStep } from './store.ts';
+import type { Claim } from './step-writes.ts';
+import { beginStep, failStep, finishStep } from './step-writes.ts';
 
 export interface StepJobDeps {
   readonly db: Db;

@@ -14,7 +14,8 @@ import type { Jobs } from '../../platform/jobs/jobs.ts';
 import type { Log } from '../../platform/log.ts';
 import type { Processes } from './child-process.ts';
 import type { PipelinesTables } from './rows.ts';
-import { cancelRun, expireStep } from './store.ts';
+import { cancelRun } from './run-writes.ts';
+import { expireStep } from './step-writes.ts';
 
 const sweepEveryMs = 5_000;
 const rowsPerSweep = 200;
