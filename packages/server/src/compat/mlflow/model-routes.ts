@@ -5,7 +5,7 @@ import { loggedModelFilter } from './filters.ts';
 import { experimentIdFromWire, modelArtifactUri, runIdFromWire } from './ids.ts';
 import { wireLoggedModel } from './map.ts';
 import type { Endpoint } from './route.ts';
-import { experimentIdOf, limitOf, modelIdOf, tokenOf } from './tracking-routes.ts';
+import { experimentIdOf, limitOf, modelIdOf, tokenOf } from './request-fields.ts';
 import type { Fields } from './wire.ts';
 import { listed } from './wire.ts';
 

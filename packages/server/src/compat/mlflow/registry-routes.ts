@@ -8,7 +8,7 @@ import { modelFilter, modelOrder, versionFilter, versionOrder, withoutPrompts } 
 import { modelIdFromWire, parseArtifactAddress, runIdFromWire, versionArtifactUri } from './ids.ts';
 import { wireModel, wireVersion } from './map.ts';
 import type { Endpoint } from './route.ts';
-import { limitOf, modelIdOf, tokenOf } from './tracking-routes.ts';
+import { limitOf, modelIdOf, tokenOf } from './request-fields.ts';
 import type { Fields, WireObject } from './wire.ts';
 import { listed } from './wire.ts';
 
