@@ -18,7 +18,7 @@ export type { LinearModel, Tree, TreeEnsemble } from './trees.ts';
 export { dateParts, datePart, featuresOf, numberArithmetic, parseInstant, splitText } from './column-encodings.ts';
 export type { CategoryTable, ColumnEncoding, ColumnKind, DatePart } from './column-encodings.ts';
 export type { StepFunction, TableHead, TableModel } from './table-model.ts';
-export { readClassLabels, readTableInfo } from './signature.ts';
+export { classifierLabels, readClassLabels, readTableInfo, renameInputs, writeTableInfo } from './signature.ts';
 export type { TableColumnInfo, TableInfo } from './signature.ts';
 export { writeTableModel } from './write-table.ts';
 export { writeLinearModel } from './write-linear.ts';

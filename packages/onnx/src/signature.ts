@@ -110,8 +110,13 @@ export function readFeatureNames(model: OnnxModel): readonly string[] | undefine
   }
 }
 
-/** Class labels of the file's first classifier, in the order of its probabilities. */
+/** Class labels in the order of the probabilities: those that the table's metadata names, else of the file's first classifier. */
 export function readClassLabels(model: OnnxModel): readonly (string | number)[] | undefined {
+  return readTableInfo(model)?.classes ?? classifierLabels(model);
+}
+
+/** Class labels as the operators of the file have them. */
+export function classifierLabels(model: OnnxModel): readonly (string | number)[] | undefined {
   for (const { attributes } of model.graph.nodes) {
     for (const key of ['classlabels_strings', 'classlabels_int64s', 'classlabels_ints']) {
       const labels = attributes.get(key);
@@ -132,6 +137,8 @@ export interface TableInfo {
   readonly columns: readonly TableColumnInfo[];
   /** Levels of the output `quantiles`, in its order. */
   readonly quantiles?: readonly number[];
+  /** Labels of the classes in the order of their probabilities, where the operators know only their places. */
+  readonly classes?: readonly (string | number)[];
 }
 
 const kinds: ReadonlySet<unknown> = new Set<ColumnKind>(['number', 'boolean', 'date', 'category', 'text']);
@@ -147,7 +154,12 @@ function isColumnInfo(value: unknown): value is TableColumnInfo {
   );
 }
 
-/** Columns with their kinds, from the metadata of our own writer; undefined for other files. */
+const isLabels = (value: unknown): value is readonly (string | number)[] =>
+  Array.isArray(value) &&
+  value.length > 1 &&
+  value.every((label) => typeof label === 'string' || typeof label === 'number');
+
+/** Columns with their kinds, from the metadata of our own writers; undefined for other files. */
 export function readTableInfo(model: OnnxModel): TableInfo | undefined {
   const text = Object.hasOwn(model.metadata, TABLE_KEY) ? model.metadata[TABLE_KEY] : undefined;
   if (text === undefined) return undefined;
@@ -158,8 +170,47 @@ export function readTableInfo(model: OnnxModel): TableInfo | undefined {
     if (!Array.isArray(columns) || !columns.every(isColumnInfo)) return undefined;
     const quantiles: unknown = 'quantiles' in info ? info.quantiles : undefined;
     const isLevels = Array.isArray(quantiles) && quantiles.every((level) => typeof level === 'number');
-    return isLevels ? { columns, quantiles } : { columns };
+    const classes: unknown = 'classes' in info ? info.classes : undefined;
+    return { columns, ...(isLevels ? { quantiles } : {}), ...(isLabels(classes) ? { classes } : {}) };
   } catch {
     return undefined;
   }
+}
+
+/** The same model, saying this of its table. */
+export function writeTableInfo(model: OnnxModel, info: TableInfo): OnnxModel {
+  return { ...model, metadata: { ...model.metadata, [TABLE_KEY]: JSON.stringify(info) } };
+}
+
+/** The same model with its inputs under other names, in their order; what had one of these names inside gives way. */
+export function renameInputs(model: OnnxModel, names: readonly string[]): OnnxModel {
+  const { graph } = model;
+  const constants = new Set(graph.initializers.map(({ name }) => name));
+  const inputs = graph.inputs.filter(({ name }) => !constants.has(name));
+  const renamed = new Map(inputs.map(({ name }, i) => [name, names[i] ?? name]));
+  const taken = new Set(renamed.values());
+  const inner = new Set([...constants, ...graph.nodes.flatMap(({ outputs }) => outputs)]);
+  for (const name of inner) {
+    let free = name;
+    while (taken.has(free)) free = `${free}~`;
+    taken.add(free);
+    renamed.set(name, free);
+  }
+  const nameOf = (name: string): string => renamed.get(name) ?? name;
+  const all = <T extends { readonly name: string }>(list: readonly T[]): T[] =>
+    list.map((one) => ({ ...one, name: nameOf(one.name) }));
+  return {
+    ...model,
+    graph: {
+      ...graph,
+      nodes: graph.nodes.map((node) => ({
+        ...node,
+        inputs: node.inputs.map(nameOf),
+        outputs: node.outputs.map(nameOf),
+      })),
+      initializers: all(graph.initializers),
+      inputs: all(graph.inputs),
+      outputs: all(graph.outputs),
+    },
+  };
 }

@@ -25,7 +25,7 @@ export function createTablePredictor(bytes: Uint8Array): TablePredictor {
   const info = readTableInfo(model);
   if (info === undefined) throw new RangeError('The model file does not say which columns it wants.');
   const output = answerOf(plan);
-  const isWide = info.columns.every(({ kind }) => kind === 'number' || kind === 'boolean');
+  const isWide = plan.inputs.length === 1 && plan.inputs[0]?.width === info.columns.length;
   return {
     predict: (columns, rows = Uint32Array.from({ length: columns[0]?.values.length ?? 0 }, (_, row) => row)) => {
       const byName = new Map(columns.map((column) => [column.name, column]));

@@ -131,9 +131,11 @@ export const normalizer: Operation = ({ node, inputs, capacityRows }) => {
 
 export const concat: Operation = ({ node, inputs, capacityRows }) => {
   const axis = intAttribute(node, 'axis', 1);
-  if (axis !== 1 && axis !== -1) return { unsupported: `Concat along axis ${axis}` };
+  const planes = inputs.flatMap((input) => (input?.type === 'planes' ? [input.columns] : []));
+  const isPlanes = planes.length > 0 && planes.length === inputs.length;
+  if (axis !== (isPlanes ? 2 : 1) && axis !== -1) return { unsupported: `Concat along axis ${axis}` };
   const parts: NumberValue[] = [];
-  for (const input of inputs) {
+  for (const input of isPlanes ? planes : inputs) {
     if (input?.type !== 'numbers' || input.datatype !== (parts[0] ?? input).datatype) {
       return { unsupported: 'Concat of columns of different types or of texts' };
     }
@@ -144,7 +146,7 @@ export const concat: Operation = ({ node, inputs, capacityRows }) => {
   const width = parts.reduce((sum, part) => sum + part.width, 0);
   const output = makeNumbers(first.datatype, width);
   return {
-    outputs: [output],
+    outputs: [isPlanes ? { type: 'planes', columns: output } : output],
     exact: true,
     link: () => {
       const target = storageOf(output, capacityRows);
@@ -167,9 +169,9 @@ export const concat: Operation = ({ node, inputs, capacityRows }) => {
   };
 };
 
-/** Keeps [rows, width]: the shapes [-1], [-1, 1] and [-1, width] move nothing. */
+/** Keeps [rows, width], or makes it of [rows, 1, width]: the shapes [-1], [-1, 1] and [-1, width] move nothing. */
 export const reshape: Operation = ({ inputs }) => {
-  const input = inputs[0];
+  const input = inputs[0]?.type === 'planes' ? inputs[0].columns : inputs[0];
   const shape = constantNumbers(inputs[1]);
   if (!isRowValue(input) || shape === undefined) return { unsupported: 'Reshape to a shape computed later' };
   const [rows, width, ...rest] = shape;
@@ -192,7 +194,7 @@ export const labelEncoder: Operation = ({ node, inputs, capacityRows }) => {
   const encoding = readEncoding(node);
   if ('unsupported' in encoding) return encoding;
   const isTextKey = typeof encoding.from[0] === 'string';
-  if (input === undefined || input.type === 'constant' || isTextKey !== (input.type === 'texts')) {
+  if (!isRowValue(input) || isTextKey !== (input.type === 'texts')) {
     return { unsupported: 'LabelEncoder over an input of another type than its keys' };
   }
   // Map compares NaN equal to itself and 0 to -0, as the operator does

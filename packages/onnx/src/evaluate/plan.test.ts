@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
 import { test } from 'node:test';
 import { readModel } from '../model-file.ts';
+import type { OnnxNode } from '../model-file.ts';
 import { readSignature } from '../signature.ts';
 import type { LinearModel, TreeEnsemble } from '../trees.ts';
 import { writeLinearModel } from '../write-linear.ts';
@@ -187,6 +188,53 @@ for (const name of readdirSync(exported).filter((file) => file.endsWith('.onnx')
     }
   });
 }
+
+const words = ['basic', 'pro', '', 'DE', 'FR', 'IT', 'unknown', 'Zürich'];
+
+for (const name of readdirSync(exported).filter((file) => file.endsWith('.columns'))) {
+  test(`a pipeline over columns agrees with ONNX Runtime: ${name}`, async () => {
+    const file = readFileSync(new URL(name, exported));
+    const plan = mustPlan(file);
+    const random = seededRandom(12);
+    const count = 2_000;
+    const columns = Object.fromEntries(
+      plan.inputs.map((input) => {
+        const draw = (): number => (random() < 0.1 ? Number.NaN : random() * 60);
+        const data =
+          input.datatype === 'BYTES'
+            ? Array.from({ length: count }, () => words[Math.floor(random() * words.length)] ?? '')
+            : Float32Array.from({ length: count }, draw);
+        return [input.name, data];
+      }),
+    );
+    const feeds = Object.fromEntries(Object.entries(columns).map(([input, data]) => [input, { data, width: 1 }]));
+    const theirs = await runOnnxRuntime(file, feeds, count);
+    const ours = runPlan(plan, columns, count);
+    assert.deepEqual(ours['label'], theirs['label']?.data);
+    const expected = [...(theirs['probabilities']?.data ?? [])].map(Number);
+    assert.ok(new Set(expected).size > 20, 'rows differ');
+    const worst = Math.max(...expected.map((x, i) => Math.abs(x - Number(ours['probabilities']?.[i]))));
+    assert.ok(worst <= (plan.exact ? 0 : 1e-6), `${worst}`);
+  });
+}
+
+test('an encoder that fails at unknown values, and planes where rows are wanted, belong to ONNX Runtime', () => {
+  const model = readModel(readFileSync(new URL('sklearn-one-hot-3.columns', exported)));
+  const changed = (change: (node: OnnxNode) => OnnxNode) => ({
+    ...model,
+    graph: { ...model.graph, nodes: model.graph.nodes.map(change) },
+  });
+  const strict = planModel(
+    changed((node) =>
+      node.opType === 'OneHotEncoder'
+        ? { ...node, attributes: new Map([...node.attributes, ['zeros', { type: 'int', value: 0n }]]) }
+        : node,
+    ),
+  );
+  assert.match('unsupported' in strict ? strict.unsupported : '', /fails at unknown categories/);
+  const unfolded = planModel(changed((node) => (node.opType === 'Reshape' ? { ...node, opType: 'Identity' } : node)));
+  assert.ok('unsupported' in unfolded);
+});
 
 test('a ZipMap is described and answered as the tensor behind it', () => {
   const read = (name: string) => readModel(readFileSync(new URL(name, exported)));

@@ -21,6 +21,7 @@ import {
   matMul,
   softmax,
 } from './dense-operations.ts';
+import { oneHotEncoder } from './one-hot-operation.ts';
 import { nodeLabel } from './operation.ts';
 import type { Operation, Unsupported } from './operation.ts';
 import { arrayFeatureExtractor, topK } from './selection-operations.ts';
@@ -83,6 +84,7 @@ const operations = new Map<string, Operation>([
   [`${mlDomain}.ZipMap`, passOn],
   [`${mlDomain}.LabelEncoder`, labelEncoder],
   [`${mlDomain}.Imputer`, imputer],
+  [`${mlDomain}.OneHotEncoder`, oneHotEncoder],
   [`${mlDomain}.Scaler`, scaler],
   [`${mlDomain}.Normalizer`, normalizer],
   [`${mlDomain}.ArrayFeatureExtractor`, arrayFeatureExtractor],

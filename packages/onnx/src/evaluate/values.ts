@@ -32,7 +32,13 @@ export type ListValue =
   | { readonly type: 'textLists'; readonly rows: (readonly string[])[] }
   | { readonly type: 'integerLists'; readonly rows: (readonly number[])[] };
 
-export type Value = NumberValue | TextValue | ConstantValue | ListValue;
+/** [rows, 1, width]: what OneHotEncoder makes of a column. */
+export interface PlanesValue {
+  readonly type: 'planes';
+  readonly columns: NumberValue;
+}
+
+export type Value = NumberValue | TextValue | ConstantValue | ListValue | PlanesValue;
 
 /** True for what has a row of fixed width for every row of the batch. */
 export function isRowValue(value: Value | undefined): value is NumberValue | TextValue {
