@@ -23,4 +23,5 @@ export { splitTable, type SplitTableOptions } from './steps/split-table.ts';
 export { trainTable, type TrainTableOptions } from './steps/train-table.ts';
 export { evaluateTable, type EvaluateTableOptions } from './steps/evaluate-table.ts';
 export { Evaluation, figureText, gainShares, sliceText, tableReport } from './steps/table-report.ts';
+export { importModel } from './steps/import-model.ts';
 export type { ClassLabel, TableColumnKind, TableTask } from './steps/table-meta.ts';

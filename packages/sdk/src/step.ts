@@ -55,7 +55,7 @@ export interface PythonStepOptions<I extends Ports, O extends Ports> extends Ste
   /** A module of the project, run as `python -m module`. Tracking variables are set, so that `mlflow` logs to this step's run. */
   readonly module: string;
   readonly args?: readonly string[];
-  /** The interpreter: `python3` unless the project names one of its own environments. */
+  /** The interpreter: that of the server (SLIPWAY_PYTHON, else `python3`) unless one is named. */
   readonly python?: string;
 }
 
@@ -101,7 +101,7 @@ export function shellStep<const I extends Ports = Record<never, never>, const O 
 export function pythonStep<const I extends Ports = Record<never, never>, const O extends Ports = Record<never, never>>(
   options: PythonStepOptions<I, O>,
 ): StepDefinition<I, O> {
-  const argv = [options.python ?? 'python3', '-m', options.module, ...(options.args ?? [])];
+  const argv = [options.python ?? '{python}', '-m', options.module, ...(options.args ?? [])];
   return { ...common(options), kind: 'python', code: undefined, argv, run: notCallable(options.id) };
 }
 

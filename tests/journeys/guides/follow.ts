@@ -5,6 +5,8 @@ import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, 
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join, relative, sep } from 'node:path';
 import { isMap, isScalar, parseDocument } from 'yaml';
+import { mlflowPackages } from '../../compat/mlflow/packages.ts';
+import { pythonEnv } from '../../compat/python-env.ts';
 import { repository } from '../cli.ts';
 import type { Block, Command, Guide } from './guide.ts';
 import { differenceOf } from './output.ts';
@@ -29,7 +31,7 @@ export interface Followed {
 
 /** Stops at the first command that does not end as the page says: what follows builds on it. */
 export async function followGuide(page: string, guide: Guide): Promise<Followed> {
-  const reader = createReader(guide);
+  const reader = createReader(guide, guide.needsPython ? await pythonFolders() : []);
   const problems: string[] = [];
   const outputs: Shown[] = [];
   let printed = '';
@@ -103,7 +105,14 @@ interface Reader {
   leave(): Promise<void>;
 }
 
-function createReader(guide: Guide): Reader {
+/** Where a `python3` with the packages is. Throws where they cannot be had. */
+async function pythonFolders(): Promise<readonly string[]> {
+  const env = await pythonEnv('mlflow', mlflowPackages);
+  if (!env.ok) throw new Error(`the page needs Python: ${env.problem}`);
+  return [dirname(env.python)];
+}
+
+function createReader(guide: Guide, programs: readonly string[]): Reader {
   const top = realpathSync(mkdtempSync(join(tmpdir(), 'slipway-guide-')));
   const [home, tools, state] = [join(top, 'home'), join(top, 'tools'), join(top, 'state')];
   for (const folder of [home, tools]) mkdirSync(folder);
@@ -113,7 +122,7 @@ function createReader(guide: Guide): Reader {
   chmodSync(join(tools, 'npx'), 0o755);
   let cwd = home;
   let env: Readonly<Record<string, string>> = {
-    PATH: [tools, join(repository, 'node_modules/.bin'), process.env['PATH'] ?? ''].join(delimiter),
+    PATH: [tools, ...programs, join(repository, 'node_modules/.bin'), process.env['PATH'] ?? ''].join(delimiter),
     HOME: home,
     TZ: 'UTC',
     NO_COLOR: '1',

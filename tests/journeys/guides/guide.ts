@@ -9,6 +9,7 @@
  *   <!-- part of PATH --> before a block: these lines stand in that file of the repository, in this order
  *   <!-- not run: REASON --> before a block: it is left alone, and counted
  *
+ * `<!-- needs: python -->` anywhere in the page puts a `python3` on its path that has the packages of the Python suites.
  * `<!-- starts in: a checkout -->` anywhere in the page lets it begin in a folder that has `examples/`, not in an empty one.
  * A command that should fail says so behind itself: `# exit code 6`.
  */
@@ -36,6 +37,7 @@ export interface Command extends Place {
 
 export interface Guide {
   readonly startsIn: 'empty folder' | 'checkout';
+  readonly needsPython: boolean;
   readonly blocks: readonly Block[];
 }
 
@@ -48,7 +50,11 @@ export function parseGuide(page: string, text: string): Guide {
     const note = /<!-- (part of|not run:) (.+?) -->\s*$/.exec(text.slice(0, fence.index));
     blocks.push(blockOf(`${page}:${line}`, { line, language, name, body, note, before: blocks.at(-1) }));
   }
-  return { startsIn: text.includes('<!-- starts in: a checkout -->') ? 'checkout' : 'empty folder', blocks };
+  return {
+    startsIn: text.includes('<!-- starts in: a checkout -->') ? 'checkout' : 'empty folder',
+    needsPython: text.includes('<!-- needs: python -->'),
+    blocks,
+  };
 }
 
 interface Fence extends Place {

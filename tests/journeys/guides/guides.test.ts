@@ -3,6 +3,8 @@ import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { mlflowPackages } from '../../compat/mlflow/packages.ts';
+import { pythonEnv } from '../../compat/python-env.ts';
 import { repository } from '../cli.ts';
 import { followGuide, hasPart } from './follow.ts';
 import type { Guide } from './guide.ts';
@@ -18,7 +20,9 @@ const pages = ['README.md', 'docs/*.md', 'docs/guides/*.md']
 const guideOf = (page: string): Guide => parseGuide(page, readFileSync(join(repository, page), 'utf8'));
 
 for (const page of pages)
-  test(`${page} works as it stands there`, { timeout: 600_000 }, async () => {
+  test(`${page} works as it stands there`, { timeout: 600_000 }, async (t) => {
+    const env = guideOf(page).needsPython ? await pythonEnv('mlflow', mlflowPackages) : undefined;
+    if (env?.ok === false && process.env['CI'] !== 'true') return t.skip(`no Python environment: ${env.problem}`);
     const { problems } = await followGuide(page, guideOf(page));
     if (problems.length > 0) assert.fail(problems.join('\n'));
   });

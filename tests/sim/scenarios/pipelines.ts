@@ -86,7 +86,7 @@ function create(bench: Bench): ScenarioRun {
       tokens: { issueStepToken: () => ({ secret: 'none', revoke: () => undefined }) },
       tracking: {
         startRun: () => Promise.reject(new Error('no step logs')),
-        endRun: () => Promise.resolve(),
+        endRun: () => Promise.resolve({ isBare: false }),
       },
       folder: join(server.folder, 'pipelines'),
       url: () => 'http://127.0.0.1:9',

@@ -13,6 +13,7 @@ import type { PageFlags } from '../listing.ts';
 import { paged, pageQuery, showPage } from '../listing.ts';
 import type { Output } from '../output.ts';
 import { bytes, count, instant, paint, shortDigest, table } from '../output.ts';
+import { registerMend } from './data-mend.ts';
 
 const dataset = nameOf('dataset');
 /** A scan of a large table, and the upload of a large file, take their time. */
@@ -22,6 +23,7 @@ export function register(program: Command): void {
   const data = program.command('data').description('Datasets: versioned, content-addressed, profiled, validated');
   lists(data);
   changes(data);
+  registerMend(data, addFile);
   versions(data);
   reading(data);
   validation(data);

@@ -12,6 +12,7 @@ import type { LoadedTable } from '../init/load-table.ts';
 import { loadTable } from '../init/load-table.ts';
 import { plainName } from '../init/names.ts';
 import { nextCommands, projectFiles, projectPaths } from '../init/project-files.ts';
+import { mustHaveColumns } from '../init/python-files.ts';
 import { refusesQuestions, takesProposals, terminalAsker } from '../init/questions.ts';
 import { mixedSample } from '../init/sample.ts';
 import type { Scratch } from '../init/scratch.ts';
@@ -23,6 +24,7 @@ interface Flags extends Answers {
   readonly from: string;
   readonly table?: string;
   readonly query?: string;
+  readonly python?: boolean;
   readonly dir?: string;
   readonly yes?: boolean;
   readonly force?: boolean;
@@ -55,13 +57,17 @@ export function register(program: Command): void {
     .option('--cost <false-alarm:missed>', 'what the two mistakes cost, such as 1:5', costsOf)
     .option('--table <name>', 'the table of a database')
     .option('--query <select>', 'the rows of a database, as a SELECT')
+    .option(
+      '--python',
+      'learn in train.py, with scikit-learn and the MLflow client, instead of the trainer that is built in',
+    )
     .option('--dir <folder>', 'where the project is written (a new folder of its name)')
     .option('--yes', 'take the proposed answer of every question')
     .option('--force', 'overwrite files that are there')
     .option('--dry-run', 'say what was found and write nothing')
     .addHelpText(
       'after',
-      `\nExamples:\n  slipway init churn --from customers.csv --target churned\n  slipway init churn --from customers.csv --yes --dry-run --json\n  slipway init churn --from shop.db --table customers --target churned --cost 1:5 --yes\n  slipway init churn --from postgres://reader@db/shop --query "select * from customers where year = 2025" --target churned --yes\n\nExits 2 when an option is wrong, 3 when the file or table does not exist, 1 when the table cannot be used; then nothing is written.\n`,
+      `\nExamples:\n  slipway init churn --from customers.csv --target churned\n  slipway init churn --from customers.csv --yes --dry-run --json\n  slipway init churn --from customers.csv --target churned --python --yes\n  slipway init churn --from shop.db --table customers --target churned --cost 1:5 --yes\n  slipway init churn --from postgres://reader@db/shop --query "select * from customers where year = 2025" --target churned --yes\n\nExits 2 when an option is wrong, 3 when the file or table does not exist, 1 when the table cannot be used; then nothing is written.\n`,
     )
     .action(
       action(async (session, name: string, flags: Flags) => {
@@ -75,13 +81,15 @@ export function register(program: Command): void {
           if (project !== name) output.note(`The project is called "${project}".`);
           if (flags.table !== undefined && flags.query !== undefined)
             throw new CommandFailure('usage', 'give --table or --query, not both');
-          if (flags.dryRun !== true && flags.force !== true) await mustBeFree(flags.dir ?? project, projectPaths);
+          if (flags.dryRun !== true && flags.force !== true)
+            await mustBeFree(flags.dir ?? project, projectPaths({ isPython: flags.python === true }));
           output.progress(`reading ${basename(flags.from)}`);
           const table = await loadTable(scratch, flags);
           output.progress('counting');
           output.endProgress();
           const findings = await inspectTable({ scratch, table, project, answers: flags, asker });
           output.endProgress();
+          if (flags.python === true) mustHaveColumns(findings);
           if (flags.dryRun === true) return output.result({ findings }, () => findingsText(findings));
           if (!output.json) output.note(`${findingsText(findings)}\n`);
           const written = await write({ scratch, table, findings, flags });
@@ -102,15 +110,17 @@ interface Writing {
 
 async function write({ scratch, table, findings, flags }: Writing) {
   const folder = flags.dir ?? findings.project;
+  const isPython = flags.python === true;
   const isAsIs = table.asIs !== undefined && FileName.safeParse(basename(table.asIs)).success;
   const copied = `data/${findings.dataset}.parquet`;
   const dataPath = isAsIs && table.asIs !== undefined ? relative(resolve(folder), resolve(table.asIs)) : copied;
   const copies = isAsIs ? [] : [{ path: copied, from: table.parquet }];
+  const recipe = table.recipe === undefined ? undefined : { dataset: findings.dataset, ...table.recipe };
   const sample = await mixedSample(scratch, findings);
   const rules = await planRules(scratch, findings, table.parquet);
   const request: WriteRequest = {
     folder,
-    files: projectFiles({ findings, rules, sample, dataPath }),
+    files: projectFiles({ findings, rules, sample, dataPath, isPython, recipe }),
     copies,
     force: flags.force === true,
   };

@@ -15,7 +15,7 @@ const headBytes = 1024 * 1024;
 const recordsLooked = 200;
 /** Share of records that must have as many values as the header. */
 const regularShareMin = 0.8;
-const delimiters = [',', ';', '\t', '|'] as const;
+export const delimiters = [',', ';', '\t', '|'] as const;
 export type Delimiter = (typeof delimiters)[number];
 
 const refused = (message: string): CommandFailure => new CommandFailure('failed', message);

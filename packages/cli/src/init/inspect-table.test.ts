@@ -75,10 +75,17 @@ test('a table of customers: task, positive class, left-out id, files', async () 
       assert(rules.some(({ column, yaml }) => column === 'fee' && /min_value: 0, max_value: \d+/.test(yaml)));
       const sample = await mixedSample(scratch, findings);
       assert.doesNotMatch(sample, /\bc\d+,/, 'names are made up');
-      const files = projectFiles({ findings, rules, sample, dataPath: '../customers.csv' });
+      const files = projectFiles({
+        findings,
+        rules,
+        sample,
+        dataPath: '../customers.csv',
+        isPython: false,
+        recipe: undefined,
+      });
       assert.deepEqual(
         files.map(({ path }) => path),
-        projectPaths,
+        projectPaths({ isPython: false }),
       );
       for (const { path, text } of files.filter((f) => f.path !== 'test/sample.csv'))
         assert(text.split('\n').length < 120, path);

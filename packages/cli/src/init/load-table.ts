@@ -10,6 +10,7 @@ import { CommandFailure } from '../failure.ts';
 import { knownKinds, usableNames } from './csv-text.ts';
 import type { TableRequest } from './database-rows.ts';
 import { selectOf, withoutPassword, writePostgresRows, writeSqliteRows } from './database-rows.ts';
+import type { MendRecipe } from './mend-recipe.ts';
 import { readTextTable } from './read-text-table.ts';
 import type { Scratch } from './scratch.ts';
 import { findTextDates } from './text-dates.ts';
@@ -26,6 +27,8 @@ export interface LoadedTable {
   readonly parquet: string;
   /** What differs from the source, one sentence each. */
   readonly mended: readonly string[];
+  /** How the next file of this text table is mended. */
+  readonly recipe?: Omit<MendRecipe, 'dataset'>;
   /** What the server reads as it is; the Parquet file goes there where this is undefined. */
   readonly asIs: string | undefined;
 }
@@ -50,9 +53,10 @@ export async function loadTable(scratch: Scratch, request: LoadRequest): Promise
   const stem = basename(from, extname(from)).replace(/\.(csv|tsv|txt)$/i, '');
   switch (kind) {
     case 'csv': {
-      const { mended } = await readTextTable(scratch, paths, parquet);
-      const isPlain = mended.length === 0 && paths.every((path) => path.endsWith('.csv'));
-      return { shown, stem, parquet, mended, asIs: isPlain ? from : undefined };
+      const { mended, delimiter, columns } = await readTextTable(scratch, paths, parquet);
+      if (mended.length === 0 && paths.every((path) => path.endsWith('.csv')))
+        return { shown, stem, parquet, mended, asIs: from };
+      return { shown, stem, parquet, mended, asIs: undefined, recipe: { delimiter, columns } };
     }
     case 'sqlite': {
       const rows = join(scratch.folder, 'rows.csv');

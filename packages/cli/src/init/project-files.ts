@@ -1,8 +1,13 @@
 /** The files of a new project, from what was found. They are meant to be read, changed and committed by a person. */
+import type { LeftOut } from './decide.ts';
 import type { Findings } from './findings.ts';
 import { certainRowsMin, features, percent, sentences, taskWords } from './findings.ts';
 import type { Rule } from './expectations.ts';
+import { githubPath, githubWorkflow, gitlabPath, gitlabPipeline } from './ci-files.ts';
+import type { MendRecipe } from './mend-recipe.ts';
+import { recipeFile, recipeText } from './mend-recipe.ts';
 import { codeKey, codeText, markdownText, yamlText } from './names.ts';
+import { proseOf, pythonSection, requirements, trainFile } from './python-files.ts';
 
 export interface ProjectFile {
   readonly path: string;
@@ -16,39 +21,54 @@ export interface ProjectInput {
   readonly sample: string;
   /** What `slipway data add` takes, as seen from the project's folder. */
   readonly dataPath: string;
+  /** The model is learnt by train.py. */
+  readonly isPython: boolean;
+  /** The table had to be mended, and the next file will have to be. */
+  readonly recipe: MendRecipe | undefined;
 }
 
 /** Texts with more words are prose to the trainer too. */
 const manyValues = 100;
 
 export function projectFiles(input: ProjectInput): readonly ProjectFile[] {
+  const { findings, isPython } = input;
   return [
     { path: 'README.md', text: readme(input) },
-    { path: 'slipway.yaml', text: declarations(input.findings) },
+    { path: 'slipway.yaml', text: declarations(findings) },
     { path: 'expectations.yaml', text: expectations(input) },
-    { path: 'pipeline.ts', text: pipelineFile(input.findings) },
-    { path: 'test/pipeline.test.ts', text: testFile(input.findings) },
+    ...(input.recipe === undefined ? [] : [{ path: recipeFile, text: recipeText(input.recipe, findings.source) }]),
+    { path: 'pipeline.ts', text: pipelineFile(input) },
+    ...(isPython
+      ? [
+          { path: 'train.py', text: trainFile(findings) },
+          { path: 'requirements.txt', text: `${requirements.join('\n')}\n` },
+        ]
+      : []),
+    { path: 'test/pipeline.test.ts', text: testFile(findings) },
     { path: 'test/sample.csv', text: input.sample },
-    { path: '.github/workflows/slipway.yaml', text: githubWorkflow },
-    { path: '.gitlab-ci.yml', text: gitlabPipeline },
-    { path: '.gitignore', text: '.slipway/\nnode_modules/\ndata/\n' },
+    { path: githubPath, text: githubWorkflow(input) },
+    { path: gitlabPath, text: gitlabPipeline(input) },
+    { path: '.gitignore', text: `.slipway/\nnode_modules/\ndata/\n${isPython ? pythonLeavings : ''}` },
     {
       path: '.slipwayignore',
-      text: '# What is no code of the pipeline: it travels with no apply.\ndata/\ntest/\n*.csv\n*.parquet\n',
+      text: `# What is no code of the pipeline: it travels with no apply.\ndata/\ntest/\n*.csv\n*.parquet\n${isPython ? pythonLeavings : ''}`,
     },
   ];
 }
 
-/** Where they go, in the order of `projectFiles`. */
-export const projectPaths: readonly string[] = [
+const pythonLeavings = '.venv/\n__pycache__/\n*.onnx\nmlruns/\nmlflow.db\n';
+
+/** Where they go, but for the recipe of mending: whether there is one shows only when the table was read. */
+export const projectPaths = ({ isPython }: Pick<ProjectInput, 'isPython'>): readonly string[] => [
   'README.md',
   'slipway.yaml',
   'expectations.yaml',
   'pipeline.ts',
+  ...(isPython ? ['train.py', 'requirements.txt'] : []),
   'test/pipeline.test.ts',
   'test/sample.csv',
-  '.github/workflows/slipway.yaml',
-  '.gitlab-ci.yml',
+  githubPath,
+  gitlabPath,
   '.gitignore',
   '.slipwayignore',
 ];
@@ -164,24 +184,25 @@ ${rules.map(({ yaml }) => `      - ${yaml}`).join('\n')}
 `;
 }
 
-function pipelineFile(findings: Findings): string {
+function pipelineFile({ findings, isPython }: ProjectInput): string {
   const { dataset, model, target, task } = findings;
+  const learner = isPython ? pythonLearner : typescriptLearner;
   return `/** Learns ${commentText(target)}, ${taskWords[task]}: rows are read, a fifth is held out, a model is judged on it, and registered if its gate passes. */
-import { evaluateTable, gate, pipeline, register, splitTable, tableReport, tableRows, trainTable, validate } from 'slipway';
+import { ${learner.imports} } from 'slipway';
 
 const model = ${codeText(model)};
 
 const check = validate({ id: 'check', suite: ${codeText(dataset)}, tables: [${codeText(dataset)}] });
 
 const read = tableRows({
-${questionLines(findings)
+${questionLines(findings, isPython ? proseOf(findings) : [])
   .map((line) => `  ${line}`)
   .join('\n')}
 });
 
 // ${findings.split.reason.replaceAll(/\s+/g, ' ')}.
 const split = splitTable(${splitCode(findings)});
-const trees = trainTable();
+${learner.steps}
 const judge = evaluateTable({ model${costsCode(findings)} });
 const passGate = gate({ model });
 const registerModel = register({ model });
@@ -193,7 +214,7 @@ export const train = pipeline({ id: ${codeText(pipelineName(findings))}, descrip
   const { rows } = run(read, { dataset }, { after: [checked] });
   const { train, holdout } = run(split, { rows });
 
-  const candidate = run(trees, { rows: train });
+${learner.runs}
   const judged = run(judge, { train, holdout, candidate: candidate.model });
   const passed = run(passGate, { evidence: judged.evidence });
 
@@ -203,9 +224,39 @@ export const train = pipeline({ id: ${codeText(pipelineName(findings))}, descrip
 `;
 }
 
+interface Learner {
+  readonly imports: string;
+  readonly steps: string;
+  readonly runs: string;
+}
+
+const typescriptLearner: Learner = {
+  imports: 'evaluateTable, gate, pipeline, register, splitTable, tableReport, tableRows, trainTable, validate',
+  steps: 'const trees = trainTable();',
+  runs: '  const candidate = run(trees, { rows: train });',
+};
+
+const pythonLearner: Learner = {
+  imports:
+    'artifact, evaluateTable, gate, importModel, pipeline, pythonStep, register, splitTable, tableReport, tableRows, validate',
+  steps: `
+// train.py, run by the server's Python (SLIPWAY_PYTHON, else python3) with what requirements.txt lists.
+const learn = pythonStep({
+  id: 'train',
+  module: 'train',
+  args: ['--rows', '{rows}', '--model', '{out:model}'],
+  inputs: { rows: artifact.table() },
+  outputs: { model: artifact.file() },
+});
+const take = importModel();
+`,
+  runs: `  const learnt = run(learn, { rows: train });
+  const candidate = run(take, { rows: train, file: learnt.model });`,
+};
+
 const commentText = (text: string): string => text.replaceAll('*/', '* /').replaceAll(/\s+/g, ' ');
 
-function questionLines(findings: Findings): readonly string[] {
+function questionLines(findings: Findings, unused: readonly LeftOut[]): readonly string[] {
   const { target, task, positive, columns } = findings;
   const targetType = columns.find(({ name }) => name === target)?.kind ?? 'text';
   const lines = [`target: ${codeText(target)},`, `task: ${codeText(task)},`];
@@ -214,7 +265,7 @@ function questionLines(findings: Findings): readonly string[] {
     kind === 'text' && words <= 3 && distinct > manyValues ? [`${codeKey(name)}: 'category'`] : [],
   );
   if (declared.length > 0) lines.push(`columns: { ${declared.join(', ')} },`);
-  const dropped = [...findings.leftOut, ...findings.suspected];
+  const dropped = [...findings.leftOut, ...findings.suspected, ...unused];
   if (dropped.length === 0) return lines;
   const drops = dropped.map(({ column, reason }) => `  ${codeText(column)}, // ${reason.replaceAll(/\s+/g, ' ')}`);
   return [
@@ -241,7 +292,7 @@ const costsCode = ({ costs }: Findings): string =>
     ? ''
     : `, costs: { falsePositive: ${costs.falsePositive}, falseNegative: ${costs.falseNegative} }`;
 
-function readme({ findings, dataPath }: ProjectInput): string {
+function readme({ findings, dataPath, isPython, recipe }: ProjectInput): string {
   const { project, source, target, task, columns, rowCount } = findings;
   const found = sentences(findings).map(
     ([head, text]) => `- ${head === '' ? '' : `**${head}**: `}${markdownText(text)}`,
@@ -265,7 +316,7 @@ ${nextCommands(findings, dataPath).join('\n')}
 The run checks the data, holds rows out, trains, judges, registers the model if its gate passes, and says what it came to. After it, \`slipway model show ${findings.model} champion\`
 says what was registered, \`slipway endpoint deploy ${findings.model} champion\` answers requests with it, and \`slipway why version ${findings.model}@champion\` says what it was made from.
 
-## What was found
+${isPython ? pythonSection : ''}## What was found
 
 ${found.join('\n')}
 
@@ -279,8 +330,8 @@ ${rows.slice(0, 100).join('\n')}
 |---|---|
 | \`slipway.yaml\` | the dataset, the model with its gate, the endpoint, the monitor, the policy |
 | \`expectations.yaml\` | what must hold of new data |
-| \`pipeline.ts\` | how a model is made |
-| \`test/\` | the pipeline on a sample, on a server of its own: \`node --test\`. The sample's values were mixed column by column, and names and prose in it are made up, so that no row of it is one of yours; read it before you commit it |
+${recipe === undefined ? '' : '| `mend.yaml` | how the next file of the same shape becomes data: `slipway data mend FILE --add` |\n'}| \`pipeline.ts\` | how a model is made |
+${isPython ? '| `train.py`, `requirements.txt` | how it is learnt, and with which packages |\n' : ''}| \`test/\` | the pipeline on a sample, on a server of its own: \`node --test\`. The sample's values were mixed column by column, and names and prose in it are made up, so that no row of it is one of yours; read it before you commit it |
 | \`.github/\`, \`.gitlab-ci.yml\` | the test on every push, \`slipway apply\` on the main branch. Both take the server's address from \`SLIPWAY_URL\` and a token from \`SLIPWAY_TOKEN\` |
 `;
 }
@@ -331,60 +382,3 @@ test('the pipeline runs on the sample', { timeout: 300_000 }, async () => {
 });
 `;
 }
-
-const githubWorkflow = `name: slipway
-on:
-  push:
-  pull_request:
-
-jobs:
-  test:
-    runs-on: ubuntu-latest
-    steps:
-      - uses: actions/checkout@v4
-      - uses: actions/setup-node@v4
-        with: { node-version: 24 }
-      # The package that your team installs: a version of the registry, or the file of a release.
-      - run: npm install --global \${{ vars.SLIPWAY_PACKAGE || 'slipway' }}
-      - run: node --test
-
-  apply:
-    if: github.ref == 'refs/heads/main' && github.event_name == 'push'
-    needs: test
-    runs-on: ubuntu-latest
-    concurrency: slipway-apply
-    env:
-      SLIPWAY_URL: \${{ vars.SLIPWAY_URL }}
-      SLIPWAY_TOKEN: \${{ secrets.SLIPWAY_TOKEN }}
-    steps:
-      - uses: actions/checkout@v4
-      - uses: actions/setup-node@v4
-        with: { node-version: 24 }
-      - run: npm install --global \${{ vars.SLIPWAY_PACKAGE || 'slipway' }}
-      - run: slipway plan
-      - run: slipway apply
-`;
-
-const gitlabPipeline = `image: node:24
-
-variables:
-  # The package that your team installs: a version of the registry, or the file of a release.
-  SLIPWAY_PACKAGE: slipway
-
-before_script:
-  - npm install --global "$SLIPWAY_PACKAGE"
-
-test:
-  script:
-    - node --test
-
-# SLIPWAY_URL and SLIPWAY_TOKEN are variables of the project; the token is masked and protected.
-apply:
-  needs: [test]
-  rules:
-    - if: $CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH
-  resource_group: slipway-apply
-  script:
-    - slipway plan
-    - slipway apply
-`;

@@ -4,22 +4,28 @@ import { sqlName, sqlText } from '@slipway/server/analytics';
 import { inferColumnTypes, isReservedColumn } from '@slipway/server/tables';
 import { CommandFailure } from '../failure.ts';
 import { count } from '../output.ts';
-import type { Encoding, TextShape } from './csv-text.ts';
+import type { Delimiter, Encoding, TextShape } from './csv-text.ts';
 import { tellEncoding, tellShape, toUtf8, unzip, usableNames } from './csv-text.ts';
+import type { ColumnRecipe } from './mend-recipe.ts';
+import { isNumberSql, valueSql } from './mend-recipe.ts';
 import type { Scratch } from './scratch.ts';
+import type { TextDate } from './text-dates.ts';
 import { findTextDates } from './text-dates.ts';
 
 /** What people write where nothing is known. */
 const missingMarkers = ['NA', 'N/A', 'n/a', 'NULL', 'null', 'None', 'NaN', 'nan', '?', '-', '.'] as const;
 /** A column is numeric where at least this share of its values are; the others are then missing. */
-const numericShareMin = 0.95;
+export const numericShareMin = 0.95;
 
 export interface MendedTable {
   /** What differs from the files, one sentence each; none where the server reads them as they are. */
   readonly mended: readonly string[];
+  readonly delimiter: Delimiter;
+  /** How its columns were read, so that the next file can be read so too. */
+  readonly columns: readonly ColumnRecipe[];
 }
 
-interface TextFile {
+export interface TextFile {
   readonly path: string;
   readonly shown: string;
   readonly shape: TextShape;
@@ -39,7 +45,7 @@ export async function readTextTable(scratch: Scratch, paths: readonly string[], 
   await copyRegular(scratch, { files, names, to: texts });
   const read = `read_parquet(${sqlText(texts)})`;
   const columns = await columnsOf(scratch, read, names);
-  const picked = columns.map(({ name, sql }) => `${sql} AS ${sqlName(name)}`);
+  const picked = columns.map(({ recipe }) => `${valueSql(recipe)} AS ${sqlName(recipe.name)}`);
   await scratch.run(
     `copy (select ${picked.join(', ')} from ${read}) to ${sqlText(to)} (format parquet, compression zstd)`,
   );
@@ -52,11 +58,13 @@ export async function readTextTable(scratch: Scratch, paths: readonly string[], 
       ...changed,
       ...columns.flatMap(({ note }) => note),
     ],
+    delimiter: first.shape.delimiter,
+    columns: columns.map(({ recipe }) => recipe),
   };
 }
 
-const nameOfDelimiter = (delimiter: string): string =>
-  ({ ';': 'semicolons', '\t': 'tabs', '|': 'bars' })[delimiter] ?? delimiter;
+export const nameOfDelimiter = (delimiter: string): string =>
+  ({ ',': 'commas', ';': 'semicolons', '\t': 'tabs', '|': 'bars' })[delimiter] ?? delimiter;
 
 const encodingNames: Readonly<Record<Encoding, string>> = {
   'utf-8': 'UTF-8',
@@ -66,7 +74,7 @@ const encodingNames: Readonly<Record<Encoding, string>> = {
 };
 
 /** As UTF-8 text, copied where it is something else. */
-async function readable(scratch: Scratch, path: string, index: number): Promise<TextFile> {
+export async function readable(scratch: Scratch, path: string, index: number): Promise<TextFile> {
   const shown = basename(path);
   const notes: string[] = [];
   let at = path;
@@ -116,7 +124,7 @@ interface RegularCopy {
 }
 
 /** Every line must have as many values as the header has names. */
-async function copyRegular(scratch: Scratch, { files, names, to }: RegularCopy): Promise<void> {
+export async function copyRegular(scratch: Scratch, { files, names, to }: RegularCopy): Promise<void> {
   const relation = relationOf(files, names);
   await scratch.run(`copy (select * from ${relation}) to ${sqlText(to)} (format parquet)`);
   const odd = await scratch.rows(
@@ -140,8 +148,7 @@ async function copyRegular(scratch: Scratch, { files, names, to }: RegularCopy):
 }
 
 interface TextColumn {
-  readonly name: string;
-  readonly sql: string;
+  readonly recipe: ColumnRecipe;
   readonly note: readonly string[];
 }
 
@@ -157,17 +164,15 @@ async function columnsOf(scratch: Scratch, relation: string, names: readonly str
   });
   const dates = await findTextDates(scratch, relation, { columns: words, missing: missingMarkers });
   return inferred.map(({ name, type }) => {
-    const column = sqlName(name);
-    const date = dates.get(name);
-    if (date !== undefined) return { name, sql: date.sql, note: [date.note] };
     const fact = facts.get(name);
-    if (fact === undefined) return { name, sql: `${column}::${type}`, note: [] };
+    const date = dates.get(name);
+    if (date !== undefined) return dateColumn(date, fact?.markers ?? []);
+    if (fact === undefined) return { recipe: { name, type }, note: [] };
     if (isNumeric(fact)) return numericColumn(name, fact);
     const own = [...markers].filter((marker) => fact.markers.includes(marker));
-    if (own.length === 0) return { name, sql: column, note: [] };
+    if (own.length === 0) return { recipe: { name, type }, note: [] };
     return {
-      name,
-      sql: `case when ${column} not in (${own.map(sqlText).join(', ')}) then ${column} end`,
+      recipe: { name, type, missing: own },
       note: [`"${name}": ${own.join(', ')} means missing, which is what it means among numbers`],
     };
   });
@@ -188,9 +193,6 @@ interface NumberFact {
 const isNumeric = ({ values, plain, comma, fraction, leadingZero }: NumberFact): boolean =>
   values > 0 && leadingZero === 0 && (fraction > 0 ? comma : plain) >= values * numericShareMin;
 
-const plainNumber = "'[-+]?(0|[1-9][0-9]*)?(\\.[0-9]+)?([eE][-+]?[0-9]+)?'";
-const commaNumber = "'[-+]?([0-9]{1,3}(\\.[0-9]{3})+|[0-9]+)(,[0-9]+)?'";
-
 async function numberFacts(
   scratch: Scratch,
   relation: string,
@@ -201,8 +203,8 @@ async function numberFacts(
   const parts = names.flatMap((name, i) => {
     const v = sqlName(name);
     const known = `trim(${v}) not in (${list})`;
-    const isPlain = `regexp_full_match(trim(${v}), ${plainNumber})`;
-    const isComma = `regexp_full_match(trim(${v}), ${commaNumber})`;
+    const isPlain = isNumberSql(`trim(${v})`, 'point');
+    const isComma = isNumberSql(`trim(${v})`, 'comma');
     return [
       `count(${v}) filter (where ${known}) AS n${i}`,
       `count(*) filter (where ${isPlain}) AS p${i}`,
@@ -236,15 +238,16 @@ function markersOf(value: unknown): string[] {
   return typeof value === 'object' && value !== null && 'items' in value ? markersOf(value.items) : [];
 }
 
+function dateColumn({ name, type, format, note }: TextDate, missing: readonly string[]): TextColumn {
+  return { recipe: { name, type, format, ...(missing.length > 0 ? { missing } : {}) }, note: [note] };
+}
+
 function numericColumn(name: string, fact: NumberFact): TextColumn {
-  const column = `trim(${sqlName(name)})`;
   const isComma = fact.fraction > 0;
-  const digits = isComma ? `replace(replace(${column}, '.', ''), ',', '.')` : column;
-  const fits = `regexp_full_match(${column}, ${isComma ? commaNumber : plainNumber})`;
   const odd = fact.values - (isComma ? fact.comma : fact.plain);
+  const missing = fact.markers.length > 0 ? { missing: fact.markers } : {};
   return {
-    name,
-    sql: `case when ${fits} then try_cast(${digits} AS double) end`,
+    recipe: { name, type: 'DOUBLE', decimal: isComma ? 'comma' : 'point', ...missing },
     note: [
       ...(isComma ? [`"${name}" is written with decimal commas`] : []),
       ...(fact.markers.length > 0 ? [`"${name}": ${fact.markers.join(', ')} means missing`] : []),

@@ -9,6 +9,9 @@ export interface TextDate {
   readonly name: string;
   /** The column as DATE or TIMESTAMP. */
   readonly sql: string;
+  readonly type: 'DATE' | 'TIMESTAMP';
+  /** As DuckDB's strptime has it: `%d.%m.%Y`. */
+  readonly format: string;
   readonly note: string;
 }
 
@@ -69,6 +72,8 @@ export async function findTextDates(
     const type = /%H/.test(way.format) ? 'TIMESTAMP' : 'DATE';
     found.set(name, {
       name,
+      type,
+      format: way.format,
       sql: `try_strptime(${known}, ${sqlText(way.format)})::${type}`,
       note: `"${name}" is a date written like ${way.shown}`,
     });

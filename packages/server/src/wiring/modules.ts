@@ -86,13 +86,16 @@ export function createModules(
         const run = await tracking.createRun({ experimentId, name, tags, actor });
         return { id: run.id, hex: idToHex('run', run.id) };
       },
-      endRun: async ({ id, isSuccess, actor }) =>
-        void (await tracking.endRun(id, isSuccess ? 'finished' : 'failed', actor)),
+      endRun: async ({ id, isSuccess, actor }) => {
+        const { params, metrics } = await tracking.endRun(id, isSuccess ? 'finished' : 'failed', actor);
+        return { isBare: metrics.length === 0 && Object.keys(params).length === 0 };
+      },
     },
     folder: join(config.folder, 'pipelines'),
     url: options.url,
     runnerVersion: version,
     slots: config.stepSlots,
+    python: config.python,
   });
   options.closers.add('pipelines', () => pipelines.stop());
   const serving = createServing({

@@ -7,7 +7,7 @@ import { createWriteStream } from 'node:fs';
 import { access, mkdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join, normalize, relative, resolve, sep } from 'node:path';
 import { pipeline as pipe } from 'node:stream/promises';
-import type { BundleFile } from '@slipway/contract';
+import type { BundleFile, StepKind } from '@slipway/contract';
 import { SlipwayError } from '@slipway/contract';
 import { digestOfBytes } from '../../lib/digest.ts';
 import type { Objects } from '../../platform/objects/objects.ts';
@@ -15,8 +15,8 @@ import type { Objects } from '../../platform/objects/objects.ts';
 export interface Bundles {
   /** The folder that holds the bundle's files. */
   open(digest: string): Promise<string>;
-  /** Digest of the file and of everything that it imports from the project. */
-  codeDigest(digest: string, file: string): Promise<string>;
+  /** Digest of the file, of everything that it imports from the project, and of the files that a program of this kind may read. */
+  codeDigest(digest: string, file: string, kind: StepKind): Promise<string>;
 }
 
 export interface BundlesDeps {
@@ -42,13 +42,20 @@ export function createBundles(deps: BundlesDeps): Bundles {
   const open = (digest: string): Promise<string> => once(opened, digest, () => unpack(deps, digest));
   return {
     open,
-    codeDigest: (digest, file) =>
-      once(codes, `${digest} ${file}`, async () => {
+    codeDigest: (digest, file, kind) =>
+      once(codes, `${digest} ${file} ${kind}`, async () => {
         const folder = await open(digest);
-        return digestOfImports(folder, file);
+        const imports = await digestOfImports(folder, file);
+        if (kind === 'function' || kind === 'noop') return imports;
+        const read = (await deps.manifest(digest)).filter(({ path }) => kind !== 'python' || isPythonFile(path));
+        return digestOfBytes([imports, ...read.map((one) => `${one.digest} ${one.path}`).sort()].join('\n'));
       }),
   };
 }
+
+/** What a Python program may import, and what says with which packages. A program of another kind may read any file. */
+const isPythonFile = (path: string): boolean =>
+  /\.(py|pyi|toml|lock)$/.test(path) || /(^|\/)requirements[^/]*\.txt$/.test(path);
 
 async function unpack(deps: BundlesDeps, digest: string): Promise<string> {
   const folder = join(deps.folder, digest.replace('sha256:', ''));

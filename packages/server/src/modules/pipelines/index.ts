@@ -32,6 +32,7 @@ export { pipelinesStore } from './store.ts';
 /** From SIGTERM to SIGKILL, milliseconds; below the time that a cancelled job may take. */
 const graceMs = 5_000;
 const defaultSlots = 2;
+const defaultPython = 'python3';
 
 export interface PipelinesDeps {
   readonly db: Db;
@@ -52,6 +53,8 @@ export interface PipelinesDeps {
   readonly runnerVersion: string;
   /** Steps that run at once; 2 unless said. */
   readonly slots?: number;
+  /** The interpreter of Python steps that name none; `python3` unless said. */
+  readonly python?: string;
   /** Those of this machine unless said. */
   readonly processes?: Processes;
 }
@@ -87,7 +90,7 @@ export function createPipelines(deps: PipelinesDeps): Pipelines {
   const bundles = createBundles({ folder: join(deps.folder, 'bundles'), objects, manifest });
   const live = { groups: new Set<number>(), isStopping: false };
   const processes = deps.processes ?? createProcesses(clock);
-  const stepJob = createStepJob({ ...deps, processes, bundles, graceMs, live });
+  const stepJob = createStepJob({ ...deps, python: deps.python ?? defaultPython, processes, bundles, graceMs, live });
   const { attemptFolder } = stepJob;
   const tables = db.read<PipelinesTables>();
   jobs.register(stepJobKind, {

@@ -39,5 +39,10 @@ export interface TrackingPort {
     readonly tags: Readonly<Record<string, string>>;
     readonly actor: string;
   }): Promise<{ readonly id: string; readonly hex: string }>;
-  endRun(run: { readonly id: string; readonly isSuccess: boolean; readonly actor: string }): Promise<void>;
+  /** `isBare`: it has neither a param nor a metric. */
+  endRun(run: {
+    readonly id: string;
+    readonly isSuccess: boolean;
+    readonly actor: string;
+  }): Promise<{ readonly isBare: boolean }>;
 }

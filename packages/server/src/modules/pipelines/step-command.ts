@@ -14,7 +14,9 @@ export interface CommandContext {
   readonly project: string;
   readonly token: string;
   readonly trackingRunHex: string | undefined;
-  /** Folder where Node keeps compiled code: saves most of a step's start. */
+  /** What `{python}` stands for. */
+  readonly python: string;
+  /** Folder where Node and Python keep compiled code: saves most of a step's start. Projects are not written to. */
   readonly compileCache: string;
 }
 
@@ -40,7 +42,7 @@ export function commandOf(node: GraphNode, context: CommandContext): Command {
   }
   const argv = (node.argv ?? []).map((word) => expand(node, word, context));
   if (node.kind !== 'python') return { argv, cwd: folder, env };
-  const python = { PYTHONPATH: context.project, PYTHONUNBUFFERED: '1', PYTHONDONTWRITEBYTECODE: '1' };
+  const python = { PYTHONPATH: context.project, PYTHONUNBUFFERED: '1', PYTHONPYCACHEPREFIX: context.compileCache };
   return { argv, cwd: folder, env: { ...env, ...python } };
 }
 
@@ -76,6 +78,7 @@ function expand(node: GraphNode, word: string, context: CommandContext): string 
     }
     if (name === 'project') return context.project;
     if (name === 'workdir') return context.folder;
+    if (name === 'python') return context.python;
     const value = context.task.inputs[name];
     if (value === undefined) throw unknown(node, whole);
     return textOf(value, context.task);

@@ -4,7 +4,7 @@
  * Execution is at least once, the outcome is recorded exactly once: every write carries the job's fence. A job run that
  * finds an attempt of a dead server takes its finished result if there is one, and otherwise kills what is left of it.
  */
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { GraphNode, PipelineGraph, StepOutput } from '@slipway/contract';
 import {
@@ -48,6 +48,8 @@ export interface StepJobDeps {
   readonly folder: string;
   /** Identity of the code that gives steps their context: part of every cache key. */
   readonly runnerVersion: string;
+  /** The interpreter of Python steps that name none. */
+  readonly python: string;
   /** From SIGTERM to SIGKILL, milliseconds. */
   readonly graceMs: number;
   /** Process groups that are alive, and whether the server is ending them because it stops. */
@@ -66,6 +68,10 @@ const payloadSchema = z.object({ run: z.string(), step: z.string() });
 const outputsSchema = z.record(z.string(), OutputSchema);
 const graphsKept = 32;
 const logTailBytes = 2_000;
+/** What shells end with where there is no such program. */
+const noSuchProgram = 127;
+const loggedNothing =
+  'slipway: this script logged no param and no metric. mlflow.start_run() takes up the run of this step; what is logged in it is kept.\n';
 
 export interface StepJob {
   run(context: JobContext): Promise<void>;
@@ -223,7 +229,7 @@ async function decideCache(
   const { node, run, step } = work;
   const tables = deps.db.read<PipelinesTables>();
   const isProject = node.code === 'project';
-  const code = isProject ? await deps.bundles.codeDigest(run.bundle, run.file) : node.code;
+  const code = isProject ? await deps.bundles.codeDigest(run.bundle, run.file, node.kind) : node.code;
   const parts = keyPartsOf(node, { digest: code, version: deps.runnerVersion }, inputs);
   const ran = (reason: string): CacheDecision => ({ parts, hit: undefined, reason });
   if (node.cache === 'never') return ran('ran: it is never reused');
@@ -295,6 +301,7 @@ async function runAttempt(deps: StepJobDeps, work: Attempt): Promise<Outcome | u
       project,
       token: token.secret,
       trackingRunHex: tracked?.hex,
+      python: deps.python,
       compileCache: join(deps.folder, 'compile-cache'),
     });
     let isRefused = false;
@@ -312,7 +319,11 @@ async function runAttempt(deps: StepJobDeps, work: Attempt): Promise<Outcome | u
         return !isRefused;
       },
     });
-    if (tracked) await deps.tracking.endRun({ id: tracked.id, isSuccess: end.end === 'exit' && end.code === 0, actor });
+    const isSuccess = end.end === 'exit' && end.code === 0;
+    if (tracked) {
+      const { isBare } = await deps.tracking.endRun({ id: tracked.id, isSuccess, actor });
+      if (isBare && isSuccess) await appendFile(join(folder, logFile), loggedNothing);
+    }
     if (isRefused) return { attempt, end: { end: 'aborted' }, result: undefined, trackingRun: tracked?.id };
     const result = await findResult(folder);
     return { attempt, end, result, trackingRun: result?.trackingRun ?? tracked?.id };
@@ -423,9 +434,16 @@ async function failureOf(deps: StepJobDeps, work: Work, outcome: Outcome): Promi
     const isMissing = node.kind === 'function' && result === undefined;
     return isMissing ? { problem: 'its process ended without a result', isRetryable: true } : undefined;
   }
+  if (end.end === 'exit' && end.code === noSuchProgram && node.kind === 'python')
+    return { problem: noInterpreter(node, deps.python), isRetryable: false };
   const how = end.end === 'signal' ? `was ended by ${end.signal}` : `ended with exit code ${end.code}`;
   const tail = await logTail(attemptFolder(deps, work.claim.run, work.claim.step, outcome.attempt));
   return { problem: `its process ${how}${tail === '' ? '' : `; it last printed:\n${tail}`}`, isRetryable: true };
+}
+
+function noInterpreter({ argv = [] }: GraphNode, python: string): string {
+  const named = argv[0] === '{python}' ? python : (argv[0] ?? python);
+  return `there is no Python "${named}" on the server's machine. Install Python 3.10 or newer there, or start the server with SLIPWAY_PYTHON set to an interpreter, such as /srv/venv/bin/python`;
 }
 
 async function stateOf(deps: StepJobDeps, claim: Claim): Promise<string | undefined> {

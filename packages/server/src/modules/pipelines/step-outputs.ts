@@ -73,7 +73,9 @@ export async function collectProgramOutputs(
       throw new SlipwayError('step_output_invalid', { step: node.id, output: name, problem });
     };
     if ((await stat(path).catch(() => undefined))?.isFile() !== true)
-      return refuse(`the program left no file at {out:${name}}`);
+      return refuse(
+        `the program ended well, but left no file at the path that {out:${name}} stood for in its arguments`,
+      );
     if (port.port === 'list') return refuse('a list cannot be an output');
     if (port.port === 'artifact') {
       const { digest, sizeBytes } = await from.objects.putFile(path);

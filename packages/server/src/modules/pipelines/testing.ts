@@ -45,7 +45,12 @@ export interface PipelinesBench extends AsyncDisposable {
   readonly clock: Clock;
   shift(ms: number): void;
   /** Starts a server over the same database and folder. */
-  start(options?: { readonly isWorking?: boolean; readonly slots?: number }): Server;
+  start(options?: {
+    readonly isWorking?: boolean;
+    readonly slots?: number;
+    /** Runs end without a param or a metric. */
+    readonly isBare?: boolean;
+  }): Server;
   /** Writes a project, describes its pipelines and declares them. */
   declare(files: Readonly<Record<string, string>>): Promise<PipelineDefinition[]>;
   ended(server: Server, run: string, limitMs?: number): Promise<PipelineRunDetail>;
@@ -79,7 +84,7 @@ export async function openPipelines(options: BenchOptions = {}): Promise<Pipelin
   const servers: { readonly jobs: Jobs; readonly pipelines: Pipelines }[] = [];
   let starts = 0;
 
-  const start: PipelinesBench['start'] = ({ isWorking = true, slots = 2 } = {}) => {
+  const start: PipelinesBench['start'] = ({ isWorking = true, slots = 2, isBare = false } = {}) => {
     const jobs = createJobs({ db, clock, log, owner: `test-${process.pid}-${++starts}`, random: () => 0 });
     const pipelines = createPipelines({
       db,
@@ -105,7 +110,10 @@ export async function openPipelines(options: BenchOptions = {}): Promise<Pipelin
         commit: async () => undefined,
       },
       tokens: { issueStepToken: () => ({ secret: 'none', revoke: () => undefined }) },
-      tracking: { startRun: async () => ({ id: 'run_1', hex: '0'.repeat(32) }), endRun: async () => undefined },
+      tracking: {
+        startRun: async () => ({ id: 'run_1', hex: '0'.repeat(32) }),
+        endRun: async () => ({ isBare }),
+      },
       folder: join(folder, 'pipelines'),
       url: () => 'http://127.0.0.1:9',
       runnerVersion: 'test',
