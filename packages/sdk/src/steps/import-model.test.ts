@@ -157,7 +157,7 @@ const refusals: readonly (readonly [string, () => Promise<unknown>, RegExp])[] =
     () => take(oneHot, drop(['plan'])),
     /has an input "plan", which is no column of the table; it has country, age, monthly fee/,
   ],
-  ['the target', () => take(oneHot, { ...drop(['plan']), target: 'plan' }), /takes the target "plan" as an input/],
+  ['the target', () => take(oneHot, { ...drop(['plan']), target: 'plan' }), /wants the target "plan" among its inputs/],
   [
     'another kind',
     () =>
