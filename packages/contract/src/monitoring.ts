@@ -199,6 +199,8 @@ export const MonitorWindow = z.object({
       gap: z.number(),
       z: z.number().nullable(),
       rmse: JudgedNumber,
+      /** Of quantiles: the share of outcomes between the outermost levels, and the share that these promise. */
+      coverage: JudgedNumber.extend({ promised: z.number() }).optional(),
     })
     .optional(),
   /** What the log loss of several classes, or the root mean squared error, was expected to be. */

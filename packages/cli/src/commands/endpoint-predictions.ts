@@ -70,9 +70,9 @@ export function predictions(endpoint: Command): void {
           row: (p) => [
             p.id,
             instant(flags.received === true ? p.servedAt : p.at),
-            p.score.toFixed(4),
+            `${p.score.toFixed(4)}${p.class === undefined ? '' : ` ${p.class}`}`,
             `${p.version}${p.isCanary ? ' (candidate)' : ''}`,
-            p.label === undefined ? '-' : String(p.label.value),
+            p.label === undefined ? '-' : String(p.label.class ?? p.label.value),
             `${p.latencyUs} µs`,
             p.instanceId ?? '-',
           ],

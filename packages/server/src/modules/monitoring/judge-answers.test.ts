@@ -72,3 +72,20 @@ test('several classes: as right as they say is ok; less often is a gap of level 
   assert((bad.figures.calibration?.gap ?? 0) < -0.15 && (bad.figures.calibration?.z ?? 0) < -10);
   assert.match(bad.sentence(100), /right in 0\.\d+ of 2000 labelled .* against 0\.64 expected \(\+6\d %/);
 });
+
+test('quantiles: intervals that cover less than they promise are an alert, more is none', () => {
+  const rows = numbers(0, 10);
+  const interval = (half: number) => ({
+    levels: [0.05, 0.5, 0.95],
+    values: Float32Array.from(rows.scores.flatMap((score) => [score - half, score, score + half])),
+  });
+  // Residuals are uniform between -17.3 and 17.3.
+  const rules = { spec, referenceLoss: 10 };
+  const good = judgeNumbers(rows, rules, interval(15.6));
+  assert.equal(good.verdict, 'ok');
+  assert(Math.abs((good.figures.numbers?.coverage?.value ?? 0) - 0.9) < 0.03);
+  assert.match(good.sentence(90), /Intervals cover 0\.\d+ of the outcomes, 0\.900? is what they promise/);
+  const narrow = judgeNumbers(rows, rules, interval(9));
+  assert.equal(narrow.verdict, 'alert');
+  assert.equal(judgeNumbers(rows, rules, interval(40)).verdict, 'ok');
+});

@@ -4,17 +4,19 @@
  * Level: of classes how often the most probable one is right against its probability, of numbers the mean residual in units of
  * the reference loss; both by the same rules of gap and z as two classes. Loss: mean log loss, or root mean squared error; a rule
  * is broken by a rise of that share of the reference whose z is large enough. Standard errors of z take rows as independent, those of
- * intervals are clustered by local day. Without a reference only the level is judged.
+ * intervals are clustered by local day. Without a reference only the level is judged. Of quantiles the middle one is the number, and
+ * the rules of the level hold for the share of outcomes that the interval misses beyond what it promises.
  */
 import type { MonitorSpec, MonitorWindow } from '@slipway/contract';
 import { breaksGapRule, measureCalibrationGap } from '../../lib/calibration-gap.ts';
 import type { Estimate } from '../../lib/classification.ts';
-import { expectedCalibrationError } from '../../lib/classification.ts';
+import { expectedCalibrationError, meanEstimate } from '../../lib/classification.ts';
 import { clustersOf, judge, rowStandardError } from '../../lib/intervals.ts';
+import { nominalCoverage } from '../../lib/judged-task.ts';
 import { measureAnswers, topAnswers } from '../../lib/table-quality.ts';
 import type { Labelled } from './judged-figures.ts';
 import { finite, fixed, numberOf, signed } from './judged-figures.ts';
-import type { Answers } from './ports.ts';
+import type { Answers, QuantileAnswers } from './ports.ts';
 
 export interface QualityOf {
   readonly verdict: 'ok' | 'warning' | 'alert';
@@ -47,6 +49,16 @@ function verdictOf(
     rise !== undefined && rise.rise >= rule.rise && rise.z >= rule.z;
   if (breaksGapRule(level, alert) || breaks(loss.alert)) return 'alert';
   return breaksGapRule(level, warning) || breaks(loss.warning) ? 'warning' : 'ok';
+}
+
+const severity: readonly QualityOf['verdict'][] = ['ok', 'warning', 'alert'];
+const worseOf = (a: QualityOf['verdict'], b: QualityOf['verdict'] = 'ok'): QualityOf['verdict'] =>
+  severity.indexOf(b) > severity.indexOf(a) ? b : a;
+
+function coverageText(coverage: Coverage | undefined): string {
+  if (coverage === undefined) return '';
+  const { estimate, promised, missing } = coverage;
+  return ` Intervals cover ${fixed(estimate.estimate)} of the outcomes, ${fixed(promised)} is what they promise (z ${missing.z.toFixed(1)}).`;
 }
 
 function riseText(rise: Rise | undefined, reference: number | undefined): string {
@@ -95,7 +107,33 @@ export function judgeClasses(
   };
 }
 
-export function judgeNumbers({ scores, labels, days }: Labelled, { spec, referenceLoss }: Rules): QualityOf {
+interface Coverage {
+  readonly estimate: Estimate;
+  readonly promised: number;
+  /** Of too few outcomes inside: more than promised is no harm. */
+  readonly missing: { readonly gap: number; readonly z: number };
+}
+
+/** How many outcomes lie between the outermost levels. */
+function coverageOf({ rows, labels }: Labelled, { levels, values }: QuantileAnswers): Coverage {
+  const width = levels.length;
+  const inside = labels.map((label, i) => {
+    const start = (rows[i] ?? 0) * width;
+    return label >= (values[start] ?? Number.NaN) && label <= (values[start + width - 1] ?? Number.NaN) ? 1 : 0;
+  });
+  const estimate = meanEstimate(inside);
+  const promised = nominalCoverage(levels);
+  const gap = Math.max(0, promised - estimate.estimate);
+  return { estimate, promised, missing: { gap, z: gap / Math.sqrt((promised * (1 - promised)) / labels.length) } };
+}
+
+export function judgeNumbers(
+  labelled: Labelled,
+  { spec, referenceLoss }: Rules,
+  quantiles?: QuantileAnswers,
+): QualityOf {
+  const { scores, labels, days } = labelled;
+  const coverage = quantiles === undefined ? undefined : coverageOf(labelled, quantiles);
   const clusters = clustersOf(days);
   const { rmse = nothing, bias = nothing } = measureAnswers({ task: 'regression', labels, values: scores, width: 1 });
   const error = rowStandardError(bias.influence);
@@ -105,10 +143,10 @@ export function judgeNumbers({ scores, labels, days }: Labelled, { spec, referen
   const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
   const [meanPredicted, meanObserved] = [mean(scores), mean(labels)];
   return {
-    verdict: verdictOf(level, rise, spec),
-    sentence: (coverage) =>
-      `predicted ${shown(meanPredicted)}, observed ${shown(meanObserved)} on average of ${labels.length} labelled (${coverage} %): ` +
-      `${signed(level.gap)} of the usual error, z ${level.z.toFixed(1)}. Root mean squared error ${shown(rmse.estimate)}${riseText(rise, referenceLoss)}.`,
+    verdict: worseOf(verdictOf(level, rise, spec), coverage && verdictOf(coverage.missing, undefined, spec)),
+    sentence: (labelledPercent) =>
+      `predicted ${shown(meanPredicted)}, observed ${shown(meanObserved)} on average of ${labels.length} labelled (${labelledPercent} %): ` +
+      `${signed(level.gap)} of the usual error, z ${level.z.toFixed(1)}. Root mean squared error ${shown(rmse.estimate)}${riseText(rise, referenceLoss)}.${coverageText(coverage)}`,
     figures: {
       numbers: {
         meanPredicted,
@@ -116,6 +154,9 @@ export function judgeNumbers({ scores, labels, days }: Labelled, { spec, referen
         gap: level.gap,
         z: finite(level.z),
         rmse: numberOf(judge(rmse, { clusters })),
+        ...(coverage === undefined
+          ? {}
+          : { coverage: { ...numberOf(judge(coverage.estimate, { clusters })), promised: coverage.promised } }),
       },
       ...(referenceLoss === undefined ? {} : { referenceLoss }),
     },

@@ -98,7 +98,7 @@ export async function judgeWindow(subject: Subject, rows: WindowRows): Promise<J
 
 function judgeQuality(subject: Subject, labelled: Labelled): QualityOf {
   const { spec, answers, referenceLoss } = subject;
-  if (answers.kind === 'number') return judgeNumbers(labelled, { spec, referenceLoss });
+  if (answers.kind === 'number') return judgeNumbers(labelled, { spec, referenceLoss }, answers.quantiles);
   if (answers.kind === 'classes') return judgeClasses(labelled, answers, { spec, referenceLoss });
   return judgeScores(labelled, spec);
 }

@@ -49,12 +49,18 @@ export interface ReadRange {
   readonly features: boolean;
 }
 
+/** [rows, levels] row-major: the outermost levels are the interval. */
+export interface QuantileAnswers {
+  readonly levels: readonly number[];
+  readonly values: Float32Array;
+}
+
 /** What a version answered, where its score does not say it all. */
 export type Answers =
   /** The score is the probability of class 1, and labels are 0 and 1. */
   | { readonly kind: 'score' }
   /** The score is the number that was predicted. */
-  | { readonly kind: 'number' }
+  | { readonly kind: 'number'; readonly quantiles?: QuantileAnswers }
   /** Probabilities of three classes or more, [rows, width] row-major; labels are places among them. */
   | { readonly kind: 'classes'; readonly width: number; readonly values: Float32Array };
 

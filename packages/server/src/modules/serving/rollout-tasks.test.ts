@@ -242,3 +242,85 @@ test('what the contract promises of thresholds that nobody sets is what the judg
   const { accuracyMargin, errorMargin, coverageMargin } = ruleDefaults;
   assert.deepEqual(sideMargins, { classes: accuracyMargin, number: errorMargin, quantiles: coverageMargin });
 });
+
+test('what was said beside a score is said again of the log, and a series has the figures of its task', async () => {
+  for (const answer of ['species', 'interval', 'mass'] as const) {
+    const models = [await train(answer, { rows: 400, seed: 1 })];
+    await using bench = await openServingBench({ models });
+    await bench.declare('e');
+    let serving = await bench.start();
+    await serving.deploy('e', { traffic: [{ version: 1, percent: 100 }], reason: 'first' }, 'owner');
+    const random = createRandom(4);
+    const birds = Array.from({ length: 60 }, () => birdOf(random));
+    const given = birds.map(({ island, bill, flipper }, i) => ({
+      at: Date.UTC(2026, 0, 5) + i * 1000,
+      inputs: { island: i % 7 === 0 ? null : island, bill: i % 5 === 0 ? null : bill, flipper },
+    }));
+    const said = new Map(
+      serving.predict('e', given).map((prediction, i) => [prediction.id, { ...prediction, bird: birds[i] }]),
+    );
+    const outcomeOf = (bird: Bird | undefined): string | number =>
+      (answer === 'species' ? bird?.species : bird?.mass) ?? '';
+    const labels = [...said].map(([predictionId, { bird }]) => ({ predictionId, value: outcomeOf(bird), at: 0 }));
+    await serving.label('e', labels, { watermark: undefined, actor: 'owner' });
+    bench.kill();
+    serving = await bench.start();
+    const search = {
+      clock: 'event',
+      order: 'oldest',
+      from: 0,
+      to: Number.MAX_SAFE_INTEGER,
+      filter: {},
+      limit: 100,
+    } as const;
+    const { items } = await serving.predictions('e', search);
+    assert.equal(items.length, birds.length);
+    for (const { id, class: named, probabilities, quantiles, label } of items) {
+      const first = said.get(id);
+      assert.deepEqual([named, probabilities, quantiles], [first?.label, first?.probabilities, first?.quantiles]);
+      assert.equal(label?.class ?? label?.value, outcomeOf(first?.bird));
+    }
+    const series = await serving.series('e', { by: 'arm', clock: 'event', window: hourMs, step: hourMs });
+    const [only] = series.series;
+    const near = (found: (number | null)[] | undefined, wanted: number): void => {
+      const value = found?.findLast((v) => v !== null) ?? Number.NaN;
+      assert.ok(Math.abs(value - wanted) < 1e-6 * Math.abs(wanted), `${answer}: ${value}, not ${wanted}`);
+    };
+    const mean = (of: (one: NonNullable<ReturnType<typeof said.get>>) => number): number =>
+      [...said.values()].reduce((sum, one) => sum + of(one), 0) / said.size;
+    const error = mean(({ score, bird }) => Math.abs(score - (bird?.mass ?? 0)));
+    switch (answer) {
+      case 'species':
+        near(
+          only?.accuracy,
+          mean(({ label, bird }) => Number(label === bird?.species)),
+        );
+        near(
+          only?.logLoss,
+          mean(({ probabilities, bird }) => -Math.log(probabilities?.[bird?.species ?? ''] ?? 0)),
+        );
+        assert.equal(
+          only?.meanAbsoluteError.findLast((v) => v !== null),
+          undefined,
+        );
+        break;
+      case 'interval':
+        near(only?.meanAbsoluteError, error);
+        near(
+          only?.coverage,
+          mean(({ quantiles, bird }) => {
+            const [low = 0, high = 0] = [quantiles?.['0.1'], quantiles?.['0.9']];
+            return Number((bird?.mass ?? 0) >= low && (bird?.mass ?? 0) <= high);
+          }),
+        );
+        break;
+      case 'mass':
+        near(only?.meanAbsoluteError, error);
+        near(only?.rootMeanSquaredError, Math.sqrt(mean(({ score, bird }) => (score - (bird?.mass ?? 0)) ** 2)));
+        assert.equal(
+          only?.accuracy.findLast((v) => v !== null),
+          undefined,
+        );
+    }
+  }
+});

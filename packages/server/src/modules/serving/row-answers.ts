@@ -16,18 +16,23 @@ export interface RowsToAnswer {
   texts(column: string): readonly (string | null)[] | undefined;
 }
 
-/** `classes`: three or more. `score`: the score says it all. */
+/** `classes`: three or more. `score`: the score says it all. Of a number's quantiles the score is the middle one. */
 export type AnsweredRows =
   | { readonly kind: 'score' }
-  | { readonly kind: 'number' }
+  | { readonly kind: 'number'; readonly quantiles?: QuantileAnswers }
   | { readonly kind: 'classes'; readonly width: number; readonly values: Float32Array };
+
+export interface QuantileAnswers {
+  readonly levels: readonly number[];
+  /** [count, levels], row-major. */
+  readonly values: Float32Array;
+}
 
 /** The same scorer on the same inputs, so the same answers, to the bit. */
 export async function answerRows(scorer: Scorer, rows: RowsToAnswer): Promise<AnsweredRows> {
-  if (scorer.isNumber) return { kind: 'number' };
-  const { probabilities } = scorer;
-  if (probabilities === undefined) return { kind: 'score' };
-  const width = scorer.classes?.length ?? 0;
+  const { task, detailValues } = scorer;
+  if (detailValues === undefined) return { kind: task.kind === 'number' ? 'number' : 'score' };
+  const width = detailValues.length;
   const values = new Float32Array(rows.count * width);
   const writers = scorer.columns.map(({ name, type, isDate }, column) => {
     const [numbers, texts] = [rows.numbers(name), rows.texts(name)];
@@ -43,8 +48,9 @@ export async function answerRows(scorer: Scorer, rows: RowsToAnswer): Promise<An
   for (let row = 0; row < rows.count; row++) {
     for (const write of writers) write(row);
     scorer.score();
-    values.set(probabilities.subarray(0, width), row * width);
+    values.set(detailValues, row * width);
     if (row % rowsPerTurn === rowsPerTurn - 1) await nextTurn();
   }
+  if (task.kind === 'quantiles') return { kind: 'number', quantiles: { levels: task.levels, values } };
   return { kind: 'classes', width, values };
 }

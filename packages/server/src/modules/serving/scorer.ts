@@ -107,7 +107,7 @@ export function createScorer(source: ScorerSource): Scorer {
     engine: plan.engine,
     classes,
     task,
-    isNumber: task.kind === 'number',
+    isNumber: task.kind === 'number' || task.kind === 'quantiles',
     probabilities: detail?.names.kind === 'classes' ? detail.values : undefined,
     detailValues: detail?.values.subarray(0, detail.names.names.length),
     setNumber: (column, value) => setters[column]?.(value),

@@ -1,6 +1,6 @@
 /** Windows and drift in words: when a window was, what it says, what each column's verdict means. */
 import type { ColumnDriftRow, MonitorWindow } from '@slipway/contract';
-import { decimals, percent, plural, signed } from '../../words.ts';
+import { figure, percent, plural, signed } from '../../words.ts';
 
 const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
@@ -55,9 +55,13 @@ export function windowSentence(window: MonitorWindow): string {
     verdict === 'ok' ? `v${version} holds` : verdict === 'alert' ? `v${version} is off` : `v${version} needs watching`;
   const share = `on ${percent(coverage)} of the outcomes; ${drift}.`;
   if (numbers !== undefined) {
-    const { rmse, meanPredicted, meanObserved, gap } = numbers;
-    const error = `an error of ${decimals(rmse.value)}${window.referenceLoss === undefined ? '' : ` against ${decimals(window.referenceLoss)} expected`}`;
-    return `${lead}: predicted ${decimals(meanPredicted)}, observed ${decimals(meanObserved)} on average (${signed(gap)} of the usual error), ${error}, ${share}`;
+    const { rmse, meanPredicted, meanObserved, gap, coverage: inside } = numbers;
+    const error = `an error of ${figure(rmse.value)}${window.referenceLoss === undefined ? '' : ` against ${figure(window.referenceLoss)} expected`}`;
+    const covered =
+      inside === undefined
+        ? ''
+        : `, intervals that cover ${percent(inside.value, 1)} of the ${percent(inside.promised)} that they promise`;
+    return `${lead}: predicted ${figure(meanPredicted)}, observed ${figure(meanObserved)} on average (${signed(gap)} of the usual error), ${error}${covered}, ${share}`;
   }
   if (calibration === undefined)
     return `${plural(labelled, 'outcome')} of ${plural(window.count, 'prediction')} ${labelled === 1 ? 'is' : 'are'} too few to judge v${version}; ${drift}.`;
