@@ -24,8 +24,9 @@ import type {
   TermPlan,
 } from './plan.ts';
 import { retentionOf } from './terms.ts';
-import type { Typed, ValueType } from './typing.ts';
-import { compileSql, referencesOf } from './typing.ts';
+import type { Typed, ValueType } from './typed.ts';
+import { referencesOf } from './typed.ts';
+import { compileSql } from './typed-code.ts';
 
 /** Where a source's rows are. */
 export interface Relation {

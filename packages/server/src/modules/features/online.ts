@@ -15,8 +15,10 @@ import type { KeyValue } from './group-state.ts';
 import { joinKey } from './group-state.ts';
 import type { SourceData } from './source-state.ts';
 import { SourceState } from './source-state.ts';
-import type { SlotNames, Typed, ValueType } from './typing.ts';
-import { compileNumber, compileText, referencesOf } from './typing.ts';
+import type { Typed, ValueType } from './typed.ts';
+import type { SlotNames } from './typed-code.ts';
+import { referencesOf } from './typed.ts';
+import { compileNumber, compileText } from './typed-code.ts';
 import { parseNumber, parseText, valueRules } from './values.ts';
 
 /** A canonical row as the offline side hands it over: numbers are µs, ints, floats or 0 and 1; null is NaN or null. */

@@ -5,8 +5,9 @@ import fc from 'fast-check';
 import { createAnalytics } from '../../platform/analytics/analytics.ts';
 import { parseExpression } from './expression.ts';
 import type { Env } from './operations.ts';
-import type { Typed, ValueType } from './typing.ts';
-import { compileNumber, compileSql, reference, typeExpression } from './typing.ts';
+import type { Typed, ValueType } from './typed.ts';
+import { compileNumber, compileSql } from './typed-code.ts';
+import { reference, typeExpression } from './typing.ts';
 import { createOffsetLookup, createZone } from './zone.ts';
 
 const analytics = createAnalytics({ memoryLimit: '512MB', threads: 1, tempFolder: tmpdir() });

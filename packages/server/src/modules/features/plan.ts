@@ -17,8 +17,10 @@ import { listNames, problemAt } from './problem.ts';
 import type { LookupPlan, TermPlan } from './terms.ts';
 import { createTermBuilder } from './terms.ts';
 import type { GroupPlan, MeasurePlan } from './terms.ts';
-import type { Scope, Typed, ValueType } from './typing.ts';
-import { reference, referencesOf, typeExpression } from './typing.ts';
+import type { Typed, ValueType } from './typed.ts';
+import type { Scope } from './typing.ts';
+import { referencesOf } from './typed.ts';
+import { reference, typeExpression } from './typing.ts';
 import type { Zone } from './zone.ts';
 import { createZone } from './zone.ts';
 

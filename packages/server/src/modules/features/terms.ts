@@ -9,8 +9,9 @@ import { intMax } from './operations.ts';
 import type { RowSource } from './plan.ts';
 import type { Place } from './problem.ts';
 import { listNames, problemAt } from './problem.ts';
-import type { Typed } from './typing.ts';
-import { reference, typedKey, typeExpression } from './typing.ts';
+import type { Typed } from './typed.ts';
+import { typedKey } from './typed.ts';
+import { reference, typeExpression } from './typing.ts';
 import type { Zone } from './zone.ts';
 
 /** Steps of a float input per unit. */

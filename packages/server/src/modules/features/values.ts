@@ -4,7 +4,7 @@
  * Instants are integer milliseconds since 1970 UTC, or ISO 8601 text (without a zone: UTC), and become µs. Numbers that are
  * not finite, and integers outside ±(2^53 - 1), cannot be written in JSON or are refused. Null and absent are null (NaN).
  */
-import type { ValueType } from './typing.ts';
+import type { ValueType } from './typed.ts';
 
 const isoPattern = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d)?)(?:\.(\d{1,6}))?)?(Z|[+-]\d\d:\d\d)?$/;
 
