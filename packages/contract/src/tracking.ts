@@ -70,6 +70,11 @@ export const DatasetInput = z.object({
 });
 export type DatasetInput = z.infer<typeof DatasetInput>;
 
+export const RunMetric = z.object({ key: z.string(), value: MetricValue, step: z.int(), at: Instant });
+export type RunMetric = z.infer<typeof RunMetric>;
+
+/** Metrics that come with a run; `runs.metrics` pages through all. */
+export const runMetricsMax = 1000;
 export const Run = z.object({
   id: z.string(),
   experiment: z.string(),
@@ -81,7 +86,9 @@ export const Run = z.object({
   endedAt: Instant.optional(),
   user: z.string().optional(),
   /** The latest value of each metric: the one with the greatest (step, at, value). */
-  metrics: z.array(z.object({ key: z.string(), value: MetricValue, step: z.int(), at: Instant })),
+  metrics: z.array(RunMetric),
+  /** How many metrics the run has, where they are more than those here, which are then the first by their keys. */
+  metricCount: z.int().optional(),
   params: z.record(z.string(), z.string()),
   tags: z.record(z.string(), z.string()),
   datasets: z.array(DatasetInput),
@@ -286,7 +293,7 @@ export const trackingRoutes = routes({
     method: 'GET',
     path: '/api/runs/{run}',
     permission: 'tracking.read',
-    summary: 'One run with its latest metrics, params, tags and inputs',
+    summary: 'One run with its latest metrics (the first 1 000 of them), params, tags and inputs',
     params: RunParams,
     response: Run,
   },
@@ -311,6 +318,20 @@ export const trackingRoutes = routes({
     params: RunParams,
     body: z.object({ status: z.enum(['finished', 'failed', 'killed']), endedAt: Instant.optional() }),
     response: Run,
+  },
+  'runs.metrics': {
+    method: 'GET',
+    path: '/api/runs/{run}/metrics',
+    permission: 'tracking.read',
+    summary: 'The latest value of each metric of a run, in the order of their keys',
+    params: RunParams,
+    query: z.object({
+      /** Only keys that have this in them, whatever the case of its letters. */
+      contains: z.string().max(metricKeyLimitChars).optional(),
+      limit: z.coerce.number().int().min(1).max(5000).default(200),
+      pageToken: z.string().max(2000).optional(),
+    }),
+    response: z.object({ items: z.array(RunMetric), nextPageToken: z.string().optional() }),
   },
   'runs.history': {
     method: 'GET',

@@ -5,7 +5,7 @@ import { mkdir, readdir, rename, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline as pipe } from 'node:stream/promises';
-import type { LedgerRow, ModelVersion, ProjectManifest } from '@slipway/contract';
+import type { LedgerRow, ModelVersion, ProjectManifest, Run } from '@slipway/contract';
 import { canonicalJson } from '@slipway/contract';
 import type { Command } from 'commander';
 import { nameOf, usage } from '../arguments.ts';
@@ -183,11 +183,21 @@ async function writeVersion(
   await writer.text(join(folder, 'version.json'), json(version));
   await writer.text(join(folder, 'card.md'), await client.models.cardText({ params }));
   if (version.runId !== undefined)
-    await writer.text(join(folder, 'run.json'), json(await client.runs.get({ params: { run: version.runId } })));
+    await writer.text(join(folder, 'run.json'), json(await wholeRun(client, version.runId)));
   for (const { path, digest } of version.files) {
     const source = await client.models.getFile({ params: { ...params, path } }, { timeoutMs: longTimeoutMs });
     await writer.bytes(join(folder, 'files', path), digest, source);
   }
+}
+
+/** A run comes with its first metrics only. */
+async function wholeRun(client: Session['client'], id: string): Promise<Omit<Run, 'metricCount'>> {
+  const params = { run: id };
+  const { metricCount, ...run } = await client.runs.get({ params });
+  if (metricCount === undefined) return run;
+  const metrics = [];
+  for await (const metric of everyItem((query) => client.runs.metrics({ params, query }))) metrics.push(metric);
+  return { ...run, metrics };
 }
 
 async function writeDataset({ client }: Session, dataset: string, writer: Writer): Promise<void> {

@@ -44,6 +44,7 @@ export function register(program: Command): void {
   count(run);
   keys(run);
   show(run);
+  metrics(run);
   sample(run);
   views(run);
   artifacts(run);
@@ -213,6 +214,11 @@ function show(run: Command): void {
               ? []
               : [table(['PARAMETER', 'VALUE'], Object.entries(found.params))]),
             ...(metrics.length === 0 ? [] : [table(['METRIC', 'VALUE', 'STEP', 'AT'], metrics)]),
+            ...(found.metricCount === undefined
+              ? []
+              : [
+                  `The first ${metrics.length} of ${found.metricCount} metrics: \`slipway run metrics ${id}\` has all.`,
+                ]),
             ...(Object.keys(found.tags).length === 0 ? [] : [table(['TAG', 'VALUE'], Object.entries(found.tags))]),
           ];
           return parts.join('\n\n');
@@ -232,6 +238,24 @@ function show(run: Command): void {
           head: ['STEP', 'VALUE', 'AT'],
           empty: `Run ${id} has no metric "${key}". \`slipway run show ${id}\` lists those it has.`,
           row: (point) => [String(point.step), String(point.value), instant(point.at)],
+        });
+      }),
+    );
+}
+
+function metrics(run: Command): void {
+  paged(run.command('metrics'))
+    .description('The latest value of each metric of a run, by their keys')
+    .argument('<run>', '', runId)
+    .option('--contains <text>', 'only keys that have this in them')
+    .addHelpText('after', '\nExample:\n  slipway run metrics run_01m7z8… --contains validation\n')
+    .action(
+      action(async (session, id: string, flags: PageFlags & { readonly contains?: string }) => {
+        const query = { contains: flags.contains, ...pageQuery(flags) };
+        showPage(session, await session.client.runs.metrics({ params: { run: id }, query }), {
+          head: ['METRIC', 'VALUE', 'STEP', 'AT'],
+          empty: `Run ${id} has no such metric.`,
+          row: (m) => [m.key, String(m.value), String(m.step), instant(m.at)],
         });
       }),
     );

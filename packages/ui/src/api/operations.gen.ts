@@ -57,6 +57,7 @@ export const operations = {
   'runs.get': ['GET', '/api/runs/{run}'],
   'runs.log': ['POST', '/api/runs/{run}/log'],
   'runs.end': ['POST', '/api/runs/{run}/end'],
+  'runs.metrics': ['GET', '/api/runs/{run}/metrics'],
   'runs.history': ['GET', '/api/runs/{run}/metrics/{key+}'],
   'runs.artifacts': ['GET', '/api/runs/{run}/artifacts'],
   'runs.putArtifact': ['PUT', '/api/runs/{run}/artifacts/{path+}'],

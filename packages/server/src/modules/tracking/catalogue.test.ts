@@ -1,7 +1,7 @@
 /** What the list of runs asks beside the runs: keys, values, counts, samples of metrics, saved views. */
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { exactCountMax } from '@slipway/contract';
+import { exactCountMax, runMetricsMax } from '@slipway/contract';
 import type { Clock } from '../../platform/clock.ts';
 import { createSystemClock } from '../../platform/clock.ts';
 import { operation } from '../../platform/db/db.ts';
@@ -210,6 +210,37 @@ eachDatabase((name, open) => {
       assert.equal(whole?.metrics.length, 3);
     },
   );
+
+  dbTest(`${name}: a run comes with its first metrics, all are in pages`, open, options, async (_t, { db }) => {
+    const { tracking } = trackingBench(db);
+    const run = await newRun(tracking);
+    const keyOf = (i: number): string => `layer.${String(i).padStart(4, '0')}`;
+    const count = runMetricsMax + 300;
+    for (let from = 0; from < count; from += 650) {
+      const metrics = Array.from({ length: 650 }, (_, i) => ({ key: keyOf(from + i), value: i, step: 1, at: 7 }));
+      await tracking.log(run, { metrics });
+    }
+    const brief = await tracking.getRunBrief(run);
+    assert.deepEqual([brief.metrics.length, brief.metricCount], [runMetricsMax, count]);
+    const whole = await tracking.getRun(run);
+    assert.deepEqual([whole.metrics.length, whole.metricCount], [count, undefined]);
+    assert.deepEqual(brief.metrics, whole.metrics.slice(0, runMetricsMax));
+    const found = [];
+    for (let pageToken: string | undefined, pages = 0; pages === 0 || pageToken !== undefined; pages++) {
+      const page = await tracking.listMetrics({ run, limit: 500, pageToken });
+      found.push(...page.items);
+      ({ nextPageToken: pageToken } = page);
+    }
+    assert.deepEqual(found, whole.metrics);
+    const some = await tracking.listMetrics({ run, contains: 'LAYER.010', limit: 100 });
+    assert.deepEqual(
+      some.items.map((m) => m.key),
+      Array.from({ length: 10 }, (_, i) => keyOf(100 + i)),
+    );
+    const few = await newRun(tracking);
+    await tracking.log(few, { metrics: [{ key: 'a', value: 1, step: 1, at: 1 }] });
+    assert.equal((await tracking.getRunBrief(few)).metricCount, undefined);
+  });
 
   dbTest(
     `${name}: a sample has every point of a short run and every peak of a long one`,

@@ -1,5 +1,5 @@
 /** Tracking: experiments, runs, what they logged, and their files. */
-import type { Experiment, Run, RunCount, RunKey, RunStatus, SampledSeries } from '@slipway/contract';
+import type { Experiment, Run, RunCount, RunKey, RunMetric, RunStatus, SampledSeries } from '@slipway/contract';
 import { metricKeyLimitChars, SlipwayError, tagValueLimitChars, paramValueLimitChars } from '@slipway/contract';
 import { sql } from 'kysely';
 import type { Page } from '../../lib/page.ts';
@@ -33,13 +33,15 @@ import { changeLoggedModel, createLoggedModel, logModelMetrics } from './operati
 import type { RunChange } from './operations/runs.ts';
 import { createRun, deleteRun, deleteTag, restoreRun, updateRun } from './operations/runs.ts';
 import type { RunColumns } from './read.ts';
-import { experimentKey, findExperiment, getExperiment, getRun, hydrateRuns, scan } from './read.ts';
+import { experimentKey, findExperiment, getExperiment, getRun, getRunBrief, hydrateRuns, scan } from './read.ts';
 import { inList } from '../../lib/search-filter/filter-sql.ts';
 import type { LoggedPoint } from './points.ts';
 import { pointColumns } from './points.ts';
 import { countRuns } from './run-count.ts';
 import type { RunKeyQuery, RunValueQuery } from './run-keys.ts';
 import { listRunKeys, listRunValues } from './run-keys.ts';
+import type { RunMetricQuery } from './run-metrics.ts';
+import { listRunMetrics } from './run-metrics.ts';
 import { runNameOf } from './run-name.ts';
 import type { SampleQuery } from './samples.ts';
 import { sampleMetric } from './samples.ts';
@@ -137,6 +139,9 @@ export interface Tracking {
     readonly actor: string;
   }): Promise<Run>;
   getRun(id: string): Promise<Run>;
+  /** With its first metrics; `listMetrics` has all. */
+  getRunBrief(id: string): Promise<Run>;
+  listMetrics(query: RunMetricQuery): Promise<Page<RunMetric>>;
   updateRun(change: RunChange): Promise<Run>;
   /** Ends a run now. */
   endRun(
@@ -235,6 +240,8 @@ export function createTracking(deps: TrackingDeps): Tracking {
       return getRun(db, uid);
     },
     getRun: (id) => getRun(db, id),
+    getRunBrief: (id) => getRunBrief(db, id),
+    listMetrics: (query) => listRunMetrics(db, query),
     updateRun: async (change) => {
       await db.write(updateRun, change);
       return getRun(db, change.uid);
@@ -253,7 +260,7 @@ export function createTracking(deps: TrackingDeps): Tracking {
         pageToken: query.pageToken,
       });
       return {
-        items: await hydrateRuns(db, found, query.columns),
+        items: await hydrateRuns(db, found, { columns: query.columns }),
         ...(nextPageToken === undefined ? {} : { nextPageToken }),
       };
     },

@@ -1,6 +1,6 @@
 /** Reads: rows become the contract's nouns here and nowhere else. */
-import type { DatasetInput, Experiment, MetricValue, Run } from '@slipway/contract';
-import { runStatuses, SlipwayError } from '@slipway/contract';
+import type { DatasetInput, Experiment, MetricValue, Run, RunMetric } from '@slipway/contract';
+import { runMetricsMax, runStatuses, SlipwayError } from '@slipway/contract';
 import type { RawBuilder, Compilable } from 'kysely';
 import { sql } from 'kysely';
 import type { Db } from '../../platform/db/db.ts';
@@ -98,7 +98,7 @@ interface RunRow {
   readonly artifact_location: string | null;
 }
 
-interface MetricRow {
+export interface MetricRow {
   readonly run_id: number;
   readonly key: string;
   readonly value: number;
@@ -133,8 +133,23 @@ interface Logged {
   readonly tags: readonly TextRow[];
 }
 
+export const runMetricOf = (row: Omit<MetricRow, 'run_id'>): RunMetric => ({
+  key: row.key,
+  value: metricValue(row.value, row.is_nan),
+  step: row.step,
+  at: row.ts,
+});
+
+/** How much of its runs is read. */
+interface Reading {
+  /** Only these keys, and no inputs. */
+  readonly columns?: RunColumns | undefined;
+  /** Metrics of all the runs together, the first by their keys; every one unless given. */
+  readonly metricsMax?: number | undefined;
+}
+
 /** What runs logged (`where` is over the alias t): everything, or the columns only. */
-async function readLogged(db: Db, where: RawBuilder<boolean>, columns: RunColumns | undefined): Promise<Logged> {
+async function readLogged(db: Db, where: RawBuilder<boolean>, { columns, metricsMax }: Reading): Promise<Logged> {
   const among = (keys: readonly string[] | undefined): RawBuilder<unknown> =>
     keys === undefined
       ? where
@@ -153,7 +168,7 @@ async function readLogged(db: Db, where: RawBuilder<boolean>, columns: RunColumn
       : scan(
           db,
           sql<MetricRow>`select t.run_id, k.name "key", t.value, t.is_nan, t.step, t.ts from tracking_metric_latest t
-            join tracking_key k on k.id = t.key_id where ${among(columns?.metrics)} order by k.name`,
+            join tracking_key k on k.id = t.key_id where ${among(columns?.metrics)} order by k.name ${metricsMax === undefined ? sql`` : sql`limit ${metricsMax}`}`,
         ),
     texts('tracking_param', columns?.params),
     texts('tracking_tag', columns?.tags),
@@ -162,8 +177,9 @@ async function readLogged(db: Db, where: RawBuilder<boolean>, columns: RunColumn
 }
 
 /** Runs by internal id, in the order of the ids; with columns only those keys, and no inputs. */
-export async function hydrateRuns(db: Db, ids: readonly number[], columns?: RunColumns): Promise<Run[]> {
+export async function hydrateRuns(db: Db, ids: readonly number[], reading: Reading = {}): Promise<Run[]> {
   if (ids.length === 0) return [];
+  const { columns } = reading;
   const among = (column: string): RawBuilder<boolean> => inList(db.dialect, sql.ref(column), ids);
   const [runs, { metrics, params, tags }, datasets, links] = await Promise.all([
     scan(
@@ -171,7 +187,7 @@ export async function hydrateRuns(db: Db, ids: readonly number[], columns?: RunC
       sql<RunRow>`select r.*, e.uid as experiment_uid, e.name as experiment_name, e.artifact_location
         from tracking_run r join tracking_experiment e on e.id = r.experiment_id where ${among('r.id')}`,
     ),
-    readLogged(db, among('t.run_id'), columns),
+    readLogged(db, among('t.run_id'), reading),
     columns === undefined ? readDatasets(db, among('i.run_id')) : [],
     columns === undefined
       ? scan(
@@ -201,12 +217,7 @@ export async function hydrateRuns(db: Db, ids: readonly number[], columns?: RunC
       startedAt: row.start_at,
       ...(row.end_at === null ? {} : { endedAt: row.end_at }),
       ...(row.user_id === null ? {} : { user: row.user_id }),
-      metrics: (metricsOf.get(id) ?? []).map((m) => ({
-        key: m.key,
-        value: metricValue(m.value, m.is_nan),
-        step: m.step,
-        at: m.ts,
-      })),
+      metrics: (metricsOf.get(id) ?? []).map(runMetricOf),
       params: Object.fromEntries((paramsOf.get(id) ?? []).map((p) => [p.key, p.value])),
       tags: Object.fromEntries((tagsOf.get(id) ?? []).map((t) => [t.key, t.value])),
       datasets: (datasetsOf.get(id) ?? []).map((d) => d.dataset),
@@ -258,14 +269,30 @@ export async function runKey(db: Db, id: string): Promise<number> {
     .select('id')
     .where('uid', '=', id)
     .executeTakeFirst();
-  if (row) return row.id;
+  return row?.id ?? runMissing(id);
+}
+
+function runMissing(id: string): never {
   throw new SlipwayError('not_found', { noun: 'run', name: id, remedy: 'GET /api/runs lists them.' });
 }
 
 export async function getRun(db: Db, id: string): Promise<Run> {
   const [run] = await hydrateRuns(db, [await runKey(db, id)]);
-  if (run) return run;
-  throw new SlipwayError('not_found', { noun: 'run', name: id, remedy: 'GET /api/runs lists them.' });
+  return run ?? runMissing(id);
+}
+
+/** With the first of its metrics, and how many there are where that is not all. */
+export async function getRunBrief(db: Db, id: string): Promise<Run> {
+  const key = await runKey(db, id);
+  const [run] = await hydrateRuns(db, [key], { metricsMax: runMetricsMax });
+  if (run === undefined) return runMissing(id);
+  if (run.metrics.length < runMetricsMax) return run;
+  const [count] = await scan(
+    db,
+    sql<{ n: number }>`select count(*) n from tracking_metric_latest where run_id = ${key}`,
+  );
+  const metricCount = Number(count?.n ?? 0);
+  return metricCount > run.metrics.length ? { ...run, metricCount } : run;
 }
 
 export function groupBy<T>(rows: readonly T[], key: (row: T) => number): Map<number, T[]> {

@@ -46,7 +46,8 @@ export function trackingBinding({ tracking, objects, clock }: TrackingRouteDeps)
         : await tracking.ensureExperiment(body.experiment, actor);
       return tracking.createRun({ ...body, experimentId: id, user: actor, actor });
     },
-    'runs.get': ({ params }) => tracking.getRun(params.run),
+    'runs.get': ({ params }) => tracking.getRunBrief(params.run),
+    'runs.metrics': ({ params, query }) => tracking.listMetrics({ ...params, ...query }),
     'runs.log': async ({ params, body }) => {
       const now = clock.now();
       await tracking.log(params.run, {
@@ -63,11 +64,11 @@ export function trackingBinding({ tracking, objects, clock }: TrackingRouteDeps)
     'runs.end': ({ params, body }, { actor }) => tracking.endRun(params.run, body.status, actor, body.endedAt),
     'runs.history': ({ params, query }) => tracking.history({ ...params, ...query }),
     'runs.artifacts': async ({ params, query }) => {
-      await tracking.getRun(params.run);
+      await tracking.getRunBrief(params.run);
       return { items: await tracking.artifacts.list(params.run, query.path) };
     },
     'runs.putArtifact': async ({ params, body }) => {
-      const run = await tracking.getRun(params.run);
+      const run = await tracking.getRunBrief(params.run);
       if (run.lifecycle === 'deleted') throw new SlipwayError('run_deleted', { run: params.run });
       return tracking.artifacts.put(params.run, params.path, body);
     },

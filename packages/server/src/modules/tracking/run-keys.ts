@@ -71,7 +71,7 @@ export async function listRunKeys(db: Db, query: RunKeyQuery): Promise<Page<RunK
 }
 
 /** Both sides are lowered by the database, so that they agree about letters beyond ASCII. */
-const within = (db: Db, text: string): RawBuilder<unknown> =>
+export const within = (db: Db, text: string): RawBuilder<unknown> =>
   db.dialect === 'sqlite'
     ? sql`instr(lower(name), lower(${text})) > 0`
     : sql`strpos(lower(name), lower(${text}::text)) > 0`;

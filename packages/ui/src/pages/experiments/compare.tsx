@@ -221,10 +221,11 @@ function Metrics({ runs, base }: { runs: readonly Run[]; base: Run }): ReactElem
   const keys = keysOf(runs, metricKeys);
   const view = useViewState();
   const { shown, field } = useNeedle(keys, (key) => key, 'metric');
+  const cut = runs.find(({ metricCount }) => metricCount !== undefined);
   return (
     <Panel
       title="Metrics"
-      caption="latest value of each, and its difference; which end is better is not recorded"
+      caption={`latest value of each, and its difference; which end is better is not recorded${cut === undefined ? '' : `; the first ${count(cut.metrics.length)} of each run`}`}
       flush
       actions={field}
     >

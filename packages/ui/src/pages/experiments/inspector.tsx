@@ -72,7 +72,7 @@ function RunFacts({ run, close }: { run: Run; close: () => void }): ReactElement
         </div>
         <Pairs pairs={pairs} />
       </section>
-      <Part title="Metrics" all={run.metrics.length} run={run}>
+      <Part title="Metrics" all={run.metricCount ?? run.metrics.length} run={run}>
         {metrics.length === 0 ? (
           <p className="t2 sm">It measured nothing.</p>
         ) : (

@@ -22,6 +22,7 @@ import { lineageOf } from './lineage.tsx';
 import { colourOf, MetricChart } from './metric-chart.tsx';
 import { useVersionsOfRun } from './registered.ts';
 import { useNeedle } from './use-needle.tsx';
+import { useRunMetrics } from './use-run-metrics.tsx';
 import { lineOf } from './sample-lines.ts';
 import { metricText, tookMs } from './values.ts';
 
@@ -91,7 +92,8 @@ function sentenceOf(run: Run): ReactNode {
       {took === undefined
         ? `running since ${instant(run.startedAt)}, asked again every ${againMs / 1000} s`
         : `took ${duration(took)}`}
-      ; it logged {plural(run.metrics.length, 'metric')} and {plural(Object.keys(run.params).length, 'param')}
+      ; it logged {plural(run.metricCount ?? run.metrics.length, 'metric')} and{' '}
+      {plural(Object.keys(run.params).length, 'param')}
       {first === undefined ? '.' : `; ${first.key} is ${metricText(first.value)} at step ${first.step}.`}
     </>
   );
@@ -99,7 +101,7 @@ function sentenceOf(run: Run): ReactNode {
 
 function Metrics({ run }: { run: Run }): ReactElement {
   const view = useViewState();
-  const { shown, field } = useNeedle(run.metrics, (metric) => metric.key, 'metric');
+  const { shown, field } = useRunMetrics(run);
   return (
     <Panel title="Metrics" caption="the latest value of each" span={7} flush actions={field}>
       {run.metrics.length === 0 ? (
