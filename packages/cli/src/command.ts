@@ -20,6 +20,8 @@ export interface Session extends Connection {
   readonly signal: AbortSignal;
   /** What Ctrl-C leaves behind, for the line that is printed then: "the run goes on". */
   leaves(sentence: string): void;
+  /** What is to be undone when Ctrl-C ends the command, before the process ends. */
+  undo(work: () => Promise<void>): void;
 }
 
 export interface GlobalOptions {
@@ -64,7 +66,8 @@ export function action<A extends readonly unknown[]>(
     let connection: Connection | undefined;
     try {
       connection = connect(options);
-      const session = { ...connection, output, signal: interrupt.signal, leaves: interrupt.leaves };
+      const { signal, leaves, undo } = interrupt;
+      const session = { ...connection, output, signal, leaves, undo };
       // What commander parsed for this command: its arguments, then its options.
       await Promise.race([run(session, ...(args.slice(0, -1) as unknown as A)), interrupt.asked]);
     } catch (error) {
@@ -72,7 +75,10 @@ export function action<A extends readonly unknown[]>(
       const exit = report(await withSuggestion(error, connection), output);
       process.exitCode = exitCodes[exit].code;
       // Requests and timers of an interrupted command would keep the process alive.
-      if (exit === 'interrupted') process.exit();
+      if (exit === 'interrupted') {
+        await interrupt.undone(output);
+        process.exit();
+      }
     } finally {
       interrupt.end();
     }
@@ -84,6 +90,7 @@ function createInterrupt() {
   const controller = new AbortController();
   const { promise: asked, reject } = Promise.withResolvers<never>();
   let sentence = '';
+  let work: (() => Promise<void>) | undefined;
   const stop = (): void => {
     if (controller.signal.aborted) process.exit(exitCodes.interrupted.code);
     const failure = new CommandFailure('interrupted', sentence === '' ? 'interrupted' : `interrupted: ${sentence}`);
@@ -96,6 +103,14 @@ function createInterrupt() {
     asked,
     signal: controller.signal,
     leaves: (text: string) => void (sentence = text),
+    undo: (undoing: () => Promise<void>) => void (work = undoing),
+    undone: async (output: Output) => {
+      try {
+        await work?.();
+      } catch (error) {
+        report(error, output);
+      }
+    },
     end: () => void process.off('SIGINT', stop),
   };
 }

@@ -37,8 +37,7 @@ export async function findTarget(
   ref: ModelRef | undefined,
   endpointName: string | undefined,
 ): Promise<Target> {
-  const endpoint =
-    endpointName === undefined ? await endpointFor(client, ref?.model) : await namedEndpoint(client, endpointName);
+  const endpoint = await findEndpoint(client, ref?.model, endpointName);
   const { model } = endpoint.spec;
   if (ref !== undefined && ref.model !== model)
     throw usage(
@@ -46,6 +45,11 @@ export async function findTarget(
     );
   if (endpoint.retiredAt !== undefined) throw new SlipwayError('endpoint_retired', { endpoint: endpoint.name });
   return { endpoint, version: await versionFor(client, { model, version: ref?.version }) };
+}
+
+/** By its name, or the one of this model, or the one of the project in this folder. */
+export function findEndpoint(client: Client, model: string | undefined, name: string | undefined): Promise<Endpoint> {
+  return name === undefined ? endpointFor(client, model) : namedEndpoint(client, name);
 }
 
 async function namedEndpoint(client: Client, name: string): Promise<Endpoint> {

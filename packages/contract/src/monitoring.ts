@@ -26,6 +26,8 @@ export const MonitorSpec = z.strictObject({
   zone: z.string().max(64).default('UTC'),
   /** A window is judged when labels are complete up to this long after its end. */
   labelGrace: Duration.default(86_400_000),
+  /** A copy of this monitor, for a simulation: policies overlook its alerts, and taken out of use it leaves nothing behind. */
+  simulationOf: Name.optional(),
   /** Fewest labelled predictions on which quality is judged. */
   labelledMin: z.int().min(20).default(200),
   alert: GapRule.default({ gap: 0.06, z: 4 }),

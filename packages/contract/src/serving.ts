@@ -99,6 +99,8 @@ export const EndpointSpec = z.strictObject({
   rollout: RolloutPlan.optional(),
   /** `process`: a prediction outlives a killed server. `power`: it outlives a power cut too, and waits for the disk. */
   durability: z.enum(['process', 'power']).default('process'),
+  /** Rows replayed beside this endpoint: policies overlook what happens to it, and taken out of use it leaves nothing behind. */
+  simulationOf: Name.optional(),
 });
 export type EndpointSpec = z.output<typeof EndpointSpec>;
 

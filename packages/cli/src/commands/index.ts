@@ -21,6 +21,7 @@ const loaders: Readonly<Record<string, () => Promise<{ readonly register: Regist
   endpoint: () => import('./endpoint.ts'),
   predict: () => import('./predict.ts'),
   labels: () => import('./labels.ts'),
+  simulate: () => import('./simulate.ts'),
   monitor: () => import('./monitor.ts'),
   policy: () => import('./policy.ts'),
   approval: () => import('./approval.ts'),

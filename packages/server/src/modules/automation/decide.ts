@@ -49,8 +49,14 @@ export function valueAt(event: CauseEvent, path: string): unknown {
 }
 
 export function matchesEvent(spec: PolicySpec, event: CauseEvent): boolean {
-  if (event.kind !== spec.when) return false;
+  if (event.kind !== spec.when || isOverlooked(spec, event)) return false;
   return Object.entries(spec.where).every(([path, condition]) => fits(valueAt(event, path), condition));
+}
+
+/** What happens in a simulation concerns only policies that ask for it by name. */
+function isOverlooked({ where }: PolicySpec, event: CauseEvent): boolean {
+  const isSimulated = event.body['simulationOf'] !== undefined;
+  return isSimulated && !Object.keys(where).some((path) => path === 'simulationOf' || path === 'body.simulationOf');
 }
 
 function fits(value: unknown, condition: PolicyCondition): boolean {

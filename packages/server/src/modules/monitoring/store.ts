@@ -7,13 +7,14 @@ import { isTimeZone } from '../../lib/calendar.ts';
 import type { StoreModule, Trx } from '../../platform/db/db.ts';
 import { operation } from '../../platform/db/db.ts';
 import type { ResourceKind } from '../projects/index.ts';
+import type { Kysely } from 'kysely';
 import type { OpenAlert } from './alert-rule.ts';
 import { nextStep } from './alert-rule.ts';
 import type { WindowFigures } from './judge-window.ts';
 import type { DriftMemory } from './read.ts';
-import { alertMissing, alertOf, findAlert, findWatermark, listOpenAlerts } from './read.ts';
+import { alertMissing, alertOf, findAlert, findMonitor, findWatermark, listOpenAlerts } from './read.ts';
 import { createSilence, endSilence, findActiveSilence, silenceFacts } from './silence-store.ts';
-import type { AlertRow, MonitoringTables } from './tables.ts';
+import type { AlertRow, MonitoringTables, MonitorRow } from './tables.ts';
 
 /** Labels of an endpoint are complete up to here; never moves back. Answers what it is now. */
 export const setWatermark = operation(
@@ -62,9 +63,13 @@ export interface RecordWindowInput {
  */
 export const recordWindow = operation(
   'monitoring.record-window',
-  async (trx, input: RecordWindowInput): Promise<{ readonly recorded: boolean }> => {
+  async (writer, input: RecordWindowInput): Promise<{ readonly recorded: boolean }> => {
     const { window } = input;
-    const tables = trx.tables<MonitoringTables>();
+    const tables = writer.tables<MonitoringTables>();
+    const monitor = await findMonitor(tables, window.monitor);
+    // Erased while the window was judged.
+    if (monitor === undefined) return { recorded: false };
+    const trx = tellingSimulation(writer, monitor);
     const inserted = await tables
       .insertInto('monitoring_window')
       .values({
@@ -101,6 +106,16 @@ export const recordWindow = operation(
     return { recorded: true };
   },
 );
+
+/** Events of a copied monitor say of which one, so that policies overlook them. */
+function tellingSimulation(trx: Trx, { spec }: Pick<MonitorRow, 'spec'>): Trx {
+  const { simulationOf } = storedSpec(spec);
+  if (simulationOf === undefined) return trx;
+  return { ...trx, emit: (event) => trx.emit({ ...event, body: { ...event.body, simulationOf } }) };
+}
+
+// Written by this module after its schema checked it.
+const storedSpec = (text: string): MonitorSpec => JSON.parse(text) as MonitorSpec;
 
 function windowFacts(window: MonitorWindow): Record<string, unknown> {
   return {
@@ -312,14 +327,20 @@ export const monitorKind: ResourceKind<MonitorSpec> = {
       .execute();
   },
   remove: async (trx, { name }) => {
-    await trx
-      .tables<MonitoringTables>()
-      .updateTable('monitoring_monitor')
-      .set({ retired_at: trx.now })
-      .where('name', '=', name)
-      .execute();
+    const tables = trx.tables<MonitoringTables>();
+    const row = await findMonitor(tables, name);
+    if (row !== undefined && storedSpec(row.spec).simulationOf !== undefined) return eraseMonitor(tables, row);
+    await tables.updateTable('monitoring_monitor').set({ retired_at: trx.now }).where('name', '=', name).execute();
   },
 };
+
+/** A simulation leaves nothing but its events. */
+async function eraseMonitor(tables: Kysely<MonitoringTables>, { name, endpoint }: MonitorRow): Promise<void> {
+  for (const table of ['monitoring_window', 'monitoring_reference', 'monitoring_alert', 'monitoring_silence'] as const)
+    await tables.deleteFrom(table).where('monitor', '=', name).execute();
+  await tables.deleteFrom('monitoring_watermark').where('endpoint', '=', endpoint).execute();
+  await tables.deleteFrom('monitoring_monitor').where('name', '=', name).execute();
+}
 
 export const monitoringStore: StoreModule = {
   name: 'monitoring',

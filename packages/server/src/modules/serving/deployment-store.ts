@@ -4,7 +4,7 @@ import { SlipwayError } from '@slipway/contract';
 import type { Trx } from '../../platform/db/db.ts';
 import { operation } from '../../platform/db/db.ts';
 import type { DeploymentRow, EndpointRow, ServingTables } from './rows.ts';
-import { deploymentOf } from './rows.ts';
+import { deploymentOf, simulationFacts } from './rows.ts';
 
 export interface NewDeployment {
   readonly id: string;
@@ -79,6 +79,7 @@ export async function addDeployment(trx: Trx, wanted: NewDeployment): Promise<De
       shadow: row.shadow,
       rollout: row.rollout,
       reason: wanted.reason,
+      ...simulationFacts(endpoint),
     },
   });
   return deploymentOf(row);

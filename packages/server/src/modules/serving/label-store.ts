@@ -3,6 +3,7 @@ import type { Db, Trx } from '../../platform/db/db.ts';
 import { operation } from '../../platform/db/db.ts';
 import { mustEndpoint } from './deployment-store.ts';
 import type { LabelRow, ServingTables } from './rows.ts';
+import { simulationFacts } from './rows.ts';
 
 /** Ids or rows of one statement. */
 const rowsPerStatement = 500;
@@ -87,7 +88,13 @@ export const joinLabels = operation('serving.join-labels', async (trx, input: Ne
       kind: 'labels.joined',
       actor: input.actor,
       subject: `endpoint:${input.endpoint}`,
-      body: { endpoint: input.endpoint, count: joined.length, corrected, watermark: watermark < 0 ? null : watermark },
+      body: {
+        endpoint: input.endpoint,
+        count: joined.length,
+        corrected,
+        watermark: watermark < 0 ? null : watermark,
+        ...simulationFacts(endpoint),
+      },
     });
   }
   const repeated = input.labels.length - joined.length - corrected;

@@ -62,6 +62,13 @@ export function createLiveEndpoints(deps: LiveEndpointsDeps): LiveEndpoints {
   };
 
   const logFolder = (name: string): string => join(deps.folder, name);
+  const erase = (name: string, { log }: EndpointRuntime): void => {
+    runtimes.delete(name);
+    log
+      .erase()
+      .catch((error: unknown) => deps.log.warn('the log of a simulation is still there', { endpoint: name, error }));
+  };
+
   return {
     must,
     logFolder,
@@ -120,8 +127,9 @@ export function createLiveEndpoints(deps: LiveEndpointsDeps): LiveEndpoints {
       declared = specs;
       for (const [name, runtime] of runtimes) {
         const spec = specs.get(name);
-        if (spec === undefined) drop(name);
-        else runtime.spec = spec;
+        if (spec !== undefined) runtime.spec = spec;
+        else if (runtime.spec.simulationOf === undefined) drop(name);
+        else erase(name, runtime);
       }
     },
     inOrder: (name, run) => {

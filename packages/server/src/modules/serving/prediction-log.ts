@@ -9,6 +9,7 @@
  * Windows, instants and ids find their few blocks by the ranges that each segment keeps in memory.
  */
 import { existsSync, mkdirSync, readdirSync, unlinkSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { idToHex, isId, SlipwayError, writeIdBytes } from '@slipway/contract';
 import type { Clock } from '../../platform/clock.ts';
@@ -63,6 +64,8 @@ export interface PredictionLog {
   /** At least as many records as have ids between these two, from memory. */
   countBetween(firstId: string, lastId: string): number;
   close(): void;
+  /** Closes it and removes its files. */
+  erase(): Promise<void>;
 }
 
 /** Which records are wanted: ranges that may hold some, and then each record. */
@@ -198,6 +201,13 @@ export function openPredictionLog(options: {
       return count;
     },
     close: () => end(false),
+    erase: async () => {
+      const isOnDisk = file?.synced();
+      file?.close();
+      file = undefined;
+      await isOnDisk?.catch(() => undefined);
+      await rm(folder, { recursive: true, force: true });
+    },
   };
 }
 

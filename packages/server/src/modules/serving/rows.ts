@@ -76,6 +76,15 @@ export interface ServingTables {
   serving_label: LabelRow;
 }
 
+/** For events: of which endpoint it is a simulation, where it is one. */
+export function simulationFacts(row: Pick<EndpointRow, 'spec'>): { readonly simulationOf?: string } {
+  const { simulationOf } = specOf(row);
+  return simulationOf === undefined ? {} : { simulationOf };
+}
+
+// Written by this module after its schema checked it.
+const specOf = (row: Pick<EndpointRow, 'spec'>): EndpointSpec => JSON.parse(row.spec) as EndpointSpec;
+
 export function deploymentOf(row: DeploymentRow): Deployment {
   return {
     id: row.id,
@@ -94,8 +103,7 @@ export function endpointOf(row: EndpointRow): Omit<Endpoint, 'deployment' | 'run
   return {
     id: row.id,
     name: row.name,
-    // Written by this module after its schema checked it.
-    spec: JSON.parse(row.spec) as EndpointSpec,
+    spec: specOf(row),
     project: row.project,
     createdAt: row.created_at,
     ...(row.retired_at === null ? {} : { retiredAt: row.retired_at }),

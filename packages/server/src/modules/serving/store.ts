@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { EndpointSpec } from '@slipway/contract';
 import { EndpointSpec as EndpointSpecSchema, SlipwayError } from '@slipway/contract';
 import { z } from 'zod';
-import type { StoreModule } from '../../platform/db/db.ts';
+import type { StoreModule, Trx } from '../../platform/db/db.ts';
 import type { ResourceKind } from '../projects/index.ts';
 import { deploy } from './deployment-store.ts';
 import { holdRollout, resumeRollout } from './hold-store.ts';
@@ -11,6 +11,7 @@ import { joinLabels } from './label-store.ts';
 import type { ServingOperations } from './rollout-store.ts';
 import { advanceRollout, cancelOfRetired, noteDecision, startRollout } from './rollout-store.ts';
 import type { ServingTables } from './rows.ts';
+import { simulationFacts } from './rows.ts';
 
 /** Rung when declarations of endpoints changed. */
 export const endpointsTopic = 'serving.endpoints';
@@ -53,16 +54,37 @@ export const endpointKind: ResourceKind<EndpointSpec> = {
   },
   async remove(trx, change) {
     await cancelOfRetired(trx, change.name, change.actor);
-    await trx
-      .tables<ServingTables>()
-      .updateTable('serving_endpoint')
-      .set({ retired_at: trx.now })
+    const tables = trx.tables<ServingTables>();
+    const row = await tables
+      .selectFrom('serving_endpoint')
+      .selectAll()
       .where('name', '=', change.name)
-      .execute();
-    await trx.emit({ kind: 'endpoint.retired', actor: change.actor, subject: `endpoint:${change.name}`, body: {} });
+      .executeTakeFirst();
+    const simulation = row === undefined ? {} : simulationFacts(row);
+    if ('simulationOf' in simulation) await erase(trx, change.name);
+    else
+      await tables
+        .updateTable('serving_endpoint')
+        .set({ retired_at: trx.now })
+        .where('name', '=', change.name)
+        .execute();
+    await trx.emit({
+      kind: 'endpoint.retired',
+      actor: change.actor,
+      subject: `endpoint:${change.name}`,
+      body: { ...simulation },
+    });
     trx.wake(endpointsTopic);
   },
 };
+
+/** A simulation leaves nothing but its events; whoever has the log removes it. */
+async function erase(trx: Trx, endpoint: string): Promise<void> {
+  const tables = trx.tables<ServingTables>();
+  for (const table of ['serving_label', 'serving_rollout', 'serving_deployment'] as const)
+    await tables.deleteFrom(table).where('endpoint', '=', endpoint).execute();
+  await tables.deleteFrom('serving_endpoint').where('name', '=', endpoint).execute();
+}
 
 export function servingStore(operations: ServingOperations): StoreModule {
   return {
