@@ -84,7 +84,7 @@ async function simulate(session: Session, flags: Flags): Promise<void> {
   try {
     await declareSimulation(client, plan, simulation);
     if (!output.json)
-      output.note(`Replaying ${count(plan.schedule.events.length, 'request')} as endpoint ${simulation.name}`);
+      output.note(`Replaying ${count(plan.schedule.events.length, 'request')} through endpoint ${simulation.name}`);
     await replay(session, plan, simulation);
     const monitors: Judged[] = [];
     for (const [monitor, copy] of simulation.copies) {

@@ -188,7 +188,7 @@ async function tableOf({ client, scratch }: Reading, from: string, limit: number
   if (isFile) return { ...none, sql: `read_csv(${name}, header = true, sample_size = -1)`, words: `rows of ${from}` };
   const dataset = /^(?<dataset>[a-z0-9][\w.-]*)(?:@(?<version>[\w-]+))?$/i.exec(from)?.groups;
   if (dataset?.['dataset'] === undefined)
-    throw usage(`--rows ${from} is no file, and no dataset such as customers or customers@2`);
+    throw usage(`--rows ${from} is no file, and no dataset (customers, customers@2)`);
   await datasetFile(
     { client, scratch },
     { dataset: dataset['dataset'], version: dataset['version'] ?? 'latest' },

@@ -114,8 +114,7 @@ function tellingSimulation(trx: Trx, { spec }: Pick<MonitorRow, 'spec'>): Trx {
   return { ...trx, emit: (event) => trx.emit({ ...event, body: { ...event.body, simulationOf } }) };
 }
 
-// Written by this module after its schema checked it.
-const storedSpec = (text: string): MonitorSpec => JSON.parse(text) as MonitorSpec;
+const storedSpec = (text: string): MonitorSpec => MonitorSpec.parse(JSON.parse(text));
 
 function windowFacts(window: MonitorWindow): Record<string, unknown> {
   return {
