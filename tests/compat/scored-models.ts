@@ -4,34 +4,10 @@
  * `mixed` adds 10, or 20 for the carrier B6.
  */
 import { createHash } from 'node:crypto';
-import type { Tree, TreeEnsemble } from '@slipway/onnx';
 import { writeTreeEnsemble } from '@slipway/onnx';
+import { stump, sumOfStumps as numbers } from '../../packages/server/src/compat/test-models.ts';
 import type { TestServer } from '../journeys/server.ts';
 import { startTestServer } from '../journeys/server.ts';
-
-/** Goes left when feature <= threshold or missing. */
-function stump(feature: number, threshold: number, left: number, right: number): Tree {
-  return {
-    feature: Int32Array.of(feature, 0, 0),
-    threshold: Float32Array.of(threshold, 0, 0),
-    missingLeft: Uint8Array.of(1, 0, 0),
-    left: Int32Array.of(1, -1, -1),
-    right: Int32Array.of(2, -1, -1),
-    value: Float32Array.of(0, left, right),
-    count: new Uint32Array(3),
-    gain: new Float32Array(3),
-  };
-}
-
-const numbers: TreeEnsemble = {
-  kind: 'trees',
-  featureNames: ['miles', 'hour', 'wind'],
-  trees: [stump(0, 500, 1, 2), stump(1, 12, 10, 20), stump(2, 8.5, 100, 200)],
-  baseScore: 0,
-  link: 'identity',
-  classCount: 1,
-  classLabels: [],
-};
 
 const models = [
   {

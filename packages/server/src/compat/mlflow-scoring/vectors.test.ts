@@ -4,8 +4,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { ModelSignature } from '@slipway/contract';
-import type { Tree, TreeEnsemble } from '@slipway/onnx';
 import { writeTreeEnsemble } from '@slipway/onnx';
+import { stump, sumOfStumps as numbers } from '../test-models.ts';
 import { z } from 'zod';
 import { startScoringServer } from '../open-inference/testing.ts';
 
@@ -43,29 +43,6 @@ const otherwise: Readonly<Record<string, { readonly status: number; readonly why
   'inputs, columns of one value': { status: 200, why: 'a tensor [n, 1] is a column; MLflow refuses it for a table' },
 };
 
-/** Goes left when feature <= threshold or missing. */
-function stump(feature: number, threshold: number, left: number, right: number): Tree {
-  return {
-    feature: Int32Array.of(feature, 0, 0),
-    threshold: Float32Array.of(threshold, 0, 0),
-    missingLeft: Uint8Array.of(1, 0, 0),
-    left: Int32Array.of(1, -1, -1),
-    right: Int32Array.of(2, -1, -1),
-    value: Float32Array.of(0, left, right),
-    count: new Uint32Array(3),
-    gain: new Float32Array(3),
-  };
-}
-
-const numbers: TreeEnsemble = {
-  kind: 'trees',
-  featureNames: ['miles', 'hour', 'wind'],
-  trees: [stump(0, 500, 1, 2), stump(1, 12, 10, 20), stump(2, 8.5, 100, 200)],
-  baseScore: 0,
-  link: 'identity',
-  classCount: 1,
-  classLabels: [],
-};
 const mixed = writeTreeEnsemble(
   { ...numbers, featureNames: ['miles', 'carrier', 'wind'], trees: [stump(0, 500, 1, 2), stump(1, 0, 10, 20)] },
   { categories: { carrier: ['UA', 'B6'] } },

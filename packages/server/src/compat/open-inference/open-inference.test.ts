@@ -1,33 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Tree, TreeEnsemble } from '@slipway/onnx';
 import { writeTreeEnsemble } from '@slipway/onnx';
+import { stump, sumOfStumps as sum } from '../test-models.ts';
 import { startScoringServer } from './testing.ts';
 import type { ScoringServer, TestModel } from './testing.ts';
-
-/** Goes left when feature <= threshold or missing. */
-function stump(feature: number, threshold: number, left: number, right: number): Tree {
-  return {
-    feature: Int32Array.of(feature, 0, 0),
-    threshold: Float32Array.of(threshold, 0, 0),
-    missingLeft: Uint8Array.of(1, 0, 0),
-    left: Int32Array.of(1, -1, -1),
-    right: Int32Array.of(2, -1, -1),
-    value: Float32Array.of(0, left, right),
-    count: new Uint32Array(3),
-    gain: new Float32Array(3),
-  };
-}
-
-const sum: TreeEnsemble = {
-  kind: 'trees',
-  featureNames: ['miles', 'hour', 'wind'],
-  trees: [stump(0, 500, 1, 2), stump(1, 12, 10, 20), stump(2, 8.5, 100, 200)],
-  baseScore: 0,
-  link: 'identity',
-  classCount: 1,
-  classLabels: [],
-};
 
 const models: readonly TestModel[] = [
   { endpoint: 'numbers', file: writeTreeEnsemble(sum) },
