@@ -47,7 +47,6 @@ export function trackingBinding({ tracking, objects, clock }: TrackingRouteDeps)
       return tracking.createRun({ ...body, experimentId: id, user: actor, actor });
     },
     'runs.get': ({ params }) => tracking.getRunBrief(params.run),
-    'runs.metrics': ({ params, query }) => tracking.listMetrics({ ...params, ...query }),
     'runs.log': async ({ params, body }) => {
       const now = clock.now();
       await tracking.log(params.run, {
@@ -87,7 +86,7 @@ export function trackingBinding({ tracking, objects, clock }: TrackingRouteDeps)
   });
 }
 
-type Catalogue = 'runs.count' | 'runs.keys' | 'runs.values' | 'runs.sample';
+type Catalogue = 'runs.count' | 'runs.keys' | 'runs.metrics' | 'runs.values' | 'runs.sample';
 
 function catalogueHandlers(
   tracking: Tracking,
@@ -98,6 +97,7 @@ function catalogueHandlers(
       tracking.countRuns({ experimentIds: await experimentIds(experiment), filter }),
     'runs.keys': async ({ query: { experiment, ...query } }) =>
       tracking.listKeys({ ...query, experimentId: (await experimentIds(experiment))?.[0] }),
+    'runs.metrics': ({ params, query }) => tracking.listMetrics({ ...params, ...query }),
     'runs.values': async ({ query: { experiment, ...query } }) => {
       const [experimentId = experiment] = (await experimentIds(experiment)) ?? [];
       return { items: await tracking.listValues({ ...query, experimentId }) };
