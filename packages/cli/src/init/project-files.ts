@@ -78,7 +78,7 @@ export const pipelineName = ({ dataset }: Findings): string => `train-${dataset}
 /** What a person types next, from inside the folder. */
 export function nextCommands(findings: Findings, dataPath: string): readonly string[] {
   const path = /^[\w./-]+$/.test(dataPath) ? dataPath : `'${dataPath.replaceAll("'", "'\\''")}'`;
-  return [`slipway data add ${findings.dataset} ${path}`, 'slipway apply', 'slipway run'];
+  return [`slipway data add ${findings.dataset} ${path}`, 'slipway apply', 'slipway run', 'slipway deploy'];
 }
 
 function declarations(findings: Findings): string {
@@ -313,8 +313,8 @@ With a server running (\`slipway up\`, in another terminal), in this folder:
 ${nextCommands(findings, dataPath).join('\n')}
 \`\`\`
 
-The run checks the data, holds rows out, trains, judges, registers the model if its gate passes, and says what it came to. After it, \`slipway model show ${findings.model} champion\`
-says what was registered, \`slipway endpoint deploy ${findings.model} champion\` answers requests with it, and \`slipway why version ${findings.model}@champion\` says what it was made from.
+The run checks the data, holds rows out, trains, judges, registers the model if its gate passes, and says what it came to. Deployed, it answers requests; a line that asks it is printed.
+\`slipway model show ${findings.model} champion\` says what was registered, and \`slipway why version ${findings.model}@champion\` what it was made from.
 
 ${isPython ? pythonSection : ''}## What was found
 
