@@ -106,7 +106,8 @@ function one(endpoint: Command): void {
         output.result(found, () => {
           const own = found.instanceId === undefined ? '' : ` (${found.instanceId})`;
           const head = `${paint('bold', found.id)}${own} ${found.score.toFixed(4)} by ${found.model}/${found.version} at ${instant(found.at)}; label ${found.label?.value ?? 'not known yet'}`;
-          const rows = Object.entries(found.features).map(([k, v]) => [k, v === null ? '-' : String(v)]);
+          // A text or a date is among the inputs as it was sent; the features are numbers.
+          const rows = Object.entries(found.features).map(([k, v]) => [k, String(v ?? found.inputs[k] ?? '') || '-']);
           return `${head}\n\n${table(['FEATURE', 'VALUE'], rows)}`;
         });
       }),

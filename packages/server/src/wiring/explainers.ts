@@ -216,9 +216,12 @@ function explainAutomation({ ledger }: Platform, { automation }: Modules): Reado
 }
 
 function explainPrediction(found: PredictionRecord, deployment: { id: string } | undefined): Explanation {
-  const features = Object.entries(found.features)
-    .filter(([, v]) => v !== null)
-    .map(([k, v]) => `${k}=${Number(v).toPrecision(6)}`);
+  // A text or a date is among the inputs as it was sent; the features are numbers.
+  const features = Object.entries(found.features).flatMap(([name, value]) => {
+    const known = value ?? found.inputs[name] ?? '';
+    if (known === '') return [];
+    return [`${name}=${typeof known === 'number' ? known.toPrecision(6) : String(known)}`];
+  });
   return {
     title: `prediction ${found.id}: ${found.score.toFixed(4)}`,
     facts: {
