@@ -9,9 +9,9 @@ import { EmptyState } from '../../components/states.tsx';
 import { StatusBadge } from '../../components/status.tsx';
 import { to } from '../../frame/places.ts';
 import { useView } from '../../frame/view.tsx';
-import { decimals, fullInstant, instant, plural, signed } from '../../words.ts';
+import { fullInstant, instant, plural, signed } from '../../words.ts';
 import { LoadedPages, rowsOf } from '../../components/loaded-pages.tsx';
-import { levelOf, mainFigure } from './quality.ts';
+import { levelOf, mainFigure, mainText } from './quality.ts';
 import { windowName } from './window-words.ts';
 
 export function Page(): ReactElement {
@@ -91,7 +91,7 @@ function LastWindow({ monitor }: { monitor: Monitor }): ReactElement {
       <StatusBadge plain state={window.verdict} />
       {windowName(window, monitor.spec.zone)}
       <span className="t2">
-        gap {signed(levelOf(window)?.gap)}, {main?.name ?? 'AUC'} {decimals(main?.value.value)}
+        gap {signed(levelOf(window)?.gap)}, {main?.name ?? 'AUC'} {mainText(window)}
       </span>
     </span>
   );

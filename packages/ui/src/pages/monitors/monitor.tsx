@@ -14,7 +14,7 @@ import { to } from '../../frame/places.ts';
 import type { Bounds } from '../../frame/time-range.ts';
 import { boundsOf, isWithin, useTimeRange } from '../../frame/time-range.ts';
 import { useView } from '../../frame/view.tsx';
-import { decimals, duration, percent, plural, signed } from '../../words.ts';
+import { decimals, duration, figure, percent, plural, signed } from '../../words.ts';
 import { AlertList } from '../alerts/alert-list.tsx';
 import { LoadedPages, rowsOf } from '../../components/loaded-pages.tsx';
 import type { ViewState } from '../../components/use-view-state.ts';
@@ -255,13 +255,14 @@ function Step({ window, href, word, icon }: StepProps): ReactElement {
 function Figures({ window, zone }: { window: MonitorWindow; zone: string }): ReactElement {
   const { calibration, numbers, auc, logLoss, accuracy, referenceLoss, coverage, version, model } = window;
   const mean = (rate: number | undefined, number: number | undefined): string =>
-    rate !== undefined ? percent(rate, 1) : number === undefined ? 'not set' : decimals(number);
+    rate !== undefined ? percent(rate, 1) : number === undefined ? 'not set' : figure(number);
   const level = levelOf(window);
   const byDays = typeof calibration?.dayP === 'number' ? `; by days p ${decimals(calibration.dayP)}` : '';
-  const interval = (n: MonitorWindow['auc']): string =>
+  const inside = numbers?.coverage;
+  const interval = (n: MonitorWindow['auc'], write: (value: number | null) => string = decimals): string =>
     n === undefined
       ? 'not set'
-      : `${decimals(n.value)}${n.low === null ? '' : ` (${decimals(n.low)} to ${decimals(n.high)}, by ${n.by === 'clusters' ? 'days' : 'rows'})`}`;
+      : `${write(n.value)}${n.low === null ? '' : ` (${write(n.low)} to ${write(n.high)}, by ${n.by === 'clusters' ? 'days' : 'rows'})`}`;
   return (
     <Panel title="The window" caption={windowName(window, zone)} actions={<StatusBadge plain state={window.verdict} />}>
       <Pairs
@@ -277,11 +278,16 @@ function Figures({ window, zone }: { window: MonitorWindow; zone: string }): Rea
           },
           ...(numbers === undefined
             ? [{ name: 'Calibration error', value: decimals(calibration?.ece) }]
-            : [{ name: 'RMSE', value: interval(numbers.rmse) }]),
+            : [{ name: 'RMSE', value: interval(numbers.rmse, figure) }]),
+          ...(inside === undefined
+            ? []
+            : [
+                { name: 'Intervals cover', value: `${percent(inside.value, 1)}, ${percent(inside.promised)} promised` },
+              ]),
           ...(accuracy === undefined ? [] : [{ name: 'Accuracy', value: interval(accuracy) }]),
           ...(accuracy === undefined && numbers === undefined ? [{ name: 'AUC', value: interval(auc) }] : []),
           ...(numbers === undefined ? [{ name: 'Log loss', value: interval(logLoss) }] : []),
-          ...(referenceLoss === undefined ? [] : [{ name: 'Expected loss', value: decimals(referenceLoss) }]),
+          ...(referenceLoss === undefined ? [] : [{ name: 'Expected loss', value: figure(referenceLoss) }]),
         ]}
       />
       <p className="xs t2 said-by">{window.sentence}</p>

@@ -5,7 +5,7 @@ import { Link } from 'react-router';
 import { DataTable } from '../../components/data-table.tsx';
 import { StatusBadge } from '../../components/status.tsx';
 import { count, decimals, fullInstant, percent, signed } from '../../words.ts';
-import { levelOf, mainFigure } from './quality.ts';
+import { levelOf, mainFigure, mainText } from './quality.ts';
 import { windowName } from './window-words.ts';
 
 interface WindowTableProps {
@@ -40,7 +40,7 @@ export function WindowTable({ windows, zone, chosen, href }: WindowTableProps): 
         { key: 'labels', head: 'Labels in', isNumber: true, cell: (w) => percent(w.coverage) },
         { key: 'gap', head: 'Gap', isNumber: true, cell: (w) => <b>{signed(levelOf(w)?.gap)}</b> },
         { key: 'z', head: 'z', isNumber: true, isExtra: true, cell: (w) => signed(levelOf(w)?.z, 1) },
-        { key: 'auc', head: mainHead, isNumber: true, cell: (w) => decimals(mainFigure(w)?.value.value) },
+        { key: 'auc', head: mainHead, isNumber: true, cell: (w) => mainText(w) },
         { key: 'loss', head: 'Log loss', isNumber: true, isExtra: true, cell: (w) => decimals(w.logLoss?.value) },
         {
           key: 'drift',
