@@ -17,6 +17,13 @@ export interface CategoryTable {
   readonly otherwise: number;
 }
 
+/** Sets of categories, a feature each: 0 for what is in the set, 1 for everything else, unknown texts too. */
+export interface CategoryMembers {
+  readonly keys: readonly string[];
+  /** Per set, and in it per key, 1 for what is in the set. */
+  readonly sets: readonly Uint8Array[];
+}
+
 export type ColumnEncoding =
   | { readonly kind: 'number' | 'boolean'; readonly column: string }
   | {
@@ -26,7 +33,13 @@ export type ColumnEncoding =
       readonly utcOffsetMinutes: number;
       readonly parts: readonly DatePart[];
     }
-  | { readonly kind: 'category'; readonly column: string; readonly tables: readonly CategoryTable[] }
+  | {
+      readonly kind: 'category';
+      readonly column: string;
+      readonly tables: readonly CategoryTable[];
+      /** Their features come behind those of the tables. */
+      readonly members?: CategoryMembers | undefined;
+    }
   | {
       readonly kind: 'text';
       readonly column: string;
@@ -47,7 +60,10 @@ export function featuresOf(encoding: ColumnEncoding): readonly string[] {
     case 'date':
       return encoding.parts.map((part) => `${column} ${part}`);
     case 'category':
-      return encoding.tables.map((table) => table.feature);
+      return [
+        ...encoding.tables.map((table) => table.feature),
+        ...(encoding.members?.sets ?? []).map((_, place) => `${column} set ${place + 1}`),
+      ];
     case 'text':
       return [`${column} words`, ...encoding.words.map((word) => `${column} "${word}"`)];
   }

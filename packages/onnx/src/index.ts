@@ -16,7 +16,7 @@ export { readFeatureNames, readSignature } from './signature.ts';
 export type { Datatype, ModelSignature, TensorSignature } from './signature.ts';
 export type { LinearModel, Tree, TreeEnsemble } from './trees.ts';
 export { dateParts, datePart, featuresOf, numberArithmetic, parseInstant, splitText } from './column-encodings.ts';
-export type { CategoryTable, ColumnEncoding, ColumnKind, DatePart } from './column-encodings.ts';
+export type { CategoryMembers, CategoryTable, ColumnEncoding, ColumnKind, DatePart } from './column-encodings.ts';
 export type { StepFunction, TableHead, TableModel } from './table-model.ts';
 export { classifierLabels, readClassLabels, readTableInfo, renameInputs, writeTableInfo } from './signature.ts';
 export type { TableColumnInfo, TableInfo } from './signature.ts';

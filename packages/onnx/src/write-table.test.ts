@@ -30,6 +30,10 @@ const encodings: readonly ColumnEncoding[] = [
       },
       { feature: 'carrier rate', keys: ['B6', '雪'], values: Float32Array.of(-0.25, 0.1), otherwise: 0.03125 },
     ],
+    members: {
+      keys: ['B6', 'a b', 'Zürich'],
+      sets: [Uint8Array.of(1, 0, 0), Uint8Array.of(0, 1, 1), Uint8Array.of(1, 1, 0)],
+    },
   },
   {
     kind: 'text',

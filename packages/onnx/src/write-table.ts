@@ -4,11 +4,11 @@
  * Tables of numbers and yes/no columns: one float input `features` [N, F]. Others: one input per column, [N, 1], by its
  * name. Outputs: `label` [N] and `probabilities` [N, classes]; `prediction` [N, 1]; for quantiles `prediction` (the level
  * nearest to a half) and `quantiles` [N, levels]. Where a column has such a name the output gets `_out` behind it.
- * Categories are LabelEncoders; dates are arithmetic in float64; texts go StringSplit, LabelEncoder from spelling to word,
+ * Categories are LabelEncoders, sets of them a Gather of rows of a table of yes and no; dates are arithmetic in float64; texts go StringSplit, LabelEncoder from spelling to word,
  * TfIdfVectorizer that counts. The step function of an isotonic calibration is one more tree, over the margin.
  */
 import { datePart, featuresOf } from './column-encodings.ts';
-import type { Arithmetic, ColumnEncoding } from './column-encodings.ts';
+import type { Arithmetic, CategoryMembers, ColumnEncoding } from './column-encodings.ts';
 import { OnnxError } from './errors.ts';
 import { makeModel, makeNode, makeValue, FEATURE_NAMES_KEY, TABLE_KEY } from './graph-parts.ts';
 import type { NodeParts } from './graph-parts.ts';
@@ -117,21 +117,59 @@ function encode(draft: Draft, encoding: ColumnEncoding): readonly string[] {
       );
     }
     case 'category':
-      return encoding.tables.map((table) =>
-        draft.add({
-          opType: 'LabelEncoder',
-          domain: 'ai.onnx.ml',
-          inputs: [encoding.column],
-          attributes: {
-            keys_strings: table.keys,
-            values_floats: table.values,
-            default_float: { float: table.otherwise },
-          },
-        }),
-      );
+      return [
+        ...encoding.tables.map((table) =>
+          draft.add({
+            opType: 'LabelEncoder',
+            domain: 'ai.onnx.ml',
+            inputs: [encoding.column],
+            attributes: {
+              keys_strings: table.keys,
+              values_floats: table.values,
+              default_float: { float: table.otherwise },
+            },
+          }),
+        ),
+        ...encodeMembers(draft, encoding.column, encoding.members),
+      ];
     case 'text':
       return encodeText(draft, encoding);
   }
+}
+
+/** A row of a table of yes and no, whose last row is for what has no key: what a row of the batch has of each set. */
+function encodeMembers(draft: Draft, column: string, members: CategoryMembers | undefined): readonly string[] {
+  const { keys = [], sets = [] } = members ?? {};
+  if (sets.length === 0) return [];
+  const outside = new Uint8Array((keys.length + 1) * sets.length).fill(1);
+  for (const [place, set] of sets.entries()) {
+    for (const [key, isIn] of set.entries()) if (isIn === 1) outside[key * sets.length + place] = 0;
+  }
+  const table: OnnxTensor = {
+    name: `~sets of ${column}`,
+    dims: [keys.length + 1, sets.length],
+    dataType: tensorTypes.BOOL,
+    data: { location: 'raw', bytes: outside },
+  };
+  draft.constants.set(table.name, table);
+  const codes = draft.add({
+    opType: 'LabelEncoder',
+    domain: 'ai.onnx.ml',
+    inputs: [column],
+    attributes: {
+      keys_strings: keys,
+      values_int64s: BigInt64Array.from(keys, (_, code) => BigInt(code)),
+      default_int64: { int: keys.length },
+    },
+  });
+  const shape = draft.constant({
+    dims: [1],
+    dataType: tensorTypes.INT64,
+    data: { location: 'int64', values: BigInt64Array.of(-1n) },
+  });
+  const flat = draft.add({ opType: 'Reshape', inputs: [codes, shape] });
+  const rows = draft.add({ opType: 'Gather', inputs: [table.name, flat], attributes: { axis: { int: 0 } } });
+  return [draft.add({ opType: 'Cast', inputs: [rows], attributes: { to: { int: tensorTypes.FLOAT } } })];
 }
 
 function encodeText(draft: Draft, encoding: Extract<ColumnEncoding, { kind: 'text' }>): readonly string[] {
@@ -297,6 +335,12 @@ function checkTable({ encodings, head }: TableModel): void {
   if (repeated !== undefined) refuse(`two columns are called "${repeated}"`);
   const odd = columns.find((name) => name === '' || name.startsWith('~'));
   if (odd !== undefined) refuse(`a column is called "${odd}"; names must not be empty or start with ~`);
+  for (const encoding of encodings) {
+    const members = encoding.kind === 'category' ? encoding.members : undefined;
+    if (members?.sets.some((set) => set.length !== members.keys.length) === true) {
+      refuse(`a set of categories of "${encoding.column}" does not fit its ${members.keys.length} keys`);
+    }
+  }
   const names = encodings.flatMap(featuresOf);
   const ensembles = head.kind === 'quantiles' ? head.ensembles : [head.ensemble];
   for (const ensemble of ensembles) {

@@ -9,7 +9,9 @@ import type { Tree } from '@slipway/onnx';
 import type { BoostingTask } from './boosting-task.ts';
 import { chunkRows, chunkSumBytes, layoutMemory } from './booster-memory.ts';
 import type { MemoryLayout } from './booster-memory.ts';
-import { assignBins, findBins } from './feature-bins.ts';
+import { columnsFor, createCategorySets } from './category-sets.ts';
+import type { CategorySet, CategorySets } from './category-sets.ts';
+import { assignBins, findBins, findCategoryBins, knownCodes } from './feature-bins.ts';
 import type { BinLimits, NumberColumn, Thresholds } from './feature-bins.ts';
 import type { DerivativeScales } from './histograms.ts';
 import { createKernels } from './kernels.ts';
@@ -33,17 +35,27 @@ interface BinnedFeatures {
   readonly thresholds: readonly Thresholds[];
   readonly featureIndices: readonly number[];
   readonly columns: readonly NumberColumn[];
+  /** Places of the features that are categories. */
+  readonly categories: readonly number[];
 }
 
 /** The features that can split at all. Where there are none the first one stays, so that a tree has its root. */
-function binFeatures(columns: readonly NumberColumn[], limits: BinLimits): BinnedFeatures {
-  const found = columns.map((column) => findBins(column, limits));
+function binFeatures({ columns, categories = [] }: TrainingData, limits: BinLimits): BinnedFeatures {
+  const areCodes = new Set(categories);
+  const found = columns.map((column, index) =>
+    areCodes.has(index) ? findCategoryBins(column, limits) : findBins(column, limits),
+  );
   const useful = found.flatMap((feature, index) => (feature.isUseful ? [index] : []));
   const featureIndices = useful.length > 0 ? useful : [0];
+  const thresholds = featureIndices.map((index) => found[index]?.thresholds ?? new Float32Array(0));
   return {
     featureIndices,
-    thresholds: featureIndices.map((index) => found[index]?.thresholds ?? new Float32Array(0)),
-    columns: featureIndices.map((index) => columns[index] as NumberColumn),
+    thresholds,
+    columns: featureIndices.map((index, place) => {
+      const column = columns[index] as NumberColumn;
+      return areCodes.has(index) ? knownCodes(column, thresholds[place] ?? new Float32Array(0)) : column;
+    }),
+    categories: featureIndices.flatMap((index, place) => (areCodes.has(index) ? [place] : [])),
   };
 }
 
@@ -54,6 +66,8 @@ export interface Booster {
   readonly loss: () => number;
   /** Float32 `[rows, classes]`, row-major: the current scores with the base. */
   readonly margins: () => Float32Array;
+  /** Of categories that trees have split off so far: features behind those of the data. */
+  readonly sets: readonly CategorySet[];
   /** Lets the helping threads go. */
   readonly end: () => void;
 }
@@ -65,7 +79,7 @@ interface BoosterOptions {
 
 export function createBooster(data: TrainingData, { settings, task }: BoosterOptions): Booster {
   const rowCount = data.labels.length;
-  const binned = binFeatures(data.columns, { binsMax: settings.bins, rowsMin: settings.minRowsPerBin });
+  const binned = binFeatures(data, { binsMax: settings.bins, rowsMin: settings.minRowsPerBin });
   const layout = layoutMemory({
     rowCount,
     binCounts: binned.thresholds.map((thresholds) => thresholds.length + 2),
@@ -76,10 +90,11 @@ export function createBooster(data: TrainingData, { settings, task }: BoosterOpt
   const kernels = createKernels(layout);
   const { memory } = kernels;
   fillMemory(kernels, { data, layout, binned, weights: task.weights });
-  const grower = createTreeGrower({ kernels, layout, ...binned }, settings);
+  const sets = createCategorySets();
+  const grower = createTreeGrower({ kernels, layout, ...binned, sets, featureCount: data.columns.length }, settings);
   const sampler = createSampler({ weights: task.weights, layout, memory, grower }, settings);
   const derivatives = createDerivatives(kernels, layout, task);
-  const scores = createScores(kernels, { data, layout, task });
+  const scores = createScores(kernels, { data, layout, task, sets });
   const leafStep = task.objective === 'quantile' ? quantileStep(memory, layout, task) : undefined;
   let rounds = 0;
   derivatives.refresh();
@@ -102,6 +117,7 @@ export function createBooster(data: TrainingData, { settings, task }: BoosterOpt
     },
     loss: createLoss(data, { layout, task, memory }),
     margins: scores.margins,
+    sets: sets.all,
     end: () => kernels.end(),
   };
 }
@@ -132,9 +148,10 @@ interface ScoresContext {
   readonly data: TrainingData;
   readonly layout: MemoryLayout;
   readonly task: BoostingTask;
+  readonly sets: CategorySets;
 }
 
-function createScores(kernels: Kernels, { data, layout, task }: ScoresContext): Scores {
+function createScores(kernels: Kernels, { data, layout, task, sets }: ScoresContext): Scores {
   const rowCount = data.labels.length;
   const regions = Array.from({ length: task.outputs }, (_, output) => layout.scores + output * layout.rows * 4);
   const views = regions.map((region) => new Float32Array(kernels.memory, region, rowCount));
@@ -155,7 +172,11 @@ function createScores(kernels: Kernels, { data, layout, task }: ScoresContext): 
           kernels.addToScores(leaf.from, leaf.to, { scores: regions[output] as number, value: leaf.value });
       } else {
         floats ??= toFloat32Columns(data.columns);
-        addTree(tree, floats, { sums: views[output] as Float32Array, stride: 1, offset: 0 });
+        addTree(tree, columnsFor(tree, floats, sets.all), {
+          sums: views[output] as Float32Array,
+          stride: 1,
+          offset: 0,
+        });
       }
     },
     margins: () => {
@@ -222,7 +243,7 @@ function createLoss(
 function rootMeanSquareOf(scores: Float32Array, labels: Float32Array, base: number): number {
   let sum = 0;
   for (let row = 0; row < labels.length; row++) {
-    const difference = Math.fround((scores[row] as number) + base) - (labels[row] as number);
+    const difference = Math.fround((scores[row] ?? 0) + base) - (labels[row] ?? 0);
     sum += difference * difference;
   }
   return Math.sqrt(sum / labels.length);
@@ -255,8 +276,8 @@ function createDerivatives(kernels: Kernels, layout: MemoryLayout, task: Boostin
       derive(output);
       let [gradient, hessian] = [0, 0];
       for (let at = 0; at < chunkSums.length; at += 2) {
-        gradient += chunkSums[at] as number;
-        hessian += chunkSums[at + 1] as number;
+        gradient += chunkSums[at] ?? 0;
+        hessian += chunkSums[at + 1] ?? 0;
       }
       const scales = { gradient: scaleFor(gradient), hessian: scaleFor(hessian) };
       kernels.quantise(scales.gradient, scales.hessian);

@@ -47,7 +47,7 @@ function encodeCategories(
   values: readonly (string | null)[],
   rows: Uint32Array,
 ): Float32Array[] {
-  return encoding.tables.map((table) => {
+  const tables = encoding.tables.map((table) => {
     const known = new Map(table.keys.map((key, index) => [key, table.values[index] ?? table.otherwise]));
     const features = new Float32Array(rows.length);
     for (let i = 0; i < features.length; i++) {
@@ -55,6 +55,12 @@ function encodeCategories(
     }
     return features;
   });
+  const { keys = [], sets = [] } = encoding.members ?? {};
+  const codes = new Map(sets.length === 0 ? [] : keys.map((key, code) => [key, code]));
+  const members = sets.map((set) =>
+    Float32Array.from(rows, (row) => (set[codes.get(values[row] ?? '') ?? -1] === 1 ? 0 : 1)),
+  );
+  return [...tables, ...members];
 }
 
 function encodeTexts(

@@ -9,6 +9,7 @@
  * fixed stride, with bins of three rows or more. Typed-array reads are cast: indices are in range by construction.
  */
 
+import { codesMax, setThreshold } from './category-sets.ts';
 import { thresholdBytes } from './booster-memory.ts';
 import type { MemoryLayout } from './booster-memory.ts';
 import type { Kernels } from './kernels.ts';
@@ -139,7 +140,7 @@ function fullCuts(counts: Uint32Array, rowsMin: number): number[] {
   const cuts: number[] = [];
   let inBin = 0;
   for (let i = 0; i < counts.length - 1; i++) {
-    inBin += counts[i] as number;
+    inBin += counts[i] ?? 0;
     if (inBin < rowsMin) continue;
     cuts.push(i);
     inBin = 0;
@@ -163,6 +164,24 @@ export function findBins(column: NumberColumn, limits: BinLimits): FeatureBins {
   const hasValues = distinct.total > 0;
   const hasMissing = (): boolean => column.some((value) => value !== value);
   return { thresholds, isUseful: hasValues && (thresholds.length > 0 || hasMissing()) };
+}
+
+/** Codes 0 to `thresholds.length` have bins of their own; higher ones are missing. */
+export function findCategoryBins(column: NumberColumn, { binsMax }: BinLimits): FeatureBins {
+  let last = -1;
+  let hasMissing = false;
+  for (let row = 0; row < column.length; row++) {
+    const code = column[row] ?? Number.NaN;
+    if (code >= 0 && code < Math.min(codesMax, binsMax - 1)) last = Math.max(last, code);
+    else hasMissing = true;
+  }
+  const thresholds = Float32Array.from({ length: Math.max(0, last) }, (_, code) => code + setThreshold);
+  return { thresholds, isUseful: last > 0 || (last === 0 && hasMissing) };
+}
+
+/** The column with codes that have no bin of their own made missing. */
+export function knownCodes(column: NumberColumn, thresholds: Thresholds): Float32Array {
+  return Float32Array.from(column, (code) => (code >= 0 && code <= thresholds.length ? code : Number.NaN));
 }
 
 export interface BinTarget {

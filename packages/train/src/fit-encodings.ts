@@ -10,14 +10,18 @@
  */
 import { dateParts, featuresOf } from '@slipway/onnx';
 import type { CategoryTable, ColumnEncoding } from '@slipway/onnx';
+import { codesMax } from './category-sets.ts';
 import { encodeColumn, numbersOf, textsOf } from './encode-columns.ts';
 import { fitWords } from './fit-words.ts';
 import type { Fold } from './folds.ts';
 import type { TableColumn } from './table.ts';
 
 export interface EncodingSettings {
-  /** 'codes': by frequency; 'target': smoothed means of the target; 'both', the default. Two categories get codes alone. */
-  readonly categories?: 'codes' | 'target' | 'both' | undefined;
+  /**
+   * 'codes': by frequency; 'target': smoothed means of the target; 'both'; 'sets': trees divide the categories as they like.
+   * Two categories get codes alone.
+   */
+  readonly categories?: 'codes' | 'target' | 'both' | 'sets' | undefined;
   /** Rows that the mean of all rows counts for in the mean of a category: above 0. Default 10. */
   readonly smoothing?: number | undefined;
   /** Categories that are known, the most frequent ones: 2 to 100,000. Default 100,000. */
@@ -54,6 +58,9 @@ export interface EncodingContext {
 }
 
 const smoothingDefault = 10;
+const manyCategories = 20;
+/** Rows per category, on average. */
+const fullRows = 15;
 export const categoriesMaxDefault = 100_000;
 export const wordsMaxDefault = 200;
 
@@ -132,10 +139,31 @@ function fitCategories(column: TableColumn, context: EncodingContext): ColumnEnc
     (a, b) => b.rows - a.rows || (a.key < b.key ? -1 : 1),
   );
   const known = sorted.slice(0, settings.categoriesMax ?? categoriesMaxDefault);
-  const form = settings.categories ?? 'both';
+  const form = settings.categories ?? (areManyAndFull(known, rows.length) ? 'sets' : 'both');
+  if (form === 'sets' && known.length > 2) {
+    return { kind: 'category', column: column.name, tables: [], members: { keys: setKeys(known), sets: [] } };
+  }
   const means = form === 'codes' || known.length <= 2 ? [] : meanTables(column, { ...context, known });
   const tables = form === 'target' && means.length > 0 ? means : [codeTable(column.name, known), ...means];
   return { kind: 'category', column: column.name, tables };
+}
+
+/**
+ * Many categories of some rows each are divided by the trees: there a mean that leaves the row's own part out differs from
+ * part to part, and beside the code it would give the target away. Where rows per category are few, means say more than sets.
+ */
+function areManyAndFull(known: readonly Category[], rowCount: number): boolean {
+  return known.length > manyCategories && rowCount / known.length >= fullRows;
+}
+
+/** More features of codes than these would cost more than their rare categories are worth. */
+const setFeaturesMax = 4;
+
+function setKeys(known: readonly Category[]): readonly string[] {
+  return known
+    .map(({ key }) => key)
+    .filter((key) => key !== '')
+    .slice(0, setFeaturesMax * codesMax);
 }
 
 /** A missing category has no code: the trees know it as missing, as they do every category that comes later. */

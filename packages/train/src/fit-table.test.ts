@@ -113,6 +113,22 @@ const cases: readonly { readonly name: string; readonly settings: TableSettings;
   },
   { name: 'numbers', settings: { ...quick, task: 'regression', utcOffsetMinutes: 90 }, output: 'prediction' },
   { name: 'quantiles', settings: { ...quick, task: 'quantile', calibration: 'shift' }, output: 'quantiles' },
+  { name: 'two classes by sets', settings: { ...quick, task: 'classes', categories: 'sets' }, output: 'probabilities' },
+  {
+    name: 'several classes by sets, temperature',
+    settings: { ...quick, task: 'multiclass', calibration: 'platt', categories: 'sets' },
+    output: 'probabilities',
+  },
+  {
+    name: 'two classes by sets, isotonic',
+    settings: { ...quick, task: 'binary', calibration: 'isotonic', categories: 'sets' },
+    output: 'probabilities',
+  },
+  {
+    name: 'quantiles by sets',
+    settings: { ...quick, task: 'quantile', quantiles: [0.1, 0.9], categories: 'sets' },
+    output: 'quantiles',
+  },
 ];
 
 for (const { name, settings, output } of cases) {
@@ -132,21 +148,22 @@ for (const { name, settings, output } of cases) {
   });
 }
 
-test('what the trainer computes from the columns is what the file computes', async () => {
-  const { columns, signal } = makeTable(2000, 3);
-  const target = Array.from(signal, (value) => (value > 2 ? 'late' : 'on time'));
-  const fitted = await fitTable({ columns, target }, { ...quick, task: 'binary', positive: 'late' });
-  assert.deepEqual(fitted.classLabels, ['on time', 'late']);
-  assert.equal(fitted.head.kind, 'trees');
-  if (fitted.head.kind !== 'trees') return;
-  for (const table of [columns, awkward(columns, 4)]) {
-    const rows = Uint32Array.from({ length: 2000 }, (_, row) => row);
-    const encoded = encodeRows(table, fitted.encodings, rows);
-    const margins = predictTrees(fitted.head.ensemble, encoded.columns);
-    const { values } = fitted.predict(table);
-    assert.equal(margins.filter((margin, row) => !Object.is(logisticf(margin), values[row * 2 + 1])).length, 0);
-  }
-});
+for (const categories of ['both', 'sets'] as const)
+  test(`what the trainer computes from the columns is what the file computes, categories as ${categories}`, async () => {
+    const { columns, signal } = makeTable(2000, 3);
+    const target = Array.from(signal, (value) => (value > 2 ? 'late' : 'on time'));
+    const fitted = await fitTable({ columns, target }, { ...quick, task: 'binary', positive: 'late', categories });
+    assert.deepEqual(fitted.classLabels, ['on time', 'late']);
+    assert.equal(fitted.head.kind, 'trees');
+    if (fitted.head.kind !== 'trees') return;
+    for (const table of [columns, awkward(columns, 4)]) {
+      const rows = Uint32Array.from({ length: 2000 }, (_, row) => row);
+      const encoded = encodeRows(table, fitted.encodings, rows);
+      const margins = predictTrees(fitted.head.ensemble, encoded.columns);
+      const { values } = fitted.predict(table);
+      assert.equal(margins.filter((margin, row) => !Object.is(logisticf(margin), values[row * 2 + 1])).length, 0);
+    }
+  });
 
 test('every kind of column is learnt from, and importance names the columns', async () => {
   const table = makeTable(4000, 5);

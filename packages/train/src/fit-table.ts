@@ -8,7 +8,7 @@
  * settings and seed alone. Cost: one training where rows are held out by the caller; else up to folds + 1, or 2 above
  * 20,000 rows.
  */
-import { writeTableModel } from '@slipway/onnx';
+import { featuresOf, writeTableModel } from '@slipway/onnx';
 import type { ColumnEncoding, TableHead } from '@slipway/onnx';
 import { calibrateHead } from './calibrate-head.ts';
 import { encodeOutOfFold, encodeRows, fitEncodings } from './fit-encodings.ts';
@@ -19,6 +19,8 @@ import { holdOutFolds } from './hold-out.ts';
 import { createTablePredictor } from './predict-table.ts';
 import type { TablePredictor } from './predict-table.ts';
 import { applyLink, predictTrees } from './predict-trees.ts';
+import { encodeSetCodes, placeSets } from './set-features.ts';
+import type { SetCodes } from './set-features.ts';
 import { checkColumns } from './table.ts';
 import type { ClassLabel, TrainingTable } from './table.ts';
 import { measureTable } from './table-metrics.ts';
@@ -151,6 +153,8 @@ interface Fit {
   readonly encodings: readonly ColumnEncoding[];
   readonly dropped: readonly DroppedColumn[];
   readonly trainings: readonly TreeTraining[];
+  /** Per encoding. */
+  readonly importance: readonly FeatureImportance[];
   readonly watched: WatchedRows | undefined;
   readonly rowCount: number;
 }
@@ -168,21 +172,30 @@ async function fitRows(job: Job, rows: Uint32Array, { watched, limits, report }:
   }
   const parts = (): readonly Fold[] =>
     kFolds(rows.length, { folds: Math.min(meanParts, rows.length), seed: settings.seed ?? 0 });
-  const encoded = encodeOutOfFold(table.columns, encodings, { context, parts });
-  const later = watched === undefined ? undefined : encodeRows(table.columns, encodings, watched);
+  const codes = encodeSetCodes(table.columns, encodings, rows);
+  const encoded = withCodes(encodeOutOfFold(table.columns, encodings, { context, parts }), codes);
+  const later =
+    watched === undefined
+      ? undefined
+      : withCodes(encodeRows(table.columns, encodings, watched), encodeSetCodes(table.columns, encodings, watched));
   const trainings: TreeTraining[] = [];
   for (const [index, goal] of goals.entries()) {
     const limit = limits[index] ?? roundLimits(settings, false);
-    trainings.push(await trainGoal(job, goal, { rows, watched, encoded, later, encodings, limit, report }));
+    const categories = codes.names.map((_, place) => encoded.columns.length - codes.names.length + place);
+    trainings.push(await trainGoal(job, goal, { rows, watched, encoded, later, encodings, categories, limit, report }));
   }
-  const margins = later && trainings.map(({ ensemble }) => predictTrees(ensemble, later.columns));
+  const margins = later && trainings.map(({ ensemble, sets }) => predictTrees(ensemble, later.columns, sets));
   return {
-    encodings,
+    ...placeSets(encodings, trainings, codes.owners),
     dropped,
-    trainings,
     watched: watched === undefined || margins === undefined ? undefined : { rows: watched, margins },
     rowCount: rows.length,
   };
+}
+
+/** Codes behind the features. */
+function withCodes({ featureNames, columns }: EncodedRows, codes: SetCodes): EncodedRows {
+  return { featureNames: [...featureNames, ...codes.names], columns: [...columns, ...codes.columns] };
 }
 
 interface GoalRows {
@@ -191,6 +204,8 @@ interface GoalRows {
   readonly encoded: EncodedRows;
   readonly later: EncodedRows | undefined;
   readonly encodings: readonly ColumnEncoding[];
+  /** Features that are codes. */
+  readonly categories: readonly number[];
   readonly limit: RoundLimits;
   readonly report: FitOptions['report'];
 }
@@ -207,6 +222,7 @@ function trainGoal(job: Job, goal: Goal, given: GoalRows): Promise<TreeTraining>
   return trainTreesAsync(
     {
       featureNames: encoded.featureNames,
+      categories: given.categories,
       ...labelled(encoded.columns, given.rows),
       holdOut: watched && later && labelled(later.columns, watched),
     },
@@ -216,7 +232,7 @@ function trainGoal(job: Job, goal: Goal, given: GoalRows): Promise<TreeTraining>
       rounds: limit.rounds,
       earlyStoppingRounds: later === undefined ? undefined : limit.patience,
       minRowsPerLeaf: minRowsFor(settings, given.rows.length),
-      monotone: directions(settings, given.encodings),
+      monotone: directions(settings, given.encodings)?.concat(given.categories.map(() => 0)),
       ...(isClass ? { classCount: target.classLabels.length, classLabels: target.classLabels } : {}),
     },
     {
@@ -253,23 +269,7 @@ function directions(
   return encodings.flatMap((encoding) => {
     const wish = Object.hasOwn(monotone, encoding.column) ? monotone[encoding.column] : undefined;
     const direction = wish === 'rises' ? 1 : wish === 'falls' ? -1 : 0;
-    return featureCounts([encoding]).flatMap((count) => Array.from({ length: count }, () => direction));
-  });
-}
-
-function featureCounts(encodings: readonly ColumnEncoding[]): readonly number[] {
-  return encodings.map((encoding) => {
-    switch (encoding.kind) {
-      case 'number':
-      case 'boolean':
-        return 1;
-      case 'date':
-        return encoding.parts.length;
-      case 'category':
-        return encoding.tables.length;
-      case 'text':
-        return encoding.words.length + 1;
-    }
+    return featuresOf(encoding).map(() => direction);
   });
 }
 
@@ -293,7 +293,7 @@ function assemble(job: Job, final: Fit, { held, curves }: Outcome): FittedTable 
     encodings,
     dropped,
     head,
-    importance: joinImportance(encodings, trainings),
+    importance: final.importance,
     curves: curves ?? trainings.map(({ history }) => history),
     rounds: trainings.map(({ bestIteration }) => bestIteration),
     validation: held.length === 0 ? undefined : validate(job, held, { trainings, levels }),
@@ -303,20 +303,6 @@ function assemble(job: Job, final: Fit, { held, curves }: Outcome): FittedTable 
       return predictor.predict(columns, rows);
     },
   };
-}
-
-/** Features back to the columns that they were made of, over all ensembles. */
-function joinImportance(encodings: readonly ColumnEncoding[], trainings: readonly TreeTraining[]): FeatureImportance[] {
-  const counts = featureCounts(encodings);
-  let from = 0;
-  return encodings.map(({ column }, index) => {
-    const to = from + (counts[index] ?? 0);
-    const own = trainings.flatMap(({ importance }) => importance.slice(from, to));
-    from = to;
-    const total = (of: (feature: FeatureImportance) => number): number =>
-      own.reduce((sum, feature) => sum + of(feature), 0);
-    return { feature: column, gain: total(({ gain }) => gain), splits: total(({ splits }) => splits) };
-  });
 }
 
 /** All rows that were held out, each judged by the training that did not see it. */

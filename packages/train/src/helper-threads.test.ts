@@ -57,7 +57,7 @@ function oneRound({ layout, kernels }: Bench, rows: number): Record<string, unkn
   made['sums'] = bytesOf(layout.chunkSums, Math.ceil(layout.rows / 4096) * 16);
   kernels.quantise(1024, 1024);
   const settings = { minRowsPerLeaf: 20, l2: 1, gainMin: 0 };
-  const histograms = createHistograms(kernels, layout, { settings, directions: undefined });
+  const histograms = createHistograms(kernels, layout, { settings, directions: undefined, categories: [] });
   const [from, to] = [layout.order, layout.order + rows * 4];
   histograms.build(0, from, to);
   made['histogram'] = bytesOf(layout.histograms, layout.histogramBytes);

@@ -7,6 +7,7 @@
  */
 import { binBytes, resultBytes, resultOffsets } from './booster-memory.ts';
 import type { MemoryLayout } from './booster-memory.ts';
+import { createCategorySearch } from './category-search.ts';
 import type { Kernels } from './kernels.ts';
 import { createMonotoneSearch } from './monotone-search.ts';
 import type { Bounds } from './monotone-search.ts';
@@ -33,6 +34,10 @@ export interface Split {
   readonly bin: number;
   readonly missingLeft: boolean;
   readonly left: Sums;
+  /** Of categories: the bins that go left, in place of those up to `bin`. */
+  readonly set?: readonly number[];
+  /** Added to l2 in the values of both sides. */
+  readonly penalty?: number;
 }
 
 export interface SearchSettings {
@@ -51,6 +56,8 @@ export interface HistogramOptions {
   readonly settings: SearchSettings;
   /** Per used feature -1, 0 or 1; undefined where none is constrained. */
   readonly directions: readonly number[] | undefined;
+  /** Used features whose bins are categories without an order. */
+  readonly categories: readonly number[];
 }
 
 export interface Histograms {
@@ -81,7 +88,7 @@ export function subtractSums(a: Sums, b: Sums): Sums {
 export function createHistograms(
   kernels: Kernels,
   layout: MemoryLayout,
-  { settings, directions }: HistogramOptions,
+  { settings, directions, categories }: HistogramOptions,
 ): Histograms {
   const integers = new Int32Array(kernels.memory);
   const results = new DataView(kernels.memory);
@@ -93,6 +100,19 @@ export function createHistograms(
     rows: integers[index + 2] as number,
   });
 
+  const unordered = new Set(categories);
+  const areOrdered = (feature: number): boolean => !unordered.has(feature);
+  let isUsed = (_feature: number): boolean => true;
+  const searchCategories =
+    categories.length === 0
+      ? undefined
+      : createCategorySearch({
+          layout,
+          integers,
+          settings,
+          features: categories,
+          isUsed: (feature) => isUsed(feature),
+        });
   const searchBounded =
     directions === undefined ? undefined : createMonotoneSearch({ layout, integers, settings, directions });
   const complete = (slot: number, sums: Sums, split: Split): Split => {
@@ -102,8 +122,28 @@ export function createHistograms(
     return { ...split, missingLeft };
   };
 
+  const ownScore = (sums: Sums, scales: DerivativeScales): number =>
+    (sums.gradient * sums.gradient) / (sums.hessian + settings.l2 * scales.hessian);
+
+  const findOrdered: Histograms['findSplit'] = (slot, { sums, bounds }, scales) => {
+    if (searchBounded !== undefined) {
+      const split = searchBounded({ address: address(slot), sums, bounds, scales });
+      if (split === undefined || !(split.gain > Math.max(relativeGainMin, settings.gainMin))) return undefined;
+      return complete(slot, sums, { ...split, gain: split.gain * gainScale(scales) });
+    }
+    integers.set([sums.gradient, sums.hessian, sums.rows, 0], (layout.result + resultOffsets.total) / 4);
+    const threads = kernels.search(address(slot), settings.l2 * scales.hessian, settings.minRowsPerLeaf);
+    const found = readSearch(results, layout, threads);
+    const own = ownScore(sums, scales);
+    const gain = found.score - own;
+    if (!(gain > Math.max(own * relativeGainMin, settings.gainMin * gainScale(scales)))) return undefined;
+    const left = sumsAt((found.area + resultOffsets.left) / 4);
+    const { feature, bin, missingLeft } = found;
+    return complete(slot, sums, { gain, feature, bin, missingLeft, left });
+  };
+
   for (const [feature, bins] of layout.binCounts.entries()) {
-    integers.set([layout.binOffsets[feature] ?? 0, bins * binBytes, 1], table + feature * 4);
+    integers.set([layout.binOffsets[feature] ?? 0, bins * binBytes, areOrdered(feature) ? 1 : 0], table + feature * 4);
   }
   return {
     build: (slot, from, to) => kernels.histogram(from, to, address(slot)),
@@ -113,32 +153,22 @@ export function createHistograms(
       const start = address(slot) / 4;
       let [gradient, hessian, rows] = [0, 0, 0];
       for (let at = start; at < start + (layout.binCounts[0] ?? 0) * 4; at += 4) {
-        gradient += integers[at] as number;
-        hessian += integers[at + 1] as number;
-        rows += integers[at + 2] as number;
+        gradient += integers[at] ?? 0;
+        hessian += integers[at + 1] ?? 0;
+        rows += integers[at + 2] ?? 0;
       }
       return { gradient, hessian, rows };
     },
-    findSplit: (slot, { sums, bounds }, scales) => {
-      if (searchBounded !== undefined) {
-        const split = searchBounded({ address: address(slot), sums, bounds, scales });
-        if (split === undefined || !(split.gain > Math.max(relativeGainMin, settings.gainMin))) return undefined;
-        return complete(slot, sums, { ...split, gain: split.gain * gainScale(scales) });
-      }
-      const lambda = settings.l2 * scales.hessian;
-      integers.set([sums.gradient, sums.hessian, sums.rows, 0], (layout.result + resultOffsets.total) / 4);
-      const threads = kernels.search(address(slot), lambda, settings.minRowsPerLeaf);
-      const found = readSearch(results, layout, threads);
-      const own = (sums.gradient * sums.gradient) / (sums.hessian + lambda);
-      const gain = found.score - own;
-      if (!(gain > Math.max(own * relativeGainMin, settings.gainMin * gainScale(scales)))) return undefined;
-      const left = sumsAt((found.area + resultOffsets.left) / 4);
-      const { feature, bin, missingLeft } = found;
-      return complete(slot, sums, { gain, feature, bin, missingLeft, left });
+    findSplit: (slot, leaf, scales) => {
+      const ordered = findOrdered(slot, leaf, scales);
+      const set = searchCategories?.({ address: address(slot), sums: leaf.sums, scales });
+      const least = Math.max(ownScore(leaf.sums, scales) * relativeGainMin, settings.gainMin * gainScale(scales));
+      return set !== undefined && set.gain > Math.max(least, ordered?.gain ?? 0) ? set : ordered;
     },
-    useFeatures: (isUsed) => {
+    useFeatures: (chosen) => {
+      isUsed = chosen;
       for (let feature = 0; feature < layout.binCounts.length; feature++) {
-        integers[table + feature * 4 + 2] = isUsed(feature) ? 1 : 0;
+        integers[table + feature * 4 + 2] = chosen(feature) && areOrdered(feature) ? 1 : 0;
       }
     },
   };

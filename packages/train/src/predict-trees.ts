@@ -4,6 +4,8 @@
  * as in ONNX Runtime. Cost: about 3 ns per row and level.
  */
 import type { Tree, TreeEnsemble } from '@slipway/onnx';
+import { columnsFor } from './category-sets.ts';
+import type { CategorySet } from './category-sets.ts';
 import type { NumberColumn } from './feature-bins.ts';
 import { exp, sigmoid } from './portable-math.ts';
 
@@ -38,13 +40,16 @@ export function addTree(
 
 /**
  * Margins of every row: float32 `[rows, classCount]`, row-major. For regression the margin is the prediction.
- * `columns` has one array per feature name, in that order.
+ * `columns` has one array per feature name, in that order; features that are `sets` of categories come last and are made here.
  */
-export function predictTrees(ensemble: TreeEnsemble, columns: readonly NumberColumn[]): Float32Array {
-  if (columns.length !== ensemble.featureNames.length) {
-    throw new RangeError(
-      `columns has ${columns.length} columns: the model has ${ensemble.featureNames.length} features.`,
-    );
+export function predictTrees(
+  ensemble: TreeEnsemble,
+  columns: readonly NumberColumn[],
+  sets: readonly CategorySet[] = [],
+): Float32Array {
+  const given = ensemble.featureNames.length - sets.length;
+  if (columns.length !== given) {
+    throw new RangeError(`columns has ${columns.length} columns: the model has ${given} features.`);
   }
   const rows = columns[0]?.length ?? 0;
   const uneven = columns.findIndex((column) => column.length !== rows);
@@ -55,7 +60,7 @@ export function predictTrees(ensemble: TreeEnsemble, columns: readonly NumberCol
   const stride = ensemble.classCount;
   const sums = new Float32Array(rows * stride);
   for (const [index, tree] of ensemble.trees.entries()) {
-    addTree(tree, floats, { sums, stride, offset: index % stride });
+    addTree(tree, columnsFor(tree, floats, sets), { sums, stride, offset: index % stride });
   }
   return addBase(sums, ensemble.baseScore);
 }

@@ -15,7 +15,7 @@ export function rowWeights(
   const { labels } = rows;
   const weights = new Float64Array(labels.length).fill(1);
   if (rows.weights !== undefined) {
-    for (let row = 0; row < weights.length; row++) weights[row] = Math.fround(rows.weights[row] as number);
+    for (let row = 0; row < weights.length; row++) weights[row] = Math.fround(rows.weights[row] ?? 1);
   }
   if (classWeights === undefined) return weights;
   const factors = classWeights === 'balanced' ? balancedFactors(labels, weights, classCount) : classWeights;

@@ -11,6 +11,8 @@ type SharedTreeSettings = Pick<
   | 'leaves'
   | 'depthMax'
   | 'minRowsPerLeaf'
+  | 'minRowsPerBin'
+  | 'threads'
   | 'l2'
   | 'gainMin'
   | 'bins'

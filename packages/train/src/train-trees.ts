@@ -10,6 +10,8 @@
  */
 import { setImmediate } from 'node:timers/promises';
 import type { Tree, TreeEnsemble } from '@slipway/onnx';
+import { columnsFor } from './category-sets.ts';
+import type { CategorySet } from './category-sets.ts';
 import { createBooster } from './booster.ts';
 import type { Booster } from './booster.ts';
 import { describeTask } from './boosting-task.ts';
@@ -56,6 +58,8 @@ export interface TreeTraining {
   readonly importance: readonly FeatureImportance[];
   /** Rounds kept in the ensemble. */
   readonly bestIteration: number;
+  /** Sets of categories: features of the ensemble behind those of the data. */
+  readonly sets: readonly CategorySet[];
   /** Margins of the training rows under the ensemble: float32 `[rows, classCount]`, row-major. */
   readonly margins: Float32Array;
 }
@@ -91,7 +95,7 @@ function* trainInRounds(
 ): Generator<undefined, TreeTraining> {
   const complete = completeTreeSettings(settings);
   checkTrainingData(data);
-  checkMonotone(complete.monotone, data.featureNames.length);
+  checkMonotone(complete.monotone, data);
   const { earlyStoppingRounds } = complete;
   if (earlyStoppingRounds !== undefined && data.holdOut === undefined) {
     throw new RangeError(
@@ -117,7 +121,7 @@ interface Boosting {
 
 function* boost({ data, booster, task, hooks, settings }: Boosting): Generator<undefined, TreeTraining> {
   const { earlyStoppingRounds } = settings;
-  const holdOut = data.holdOut === undefined ? undefined : createHoldOut(data.holdOut, task);
+  const holdOut = data.holdOut === undefined ? undefined : createHoldOut(data.holdOut, task, booster.sets);
   const trees: Tree[] = [];
   const history: IterationMetrics[] = [];
   let isExhausted = false;
@@ -149,7 +153,7 @@ function* boost({ data, booster, task, hooks, settings }: Boosting): Generator<u
   const kept = earlyStoppingRounds === undefined ? history.length : best.iteration;
   const ensemble: TreeEnsemble = {
     kind: 'trees',
-    featureNames: data.featureNames,
+    featureNames: [...data.featureNames, ...setNames(data.featureNames, booster.sets)],
     trees: trees.slice(0, kept * task.outputs),
     baseScore: task.baseScore,
     link: task.link,
@@ -159,16 +163,23 @@ function* boost({ data, booster, task, hooks, settings }: Boosting): Generator<u
   return {
     ensemble,
     history,
-    importance: measureImportance(ensemble),
+    importance: measureImportance(ensemble, booster.sets),
+    sets: booster.sets,
     bestIteration: kept,
     // The booster's scores are those of the ensemble unless they have gone further.
-    margins: kept === history.length && !isExhausted ? booster.margins() : predictTrees(ensemble, data.columns),
+    margins:
+      kept === history.length && !isExhausted ? booster.margins() : predictTrees(ensemble, data.columns, booster.sets),
   };
 }
 
-function checkMonotone(monotone: readonly number[] | undefined, featureCount: number): void {
-  if (monotone !== undefined && monotone.length !== featureCount) {
-    throw new RangeError(`monotone has ${monotone.length} numbers, but featureNames has ${featureCount} names.`);
+function checkMonotone(monotone: readonly number[] | undefined, { featureNames, categories = [] }: TrainingData): void {
+  if (monotone === undefined) return;
+  if (monotone.length !== featureNames.length) {
+    throw new RangeError(`monotone has ${monotone.length} numbers, but featureNames has ${featureNames.length} names.`);
+  }
+  const unordered = categories.find((feature) => monotone[feature] !== 0);
+  if (unordered !== undefined) {
+    throw new RangeError(`monotone constrains feature ${unordered}, whose codes are categories without an order.`);
   }
 }
 
@@ -177,13 +188,14 @@ interface HoldOut {
   readonly measure: () => RowMetrics;
 }
 
-function createHoldOut(rows: LabelledRows, task: BoostingTask): HoldOut {
+function createHoldOut(rows: LabelledRows, task: BoostingTask, sets: readonly CategorySet[]): HoldOut {
   const columns = toFloat32Columns(rows.columns);
   const count = rows.labels.length;
   const sums = new Float32Array(count * task.outputs);
   const { labels, weights } = rows;
   return {
-    add: (tree, output) => addTree(tree, columns, { sums, stride: task.outputs, offset: output }),
+    add: (tree, output) =>
+      addTree(tree, columnsFor(tree, columns, sets), { sums, stride: task.outputs, offset: output }),
     measure: () => {
       const margins = addBase(sums.slice(), task.baseScore);
       const predicted = applyLink({ link: task.link, classCount: task.outputs }, margins);
@@ -210,20 +222,23 @@ function createHoldOut(rows: LabelledRows, task: BoostingTask): HoldOut {
   };
 }
 
-function measureImportance(ensemble: TreeEnsemble): FeatureImportance[] {
-  const gains = new Float64Array(ensemble.featureNames.length);
-  const splits = new Uint32Array(ensemble.featureNames.length);
-  for (const tree of ensemble.trees) {
+function setNames(featureNames: readonly string[], sets: readonly CategorySet[]): readonly string[] {
+  return sets.map(({ feature }, place) => `${featureNames[feature]} set ${place + 1}`);
+}
+
+/** Per feature of the data; what its sets gain is its own. */
+function measureImportance({ featureNames, trees }: TreeEnsemble, sets: readonly CategorySet[]): FeatureImportance[] {
+  const own = featureNames.slice(0, featureNames.length - sets.length);
+  const gains = new Float64Array(own.length);
+  const splits = new Uint32Array(own.length);
+  for (const tree of trees) {
     for (let node = 0; node < tree.left.length; node++) {
-      if ((tree.left[node] as number) < 0) continue;
-      const feature = tree.feature[node] as number;
-      gains[feature] = (gains[feature] as number) + (tree.gain[node] as number);
-      splits[feature] = (splits[feature] as number) + 1;
+      if ((tree.left[node] ?? -1) < 0) continue;
+      const tested = tree.feature[node] ?? 0;
+      const feature = sets[tested - own.length]?.feature ?? tested;
+      gains[feature] = (gains[feature] ?? 0) + (tree.gain[node] ?? 0);
+      splits[feature] = (splits[feature] ?? 0) + 1;
     }
   }
-  return ensemble.featureNames.map((feature, index) => ({
-    feature,
-    gain: gains[index] as number,
-    splits: splits[index] as number,
-  }));
+  return own.map((feature, index) => ({ feature, gain: gains[index] ?? 0, splits: splits[index] ?? 0 }));
 }

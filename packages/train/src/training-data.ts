@@ -12,6 +12,8 @@ export interface LabelledRows {
 
 export interface TrainingData extends LabelledRows {
   readonly featureNames: readonly string[];
+  /** Features that are codes of categories, 0 to 253, and are split into sets; any other number is missing. Default none. */
+  readonly categories?: readonly number[] | undefined;
   /** Rows that are never learnt from: they are scored after every round. Hold out later rows, not random ones. */
   readonly holdOut?: LabelledRows | undefined;
 }
@@ -67,6 +69,11 @@ export function checkTrainingData(data: TrainingData): void {
   }
   const repeated = data.featureNames.find((name, index) => data.featureNames.indexOf(name) !== index);
   if (repeated !== undefined) throw new RangeError(`featureNames has "${repeated}" twice: names must differ.`);
+  for (const feature of data.categories ?? []) {
+    if (data.featureNames[feature] === undefined) {
+      throw new RangeError(`categories names feature ${feature}, but there are ${data.featureNames.length}.`);
+    }
+  }
   checkRows(data, data.featureNames.length, '');
   if (data.holdOut !== undefined) checkRows(data.holdOut, data.featureNames.length, 'holdOut.');
 }

@@ -10,6 +10,8 @@
 import assert from 'node:assert';
 import type { Tree } from '@slipway/onnx';
 import type { MemoryLayout } from './booster-memory.ts';
+import { setThreshold } from './category-sets.ts';
+import type { CategorySets } from './category-sets.ts';
 import type { Thresholds } from './feature-bins.ts';
 import { createHistograms, gainScale, subtractSums } from './histograms.ts';
 import type { DerivativeScales, Histograms, SearchSettings, Split, Sums } from './histograms.ts';
@@ -34,6 +36,8 @@ interface Leaf {
   readonly sums: Sums;
   readonly bounds: Bounds;
   readonly depth: number;
+  /** Added to l2 in its value. */
+  readonly penalty: number;
   readonly split: Split | undefined;
 }
 
@@ -73,6 +77,11 @@ export interface GrowerDeps {
   readonly thresholds: readonly Thresholds[];
   /** Per used feature its index among all features. */
   readonly featureIndices: readonly number[];
+  /** Used features that are codes of categories. */
+  readonly categories: readonly number[];
+  /** Takes the sets that are split off; the first of them is feature `featureCount`. */
+  readonly sets: CategorySets;
+  readonly featureCount: number;
 }
 
 /** A tree in the making. */
@@ -89,7 +98,7 @@ export function createTreeGrower(deps: GrowerDeps, settings: GrowerSettings): Tr
   const { layout } = deps;
   const { monotone } = settings;
   const directions = monotone && deps.featureIndices.map((index) => monotone[index] ?? 0);
-  const histograms = createHistograms(deps.kernels, layout, { settings, directions });
+  const histograms = createHistograms(deps.kernels, layout, { settings, directions, categories: deps.categories });
   const split = createPartition(deps);
   return {
     useFeatures: histograms.useFeatures,
@@ -99,7 +108,7 @@ export function createTreeGrower(deps: GrowerDeps, settings: GrowerSettings): Tr
       histograms.build(0, from, to);
       const sums = histograms.total(0);
       assert.equal(sums.rows, rowCount, 'the histogram counts every row once');
-      const root = { node: addNode(growth, sums), from, to, slot: 0, sums, bounds: unbounded, depth: 0 };
+      const root = { node: addNode(growth, sums), from, to, slot: 0, sums, bounds: unbounded, depth: 0, penalty: 0 };
       growth.leaves.push({ ...root, split: findSplit(growth, root) });
       while (growth.leaves.length < settings.leaves) {
         const best = bestLeaf(growth.leaves);
@@ -121,7 +130,8 @@ function createPartition({ kernels, layout }: GrowerDeps): (leaf: Leaf, split: S
   const lookup = new Uint8Array(kernels.memory, layout.lookup, 256);
   return (leaf, split) => {
     lookup.fill(0);
-    lookup.fill(4, 1, split.bin + 1);
+    if (split.set === undefined) lookup.fill(4, 1, split.bin + 1);
+    else for (const bin of split.set) lookup[bin] = 4;
     lookup[0] = split.missingLeft ? 4 : 0;
     const column = layout.columnBins + split.feature * layout.rows;
     const middle = kernels.partition(leaf.from, leaf.to, column) >>> 0;
@@ -149,6 +159,7 @@ function splitLeaf(growth: Growth, { leaf, split, middle }: Division): void {
   const { histograms, leaves, settings } = growth;
   const node = nodeAt(growth, leaf.node);
   const depth = leaf.depth + 1;
+  const { penalty = 0 } = split;
   const freeSlot = leaves.length;
   const [small, large] = [freeSlot, leaf.slot];
   const rightSums = subtractSums(leaf.sums, split.left);
@@ -165,6 +176,7 @@ function splitLeaf(growth: Growth, { leaf, split, middle }: Division): void {
     sums: split.left,
     bounds: bounds.left,
     depth,
+    penalty,
   };
   const right = {
     node: node.right,
@@ -174,6 +186,7 @@ function splitLeaf(growth: Growth, { leaf, split, middle }: Division): void {
     sums: rightSums,
     bounds: bounds.right,
     depth,
+    penalty,
   };
   const isLast = leaves.length + 1 >= settings.leaves;
   const isSearched = !isLast && (canSplit(growth, left) || canSplit(growth, right));
@@ -212,11 +225,11 @@ function childBounds(
 }
 
 /** Newton step of the leaf, -G / (H + l2), or that of `step`; within bounds, times the learning rate, rounded once. */
-function leafValue({ sums, bounds, from, to }: Leaf, { scales, settings }: Growth, step?: LeafStep): number {
+function leafValue({ sums, bounds, from, to, penalty }: Leaf, { scales, settings }: Growth, step?: LeafStep): number {
   const rate = settings.learningRate;
   const gradient = sums.gradient / scales.gradient;
   const hessian = sums.hessian / scales.hessian;
-  const moved = step === undefined ? (rate * -gradient) / (hessian + settings.l2) : rate * step(from, to);
+  const moved = step === undefined ? (rate * -gradient) / (hessian + settings.l2 + penalty) : rate * step(from, to);
   const value = Math.min(rate * bounds.max, Math.max(rate * bounds.min, moved));
   // Adding 0 keeps -0 out of the model file.
   return Math.fround(value) + 0;
@@ -252,10 +265,17 @@ function toPreorder(nodes: readonly GrownNode[], deps: GrowerDeps, scales: Deriv
       tree.value[at] = node.value;
       return at;
     }
-    const { feature, bin, missingLeft, gain } = node.split;
-    tree.feature[at] = deps.featureIndices[feature] ?? 0;
-    // The highest bin has no upper edge: every value that is not missing goes left.
-    tree.threshold[at] = deps.thresholds[feature]?.[bin - 1] ?? Infinity;
+    const { bin, missingLeft, gain, set } = node.split;
+    const feature = deps.featureIndices[node.split.feature] ?? 0;
+    if (set === undefined) {
+      tree.feature[at] = feature;
+      // The highest bin has no upper edge: every value that is not missing goes left.
+      tree.threshold[at] = deps.thresholds[node.split.feature]?.[bin - 1] ?? Infinity;
+    } else {
+      const codes = set.map((own) => own - 1).sort((a, b) => a - b);
+      tree.feature[at] = deps.featureCount + deps.sets.placeOf({ feature, codes });
+      tree.threshold[at] = setThreshold;
+    }
     tree.missingLeft[at] = missingLeft ? 1 : 0;
     tree.gain[at] = gain / gainScale(scales);
     tree.left[at] = write(node.left);

@@ -30,10 +30,19 @@ export const cast: Operation = ({ node, inputs, capacityRows }) => {
   const target = castTargets.get(code);
   if (input?.type !== 'numbers' || target === undefined) return { unsupported: `Cast to data type ${code}` };
   if (input.datatype === target) return { outputs: [input], exact: true };
-  return elementwise(
-    { input, output: makeNumbers(target, input.width), capacityRows },
-    target === 'INT64' ? () => Math.trunc : () => (x) => x,
-  );
+  const output = makeNumbers(target, input.width);
+  if (target === 'INT64') return elementwise({ input, output, capacityRows }, () => Math.trunc);
+  return {
+    outputs: [output],
+    exact: true,
+    link: () => {
+      const [source, into] = [storageOf(input, capacityRows), storageOf(output, capacityRows)];
+      // Storing rounds.
+      return (rowCount) => {
+        for (let i = 0, end = rowCount * input.width; i < end; i++) into[i] = source[i] ?? 0;
+      };
+    },
+  };
 };
 
 interface Elementwise {

@@ -24,7 +24,7 @@ import {
 import { oneHotEncoder } from './one-hot-operation.ts';
 import { nodeLabel } from './operation.ts';
 import type { Operation, Unsupported } from './operation.ts';
-import { arrayFeatureExtractor, topK } from './selection-operations.ts';
+import { arrayFeatureExtractor, gather, topK } from './selection-operations.ts';
 import { stringSplit, tfIdfVectorizer } from './text-operations.ts';
 import { treeEnsembleClassifier, treeEnsembleRegressor } from './tree-operations.ts';
 import { isRowValue, makeNumbers, makeTexts, storageOf } from './values.ts';
@@ -79,6 +79,7 @@ const operations = new Map<string, Operation>([
   ['ArgMax', argMax],
   ['Floor', activation(Math.floor, true)],
   ['TopK', topK],
+  ['Gather', gather],
   ['StringSplit', stringSplit],
   ['TfIdfVectorizer', tfIdfVectorizer],
   [`${mlDomain}.ZipMap`, passOn],

@@ -1,4 +1,5 @@
-/** Operators that choose among the columns of a row: ArrayFeatureExtractor and a TopK that sorts. */
+/** Operators that choose: ArrayFeatureExtractor and a TopK that sorts, among the columns of a row; Gather, a row of a table. */
+import { tensorTypes } from '../model-file.ts';
 import { intAttribute } from './operation.ts';
 import type { Compiled, Operation, Unsupported } from './operation.ts';
 import { constantNumbers, makeNumbers, makeTexts, storageOf } from './values.ts';
@@ -74,6 +75,36 @@ export const topK: Operation = ({ node, inputs, capacityRows }) => {
       return (rowCount) => {
         target.set(source.subarray(0, rowCount * width));
         for (let row = 0; row < rowCount; row++) target.subarray(row * width, (row + 1) * width).sort();
+      };
+    },
+  };
+};
+
+/** Rows of a constant table of yes and no, by an index per row. */
+export const gather: Operation = ({ node, inputs, capacityRows }) => {
+  const [table, indices] = inputs;
+  const tensor = table?.type === 'constant' ? table.tensor : undefined;
+  const [count = 0, width = 0] = tensor?.dims ?? [];
+  const isTable =
+    tensor?.dataType === tensorTypes.BOOL && tensor.dims.length === 2 && intAttribute(node, 'axis', 0) === 0;
+  const bytes = tensor?.data.location === 'raw' ? tensor.data.bytes : undefined;
+  const isIndex = indices?.type === 'numbers' && indices.width === 1 && indices.datatype === 'INT64';
+  if (!isTable || !isIndex || bytes?.length !== count * width || width === 0) {
+    return { unsupported: 'Gather that does other than take rows of a table of yes and no' };
+  }
+  const output = makeNumbers('BOOL', width);
+  return {
+    outputs: [output],
+    exact: true,
+    link: () => {
+      const [at, target] = [storageOf(indices, capacityRows), storageOf(output, capacityRows)];
+      return (rowCount) => {
+        for (let row = 0; row < rowCount; row++) {
+          // Indices below 0 count from the end; ONNX Runtime refuses those beyond either.
+          const index = at[row] ?? 0;
+          const from = (index < 0 ? index + count : index) * width;
+          for (let k = 0; k < width; k++) target[row * width + k] = bytes[from + k] ?? 0;
+        }
       };
     },
   };
