@@ -112,7 +112,8 @@ function columnsOf(reading: Reading, { inputs }: Plan): readonly TableColumnInfo
 }
 
 function unknownInput({ target, columns, aside }: TableMeta, name: string): string {
-  if (name === target) return `wants the target "${name}" among its inputs: it would be asked for what it is to answer.`;
+  if (name === target)
+    return `wants the target "${name}" among its inputs: it would be asked for what it is to answer.`;
   if (aside.some((column) => column.name === name))
     return `takes column "${name}", which the pipeline leaves out: leave it out of the training too, or take it from \`drop\` of tableRows.`;
   return `has an input "${name}", which is no column of the table; it has ${nameList(columns.map((column) => column.name))}. Where the converter changed the names, set the metadata "columns" to the JSON list of the inputs' columns.`;
