@@ -72,6 +72,15 @@ test(
       const other = await slipway(['data', 'mend', join(place, 'other.csv')], { cwd });
       assert.equal(other.code, 1);
       assert.match(other.err, /other\.csv lacks Ort, Betrag, Betrag_2, Tag, gekündigt/);
+      for (const [code, said, args] of [
+        [2, /give --table or --query, not both/, ['--from', 'x.db', '--table', 'a', '--query', 'select 1']],
+        [3, /no file or folder nowhere\.db/, ['--from', 'nowhere.db', '--table', 'a']],
+        [2, /"a\/b" of --as: /, ['--from', from, '--as', 'a/b']],
+      ] as const) {
+        const pulled = await slipway(['data', 'pull', 'kunden', ...args], { cwd });
+        assert.equal(pulled.code, code, pulled.err);
+        assert.match(pulled.err, said);
+      }
       const none = await slipway(['data', 'mend', next], { cwd: place });
       assert.equal(none.code, 3);
       assert.match(none.err, /mend\.yaml/);

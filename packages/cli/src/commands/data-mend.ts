@@ -27,7 +27,7 @@ interface MendedFile {
 }
 
 export interface AddFile {
-  (session: Session, dataset: string, part: { readonly path: string; readonly lead: string }): Promise<unknown>;
+  (session: Session, dataset: string, part: { readonly path: string; readonly lead: string }): Promise<object>;
 }
 
 export function registerMend(data: Command, addFile: AddFile): void {

@@ -14,6 +14,7 @@ import { paged, pageQuery, showPage } from '../listing.ts';
 import type { Output } from '../output.ts';
 import { bytes, count, instant, paint, shortDigest, table } from '../output.ts';
 import { registerMend } from './data-mend.ts';
+import { registerPull } from './data-pull.ts';
 
 const dataset = nameOf('dataset');
 /** A scan of a large table, and the upload of a large file, take their time. */
@@ -24,6 +25,7 @@ export function register(program: Command): void {
   lists(data);
   changes(data);
   registerMend(data, addFile);
+  registerPull(data, addFile);
   versions(data);
   reading(data);
   validation(data);
