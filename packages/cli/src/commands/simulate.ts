@@ -1,6 +1,6 @@
 /** Replays rows that the model has not seen as traffic, so that one sees what monitors say of one's own data, and how an alert looks. */
 import type { Alert, Monitor, MonitorWindow, Policy } from '@slipway/contract';
-import { Duration } from '@slipway/contract';
+import { Duration, SlipwayError } from '@slipway/contract';
 import type { Command } from 'commander';
 import { nameOf, realNumber, usage, wholeNumber } from '../arguments.ts';
 import type { Session } from '../command.ts';
@@ -77,9 +77,16 @@ async function simulate(session: Session, flags: Flags): Promise<void> {
   const { client, output } = session;
   const plan = await planOf(session, flags);
   const simulation = simulationOf(plan, Date.now());
-  const remove = async (): Promise<void> =>
-    void (await client.projects.destroy({ params: { project: simulation.name } }));
+  const remove = async (): Promise<void> => {
+    try {
+      await client.projects.destroy({ params: { project: simulation.name } });
+    } catch (error) {
+      // It was never declared.
+      if (!(error instanceof SlipwayError) || error.code !== 'not_found') throw error;
+    }
+  };
   session.undo(remove);
+  session.leaves(`the simulation ${simulation.name} is taken out of use`);
   let result: Result;
   try {
     await declareSimulation(client, plan, simulation);
@@ -232,7 +239,7 @@ function monitorLines({ monitor, windows, alerts }: Judged, shiftFrom: number | 
     painted(w.verdict),
     String(w.labelled),
     (w.calibration ?? w.numbers)?.gap.toFixed(3) ?? '-',
-    w.auc?.value.toFixed(3) ?? '-',
+    qualityOf(w),
     w.drift
       .filter(({ status }) => status === 'drift')
       .map(({ name }) => name)
@@ -240,10 +247,16 @@ function monitorLines({ monitor, windows, alerts }: Judged, shiftFrom: number | 
   ]);
   const sentences = alerts.map((alert) => `  ${painted(alert.severity)} ${alert.sentence}`);
   return [
-    table([monitor.toUpperCase(), 'ROWS', 'VERDICT', 'OUTCOMES', 'GAP', 'AUC', 'DRIFTED'], rows),
+    table([monitor.toUpperCase(), 'ROWS', 'VERDICT', 'OUTCOMES', 'GAP', 'QUALITY', 'DRIFTED'], rows),
     verdictSentence(windows, shiftFrom),
     ...sentences,
   ];
+}
+
+function qualityOf({ auc, accuracy, numbers }: MonitorWindow): string {
+  if (auc !== undefined) return `AUC ${auc.value.toFixed(3)}`;
+  if (accuracy !== undefined) return `right ${accuracy.value.toFixed(3)}`;
+  return numbers === undefined ? '-' : `RMSE ${numbers.rmse.value.toPrecision(4)}`;
 }
 
 const painted = (verdict: string): string =>

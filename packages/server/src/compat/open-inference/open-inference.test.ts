@@ -193,6 +193,16 @@ for (const isHot of [true, false]) {
       const record = await server.endpoint('numbers').log.find(first?.data[row] ?? '');
       assert.equal(record?.score, score);
       assert.equal(record?.at, at);
+      assert.equal(record?.instanceId, undefined, 'an id of several rows names none of them');
+    }
+    for (const [id, kept] of [
+      ['flight-8', 'flight-8'],
+      ['', undefined],
+    ] as const) {
+      const one = await post(`${server.url}/v2/models/numbers/infer`, { ...wide([1, 2, 3]), id });
+      const { outputs } = one.json as typeof json;
+      const made = outputs.find((output) => output.name === 'prediction_id')?.data[0] ?? '';
+      assert.equal((await server.endpoint('numbers').log.find(made))?.instanceId, kept);
     }
   });
 
