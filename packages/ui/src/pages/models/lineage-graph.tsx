@@ -13,6 +13,8 @@ import { boxOf } from './lineage-boxes.ts';
 const nodeWidth = 158;
 const nodeHeight = 58;
 const pad = 12;
+/** Below the boxes, where the drawing library has its name. */
+const creditHeight = 16;
 /** Smaller than this nothing can be read: the drawing then scrolls in its box. */
 const zoomMin = 0.72;
 
@@ -30,7 +32,7 @@ export function LineageGraph({ lineage }: { lineage: VersionLineage }): ReactEle
   }, []);
   const drawn = useMemo(() => draw(lineage), [lineage]);
   const zoom = Math.max(zoomMin, Math.min(1, (width - 2 * pad) / drawn.width));
-  const height = drawn.height * zoom + 2 * pad;
+  const height = drawn.height * zoom + 2 * pad + creditHeight;
   const wide = Math.max(width, drawn.width * zoom + 2 * pad);
   return (
     // Focusable, so that it can be scrolled with the keys.
