@@ -82,6 +82,7 @@ export interface PipelinesTables {
   pipelines_graph: { readonly digest: string; readonly body: string };
   pipelines_pipeline: PipelineRow;
   pipelines_run: RunRow;
+  pipelines_run_dataset: { readonly version_id: string; readonly run: string };
   pipelines_step: StepRow;
   pipelines_edge: { readonly run: string; readonly from_step: string; readonly to_step: string };
   pipelines_attempt: AttemptRow;

@@ -1,5 +1,5 @@
 /** A run of a pipeline begins with all of its steps, and may be cancelled as a whole: each is one transaction. */
-import type { StepOutput } from '@slipway/contract';
+import type { PinnedDataset, StepOutput } from '@slipway/contract';
 import { SlipwayError } from '@slipway/contract';
 import type { Trx } from '../../platform/db/db.ts';
 import { operation } from '../../platform/db/db.ts';
@@ -27,7 +27,7 @@ export interface StartRun {
   readonly file: string;
   readonly commit: string | undefined;
   readonly params: Readonly<Record<string, unknown>>;
-  readonly datasets: readonly unknown[];
+  readonly datasets: readonly PinnedDataset[];
   readonly useCache: boolean;
   readonly reason: string | undefined;
   readonly rerunOf: string | undefined;
@@ -74,6 +74,12 @@ export const startRun = operation('pipelines.start-run', async (trx, input: Star
     idempotency_key: input.idempotencyKey ?? null,
   };
   await tables.insertInto('pipelines_run').values(run).execute();
+  const read = new Set(input.datasets.flatMap(({ id }) => (id === undefined ? [] : [id])));
+  if (read.size > 0)
+    await tables
+      .insertInto('pipelines_run_dataset')
+      .values([...read].map((version) => ({ version_id: version, run: input.id })))
+      .execute();
   await insertSteps(trx, input, deadlineAt);
   await trx.emit({
     kind: 'pipeline-run.started',

@@ -179,17 +179,20 @@ export function createPipelineService(deps: PipelineServiceDeps): PipelineServic
     },
     readersOf: async (versionId, limit) => {
       const reading = tables
-        .selectFrom('pipelines_run')
-        .where('datasets', 'like', `%"id":"${versionId}"%`)
-        .orderBy('id', 'desc')
+        .selectFrom('pipelines_run_dataset')
+        .select('run')
+        .where('version_id', '=', versionId)
+        .orderBy('run', 'desc')
         .limit(limit);
-      const runs = await deps.db.scan(reading.selectAll());
+      const runs = await deps.db.scan(
+        tables.selectFrom('pipelines_run').selectAll().where('id', 'in', reading).orderBy('id', 'desc'),
+      );
       const steps = await deps.db.scan(
         tables
           .selectFrom('pipelines_step')
           .select(['run', 'step', 'tracking_run'])
           .where('tracking_run', 'is not', null)
-          .where('run', 'in', reading.select('id'))
+          .where('run', 'in', reading)
           .orderBy('run', 'desc')
           .orderBy('position')
           .limit(limit),
@@ -226,7 +229,7 @@ export function createPipelineService(deps: PipelineServiceDeps): PipelineServic
         file: run.file,
         commit: run.commit_id ?? undefined,
         params: JSON.parse(run.params) as Record<string, unknown>,
-        datasets: JSON.parse(run.datasets) as unknown[],
+        datasets: runOf(run).datasets,
         useCache: run.use_cache === 1,
         reason,
         rerunOf: id,
