@@ -244,9 +244,9 @@ export const trackingRoutes = routes({
     path: '/api/run-values',
     permission: 'tracking.read',
     summary:
-      'Distinct values of one param or tag in an experiment, in their order, without those of 64 characters and more',
+      'Distinct values of one param or tag in an experiment, or in the experiments that used it last, in their order, without those of 64 characters and more',
     query: z.object({
-      experiment: z.string().max(500),
+      experiment: z.string().max(500).optional(),
       kind: z.enum(['param', 'tag']),
       key: z.string().min(1).max(metricKeyLimitChars),
       prefix: z.string().max(64).default(''),

@@ -56,8 +56,7 @@ export const trainTrees = step({
     ctx.run.logMetric('validation.log_loss', watched.logLoss);
     ctx.run.logMetric('validation.auc', watched.auc);
     await logCurves(ctx, watched);
-    const content = JSON.stringify([...fitted.importance].sort((a, b) => b.gain - a.gain));
-    await ctx.run.logArtifact('importance.json', content);
+    const content = await logImportance(ctx, fitted);
     return { model, importance: await ctx.writeArtifact('importance.json', 'report', { content }) };
   },
 });
@@ -78,6 +77,7 @@ export const refit = step({
       features,
       meta: { ...describeRows(rows), setting, trees, validation },
     });
+    await logImportance(ctx, fitted);
     return { model };
   },
 });
@@ -107,6 +107,13 @@ export const chooseBest = step({
     return { model: best.model, report: await ctx.writeArtifact('choice.json', 'report', { content }) };
   },
 });
+
+/** What each feature gained, the most first: the run's own file, also of a model that was trained again. */
+async function logImportance(ctx: StepContext, { importance }: Training): Promise<string> {
+  const content = JSON.stringify([...importance].sort((a, b) => b.gain - a.gain));
+  await ctx.run.logArtifact('importance.json', content);
+  return content;
+}
 
 type Setting = z.output<typeof TreeSetting>;
 type Training = Awaited<ReturnType<typeof train>>;

@@ -41,10 +41,16 @@ test('things are found by name, part, id and digest; an empty loop has no stage'
   assert.deepEqual(await find('%'), []);
   const file = put.version.files[0]?.digest;
   assert(file !== undefined);
-  assert.deepEqual(await find(file.slice('sha256:'.length)), [`object ${file}`]);
+  assert.deepEqual(await find(file.slice('sha256:'.length)), ['dataset-version flights@1', `object ${file}`]);
+  assert.equal((await find('flights@1')).at(0), 'dataset-version flights@1');
+  assert.deepEqual(await find('flights@9'), []);
   assert.deepEqual(await find(`sha256:${'0'.repeat(64)}`), []);
 
   const loop = await client.loop.get({});
   assert.equal(loop.data?.name, 'flights');
   assert.equal(loop.register, undefined);
+
+  await client.models.createVersion({ params: { model: 'm-001' }, body: { digest: file, aliases: ['champion'] } });
+  assert.deepEqual(await find('m-001@champion'), ['version m-001@champion']);
+  assert.deepEqual(await find('m-001/1'), ['version m-001/1']);
 });

@@ -4,7 +4,7 @@
  * Ids and digests, typed whole, are looked up.
  */
 import type { Found } from '@slipway/contract';
-import { idFromHex } from '@slipway/contract';
+import { idFromHex, SlipwayError } from '@slipway/contract';
 import { encodePageToken, fingerprintOf } from '../lib/page-token.ts';
 import type { Page, PageRequest } from '../lib/page.ts';
 import type { Ledger } from '../platform/ledger/ledger.ts';
@@ -18,6 +18,7 @@ const firstNames = 100;
 const seekNames = 5;
 const eventsShown = 3;
 const runsShown = 5;
+const versionsShown = 5;
 const runNameMinChars = 3;
 
 type Kind = Found['kind'];
@@ -44,6 +45,7 @@ export function createPalette(deps: PaletteDeps): (text: string, limit: number) 
     if (byId !== undefined) return byId;
     const wanted = text.toLowerCase();
     const found = await Promise.all([
+      versionsNamed(deps.modules, text),
       ...nouns.map((noun) => findByName(noun, text)),
       experimentsOf(deps.modules, text),
       runsOf(deps.modules, text),
@@ -114,6 +116,47 @@ async function findByName(noun: Noun, text: string): Promise<Found[]> {
   return [...names].map((name) => ({ kind: noun.kind, id: name, name, detail: noun.detail }));
 }
 
+/** `flights@7`, `flight-delay/2`, `flight-delay@champion`: a version by its name. */
+async function versionsNamed({ data, registry }: Modules, text: string): Promise<Found[]> {
+  const [, name, mark, word] = /^(.+)([@/])([\w-]+)$/.exec(text) ?? [];
+  if (name === undefined || mark === undefined || word === undefined) return [];
+  const isNumber = /^[1-9]\d{0,8}$/.test(word);
+  const [dataset, model] = await Promise.all([
+    isNumber || word === 'latest' ? ifNamed(data.version(name, word)) : undefined,
+    ifNamed(registry.resolve(isNumber ? `${name}/${word}` : text)),
+  ]);
+  return [
+    ...(dataset === undefined ? [] : [datasetVersion(dataset, 'dataset version')]),
+    ...(model === undefined
+      ? []
+      : [
+          {
+            kind: 'version' as const,
+            id: `${model.model}/${model.number}`,
+            name: mark === '@' && !isNumber ? text : `${model.model}/${model.number}`,
+            detail: `model version ${model.number}`,
+          },
+        ]),
+  ];
+}
+
+/** What was typed may be no name at all. */
+async function ifNamed<T>(answer: Promise<T>): Promise<T | undefined> {
+  try {
+    return await existing(answer);
+  } catch (error) {
+    if (error instanceof SlipwayError && error.status < 500) return undefined;
+    throw error;
+  }
+}
+
+const datasetVersion = (version: { readonly dataset: string; readonly number: number }, detail: string): Found => ({
+  kind: 'dataset-version',
+  id: `${version.dataset}/${version.number}`,
+  name: `${version.dataset}@${version.number}`,
+  detail,
+});
+
 async function experimentsOf({ tracking }: Modules, text: string): Promise<Found[]> {
   const { items } = await tracking.searchExperiments({ limit: firstNames });
   return items
@@ -157,7 +200,11 @@ async function findById(deps: PaletteDeps, text: string): Promise<readonly Found
   if (digest !== undefined) {
     const object = await objects.find(`sha256:${digest}`);
     if (object === undefined) return [];
-    return [{ kind: 'object', id: object.digest, name: object.digest, detail: `stored bytes, ${object.sizeBytes}` }];
+    const versions = await modules.data.versionsWith(object.digest, versionsShown);
+    return [
+      ...versions.map((version) => datasetVersion(version, `has these bytes as ${version.file}`)),
+      { kind: 'object', id: object.digest, name: object.digest, detail: `stored bytes, ${object.sizeBytes}` },
+    ];
   }
   // The spelling of MLflow clients.
   const id = /^[0-9a-f]{32}$/.test(text) ? idFromHex('run', text) : text;
@@ -165,16 +212,7 @@ async function findById(deps: PaletteDeps, text: string): Promise<readonly Found
   if (kind === undefined) return undefined;
   if (kind === 'dataset-version') {
     const version = await modules.data.findVersionById(id);
-    return version === undefined
-      ? []
-      : [
-          {
-            kind,
-            id: `${version.dataset}/${version.number}`,
-            name: `${version.dataset}@${version.number}`,
-            detail: id,
-          },
-        ];
+    return version === undefined ? [] : [datasetVersion(version, id)];
   }
   const events = kind === 'prediction' ? [] : await ledger.list({ subject: id, limit: eventsShown, order: 'desc' });
   return [

@@ -24,7 +24,7 @@ export interface Column<T> {
   /** Left out on narrow screens. */
   readonly isExtra?: boolean;
   /** Set on the column that the rows are ordered by. */
-  readonly sort?: 'ascending' | 'descending' | undefined;
+  readonly sort?: 'ascending' | 'descending' | 'other' | undefined;
   /** The exact value for files; without it a file has what the cell says. */
   readonly value?: (row: T) => CsvValue;
 }

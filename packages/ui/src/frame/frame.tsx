@@ -15,6 +15,7 @@ import type { Counter } from './counters.ts';
 import { useCounters } from './counters.ts';
 import { useAuthorisedDownloads } from './downloads.ts';
 import { keyHelp, useKeys } from './keys.ts';
+import type { PaletteAction } from './palette.tsx';
 import { Palette } from './palette.tsx';
 import type { Place } from './places.ts';
 import { base, placeOfAddress, places, to } from './places.ts';
@@ -58,6 +59,19 @@ export function Frame(): ReactElement {
     [palette.open, help.open, toggle, copy, navigate, carried],
   );
   useKeys(actions);
+  const commands = useMemo(
+    (): readonly PaletteAction[] => [
+      { icon: 'sun', word: scheme === 'dark' ? 'Light theme' : 'Dark theme', press: toggle },
+      { icon: 'copy', word: 'Copy this view as a command', press: actions.copyCommand },
+      {
+        icon: 'clock',
+        word: zone === 'utc' ? 'Times on this clock' : 'Times in UTC',
+        press: () => setPreferences({ zone: zone === 'utc' ? 'local' : 'utc' }),
+      },
+      { icon: 'info', word: 'Keys', press: help.open },
+    ],
+    [scheme, toggle, actions, zone, help.open],
+  );
 
   return (
     <div className="app" data-nav={isNavOpen ? 'open' : 'closed'}>
@@ -108,7 +122,7 @@ export function Frame(): ReactElement {
         <CommandBar command={command} copied={isCopied} />
         <Tail />
       </footer>
-      {isPaletteOpen && <Palette close={palette.close} />}
+      {isPaletteOpen && <Palette close={palette.close} actions={commands} />}
       <Modal opened={isHelpOpen} onClose={help.close} title="Keys" centered size="lg">
         <KeyHelp />
       </Modal>

@@ -1,4 +1,7 @@
-/** Ctrl K: pages at once, things by name, id or digest from the server; the arrow keys choose, Enter goes. */
+/**
+ * Ctrl K: pages and what can be done here at once, things by name, version, id or digest from the server; the arrow keys
+ * choose, Enter goes.
+ */
 import type { Found } from '@slipway/contract';
 import type { KeyboardEvent, ReactElement } from 'react';
 import { useEffect, useMemo, useRef, useState } from 'react';
@@ -10,11 +13,37 @@ import { placeOfFound } from './found.ts';
 import { placeOfId, places, to } from './places.ts';
 
 interface Choice {
+  /** No two choices have the same: an address, or what is done. */
+  readonly key: string;
   readonly icon: IconName;
   readonly word: string;
   readonly detail: string;
-  readonly path: string;
+  readonly go: { readonly path: string } | { readonly press: () => void };
 }
+
+export interface PaletteAction {
+  readonly icon: IconName;
+  readonly word: string;
+  readonly press: () => void;
+}
+
+const toPath = (choice: Pick<Choice, 'icon' | 'word' | 'detail'>, path: string): Choice => ({
+  ...choice,
+  key: path,
+  go: { path },
+});
+
+/** What the head of the page offers: its buttons and links, pressed as by hand, so that they ask what they ask. */
+const actionsHere = (): readonly Choice[] =>
+  [...document.querySelectorAll<HTMLElement>('main .hd .acts :is(button, a)')]
+    .filter(
+      (control) => control.checkVisibility() && control.closest('.seg') === null && !control.matches('[disabled]'),
+    )
+    .map((control): Choice => {
+      const word = control.getAttribute('aria-label') ?? control.innerText.split('\n')[0]?.trim() ?? '';
+      return { key: `here ${word}`, icon: 'play', word, detail: 'on this page', go: { press: () => control.click() } };
+    })
+    .filter(({ word }) => word.length > 1);
 
 const shownMax = 14;
 /** Typing goes on: asked when it rests this long. */
@@ -51,45 +80,75 @@ function useRested(text: string): string {
   return rested;
 }
 
-function useChoices(typed: string): { readonly choices: readonly Choice[]; readonly isAsking: boolean } {
+function useChoices(
+  typed: string,
+  actions: readonly PaletteAction[],
+): { readonly choices: readonly Choice[]; readonly isAsking: boolean } {
   const text = typed.trim();
   const rested = useRested(text);
   const found = useAsk('palette.search', { query: { q: rested } }, { enabled: rested !== '', keep: true });
   const isAsking = text !== '' && (found.isFetching || rested !== text);
+  // As the page is when the palette opens: it does not change below it.
+  const [here] = useState(actionsHere);
   const choices = useMemo(() => {
     const wanted = text.toLowerCase();
-    const pages = places
-      .filter(({ word }) => word.toLowerCase().includes(wanted))
-      .map(({ icon, word, path }): Choice => ({ icon, word, detail: 'page', path }));
-    if (text === '') return pages;
+    const fits = ({ word }: { readonly word: string }): boolean => word.toLowerCase().includes(wanted);
+    const pages = places.filter(fits).map(({ path, icon, word }) => toPath({ icon, word, detail: 'page' }, path));
+    const done = [
+      ...here,
+      ...actions.map(({ press, ...action }): Choice => ({
+        ...action,
+        key: `do ${action.word}`,
+        detail: 'do',
+        go: { press },
+      })),
+    ].filter(fits);
+    if (text === '') return [...pages, ...done];
     const idPath = placeOfId(text);
     // Until the answer is here, of the last one only what fits: Enter never opens what was found for other words.
     const items = (found.data?.items ?? []).filter((item) => !isAsking || item.name.toLowerCase().includes(wanted));
-    const things = items.map((item): Choice => ({
-      icon: icons[item.kind],
-      word: item.name,
-      detail: item.detail,
-      path: placeOfFound(item),
-    }));
+    const things = items.map((item) =>
+      toPath({ icon: icons[item.kind], word: item.name, detail: item.detail }, placeOfFound(item)),
+    );
     const all = [
-      ...(idPath === undefined ? [] : [{ icon: 'link' as const, word: text, detail: 'open', path: idPath }]),
+      ...(idPath === undefined ? [] : [toPath({ icon: 'link', word: text, detail: 'open' }, idPath)]),
       ...things,
+      ...done,
       ...pages,
-      { icon: 'ledger' as const, word: `Search the ledger for "${text}"`, detail: '', path: to.ledgerSearch(text) },
+      ...onwardOf(items),
+      ...runsOf(items),
+      toPath({ icon: 'ledger', word: `Search the ledger for "${text}"`, detail: '' }, to.ledgerSearch(text)),
     ];
     // Of two that lead to the same place the better one stays.
-    const byPath = new Map(all.toReversed().map((choice) => [choice.path, choice]));
-    return all.filter((choice) => byPath.get(choice.path) === choice).slice(0, shownMax);
-  }, [text, found.data, isAsking]);
+    const byKey = new Map(all.toReversed().map((choice) => [choice.key, choice]));
+    return all.filter((choice) => byKey.get(choice.key) === choice).slice(0, shownMax);
+  }, [text, found.data, isAsking, here, actions]);
   return { choices, isAsking };
 }
 
-export function Palette({ close }: { close: () => void }): ReactElement {
+/** Bytes that a dataset has lead on to what was made of them. */
+function onwardOf(items: readonly Found[]): readonly Choice[] {
+  const object = items.find(({ kind }) => kind === 'object');
+  if (object === undefined || !items.some(({ kind }) => kind === 'dataset-version')) return [];
+  return [toPath({ icon: 'why', word: 'What came of these bytes', detail: 'lineage' }, to.why('file', object.id))];
+}
+
+const runsOf = (items: readonly Found[]): readonly Choice[] =>
+  items
+    .filter(({ kind }) => kind === 'pipeline')
+    .map(({ id, name }) => toPath({ icon: 'play', word: `Run ${name}`, detail: 'do' }, `${to.pipeline(id)}?form=run`));
+
+interface PaletteProps {
+  readonly close: () => void;
+  readonly actions: readonly PaletteAction[];
+}
+
+export function Palette({ close, actions }: PaletteProps): ReactElement {
   const navigate = useNavigate();
   const input = useRef<HTMLInputElement>(null);
   const [query, setQuery] = useState('');
   const [chosen, setChosen] = useState(0);
-  const { choices, isAsking } = useChoices(query);
+  const { choices, isAsking } = useChoices(query, actions);
   useEffect(() => {
     const before = document.activeElement;
     input.current?.focus();
@@ -101,9 +160,11 @@ export function Palette({ close }: { close: () => void }): ReactElement {
   const go = (choice: Choice | undefined): void => {
     if (choice === undefined) return;
     close();
+    // After the palette gave the focus back.
+    if ('press' in choice.go) setTimeout(choice.go.press);
     // Bytes are no page of the console.
-    if (choice.path.startsWith('/api/')) location.assign(choice.path);
-    else void navigate(choice.path);
+    else if (choice.go.path.startsWith('/api/')) location.assign(choice.go.path);
+    else void navigate(choice.go.path);
   };
   const onKey = (event: KeyboardEvent): void => {
     if (event.key === 'Escape') close();
@@ -128,7 +189,7 @@ export function Palette({ close }: { close: () => void }): ReactElement {
             aria-activedescendant={`palette-${chosen}`}
             aria-label="Search"
             aria-busy={isAsking}
-            placeholder="A name, an id, a digest, a page"
+            placeholder="A name, an id, a digest, a page, something to do"
             value={query}
             onChange={(event) => {
               setQuery(event.target.value);
@@ -142,7 +203,7 @@ export function Palette({ close }: { close: () => void }): ReactElement {
             <li
               role="option"
               id={`palette-${i}`}
-              key={choice.path}
+              key={choice.key}
               aria-selected={i === chosen}
               onMouseMove={() => setChosen(i)}
               onClick={() => go(choice)}

@@ -150,6 +150,10 @@ eachDatabase((name, open) => {
       assert.deepEqual((await values('')).toSorted(), ['g%', 'gbt', 'linear']);
       assert.deepEqual((await values('g')).toSorted(), ['g%', 'gbt']);
       assert.equal((await values('', 1)).length, 1);
+      const anywhere = { experimentId: undefined, kind: 'param', key: 'model', limit: 20 } as const;
+      assert.deepEqual(await tracking.listValues({ ...anywhere, prefix: '' }), ['elsewhere', 'g%', 'gbt', 'linear']);
+      assert.deepEqual(await tracking.listValues({ ...anywhere, prefix: 'e' }), ['elsewhere']);
+      assert.deepEqual(await tracking.listValues({ ...anywhere, key: 'never', prefix: '' }), []);
       assert.deepEqual(
         await tracking.listValues({ experimentId: id, kind: 'tag', key: 'kind', prefix: 'r', limit: 5 }),
         ['refit'],

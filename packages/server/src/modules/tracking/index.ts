@@ -158,7 +158,9 @@ export interface Tracking {
   listKeys(
     query: Omit<RunKeyQuery, 'experiment'> & { readonly experimentId?: string | undefined },
   ): Promise<Page<RunKey>>;
-  listValues(query: Omit<RunValueQuery, 'experiment'> & { readonly experimentId: string }): Promise<string[]>;
+  listValues(
+    query: Omit<RunValueQuery, 'experiment'> & { readonly experimentId: string | undefined },
+  ): Promise<string[]>;
   sample(query: SampleQuery): Promise<SampledSeries[]>;
   /** All or nothing. */
   log(id: string, request: LogRequest): Promise<void>;
@@ -276,7 +278,10 @@ export function createTracking(deps: TrackingDeps): Tracking {
         experiment: experimentId === undefined ? undefined : await experimentKey(db, experimentId),
       }),
     listValues: async ({ experimentId, ...query }) =>
-      listRunValues(db, { ...query, experiment: await experimentKey(db, experimentId) }),
+      listRunValues(db, {
+        ...query,
+        experiment: experimentId === undefined ? undefined : await experimentKey(db, experimentId),
+      }),
     sample: (query) => sampleMetric(db, query),
     log: async (uid, { metrics = [], params = {}, tags = {}, name }) => {
       checkTexts('param', params, paramValueLimitChars);

@@ -98,10 +98,9 @@ function catalogueHandlers(
     'runs.keys': async ({ query: { experiment, ...query } }) =>
       tracking.listKeys({ ...query, experimentId: (await experimentIds(experiment))?.[0] }),
     'runs.metrics': ({ params, query }) => tracking.listMetrics({ ...params, ...query }),
-    'runs.values': async ({ query: { experiment, ...query } }) => {
-      const [experimentId = experiment] = (await experimentIds(experiment)) ?? [];
-      return { items: await tracking.listValues({ ...query, experimentId }) };
-    },
+    'runs.values': async ({ query: { experiment, ...query } }) => ({
+      items: await tracking.listValues({ ...query, experimentId: (await experimentIds(experiment))?.[0] }),
+    }),
     'runs.sample': async ({ query }) => ({ items: await tracking.sample(query) }),
   };
 }

@@ -77,17 +77,43 @@ export const within = (db: Db, text: string): RawBuilder<unknown> =>
     : sql`strpos(lower(name), lower(${text}::text)) > 0`;
 
 export interface RunValueQuery {
-  readonly experiment: number;
+  /** Internal id; of the experiments that used the key last unless given. */
+  readonly experiment: number | undefined;
   readonly kind: 'param' | 'tag';
   readonly key: string;
   readonly prefix: string;
   readonly limit: number;
 }
 
+/** Without an experiment the values of so many are looked through: those in which the key was seen last. */
+const experimentsLookedAt = 20;
+
 /** Values as long as the index keeps of them are left out: their rest is not known there. */
 export async function listRunValues(db: Db, query: RunValueQuery): Promise<string[]> {
+  const { experiment } = query;
+  const experiments = experiment === undefined ? await lastExperiments(db, query) : [experiment];
+  const found = await Promise.all(experiments.map((one) => valuesOf(db, one, query)));
+  const values = found
+    .flat()
+    .filter((value) => value.startsWith(query.prefix) && Array.from(value).length < valueHeadChars);
+  // Of one experiment they come in the order of the database.
+  const ordered = found.length > 1 ? [...new Set(values)].toSorted() : values;
+  return ordered.slice(0, query.limit);
+}
+
+async function lastExperiments(db: Db, { kind, key }: RunValueQuery): Promise<readonly number[]> {
+  const rows = await scan(
+    db,
+    sql<{ experiment_id: number }>`select experiment_id from tracking_run_key
+      where kind = ${sql.lit(runKeyKinds.indexOf(kind))} and name = ${key}
+      order by seen_at desc limit ${experimentsLookedAt}`,
+  );
+  return rows.map((row) => row.experiment_id);
+}
+
+async function valuesOf(db: Db, experiment: number, query: RunValueQuery): Promise<readonly string[]> {
   const table = sql.table(`tracking_${query.kind}`);
-  const of = sql`experiment_id = ${query.experiment} and key_id = ${keyIdOf(query.key)}`;
+  const of = sql`experiment_id = ${experiment} and key_id = ${keyIdOf(query.key)}`;
   const rows = await scan(
     db,
     sql<{ value: string }>`with recursive one(value) as (
@@ -97,7 +123,5 @@ export async function listRunValues(db: Db, query: RunValueQuery): Promise<strin
       )
       select value from one where value is not null limit ${query.limit}`,
   );
-  return rows
-    .map((row) => row.value)
-    .filter((value) => value.startsWith(query.prefix) && Array.from(value).length < valueHeadChars);
+  return rows.map((row) => row.value);
 }

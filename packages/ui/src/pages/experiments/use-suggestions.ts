@@ -80,10 +80,18 @@ function useValues(field: FieldPart | undefined, typed: string, experiment: stri
   const prefix = unquotedText(typed);
   const kind = field?.kind === 'tag' ? 'tag' : 'param';
   const isStored = field?.kind === 'tag' || field?.kind === 'param';
-  const enabled = isStored && experiment !== undefined && prefix.length <= 64;
+  const enabled = isStored && prefix.length <= 64;
   const found = useAsk(
     'runs.values',
-    { query: { experiment: experiment ?? '', kind, key: field?.key ?? '', prefix, limit: shownMax } },
+    {
+      query: {
+        ...(experiment === undefined ? {} : { experiment }),
+        kind,
+        key: field?.key ?? '',
+        prefix,
+        limit: shownMax,
+      },
+    },
     { enabled, keep: true },
   );
   if (field?.kind === 'attribute' && field.key === 'status')

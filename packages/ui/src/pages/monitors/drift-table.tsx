@@ -1,14 +1,17 @@
 /** Every column of one window against the training data, the furthest beyond its own limit first. */
 import type { ColumnDriftRow, DriftFigure, MonitorWindow } from '@slipway/contract';
-import type { ReactElement } from 'react';
+import type { ReactElement, ReactNode } from 'react';
 import { useState } from 'react';
 import { Link } from 'react-router';
 import type { Column } from '../../components/data-table.tsx';
 import { DataTable } from '../../components/data-table.tsx';
 import { EmptyState } from '../../components/states.tsx';
 import { StatusBadge } from '../../components/status.tsx';
-import { plural } from '../../words.ts';
+import { to } from '../../frame/places.ts';
+import { percent, plural } from '../../words.ts';
 import { PairPicture } from './distribution-pair.tsx';
+import { rankByWeight } from './drift-rank.ts';
+import type { Weighing } from './use-importance.ts';
 import { driftAside, driftReason } from './window-words.ts';
 
 const shownFirst = 12;
@@ -16,17 +19,22 @@ const shownFirst = 12;
 const fixedLine = 0.25;
 
 interface DriftTableProps {
-  readonly window: Pick<MonitorWindow, 'scoreDrift' | 'drift'>;
+  readonly window: Pick<MonitorWindow, 'scoreDrift' | 'drift' | 'version'>;
+  readonly importance: Weighing;
+  /** By drift times importance, unless only by drift. */
+  readonly isByDrift: boolean;
   /** Undefined while they are on their way, and for windows of before they were kept. */
   readonly figures: readonly DriftFigure[] | undefined;
   readonly chosen: string | undefined;
   readonly href: (column: string) => string;
 }
 
-export function DriftTable({ window, figures, chosen, href }: DriftTableProps): ReactElement {
+export function DriftTable({ window, importance, isByDrift, figures, chosen, href }: DriftTableProps): ReactElement {
   const [isAll, setAll] = useState(false);
   const { scoreDrift, drift } = window;
-  const rows = scoreDrift === undefined ? drift : [scoreDrift, ...drift];
+  const shares = typeof importance === 'object' ? importance.shares : undefined;
+  const ranked = shares === undefined || isByDrift ? drift : rankByWeight(drift, shares);
+  const rows = scoreDrift === undefined ? ranked : [scoreDrift, ...ranked];
   if (rows.length === 0) {
     return (
       <EmptyState title="No column was compared">
@@ -44,13 +52,13 @@ export function DriftTable({ window, figures, chosen, href }: DriftTableProps): 
         rowKey={(d) => d.name}
         selected={chosen}
         href={(d) => href(d.name)}
-        columns={columnsOf(figures, href)}
+        columns={columnsOf({ figures, shares, isByDrift, href })}
       />
       <div className="tf">
         <span className="drift-said">
           Season: away from training, but no further or no faster than its own weeks were. A fixed line at {fixedLine}{' '}
           would have flagged {plural(fixed, 'column')}; against ordinary weeks of training{' '}
-          {drifted === 1 ? '1 is' : `${drifted} are`} real.
+          {drifted === 1 ? '1 is' : `${drifted} are`} real. <Weighed importance={importance} version={window.version} />
         </span>
         {rows.length > shownFirst && (
           <button type="button" className="btn sm ghost" onClick={() => setAll(!isAll)}>
@@ -68,10 +76,26 @@ const figure = (value: number | null): string => {
   return size >= 100 ? value.toFixed(0) : size >= 1 ? value.toFixed(2) : value.toFixed(3);
 };
 
-const columnsOf = (
-  figures: readonly DriftFigure[] | undefined,
-  href: (column: string) => string,
-): readonly Column<ColumnDriftRow>[] => [
+function Weighed({ importance, version }: { importance: Weighing; version: number }): ReactNode {
+  if (importance === undefined) return null;
+  if (importance === 'unknown')
+    return `How much each column weighs is not known: the run that made v${version} left no importance.json.`;
+  return (
+    <>
+      Importance is a column&apos;s share of the gain when v{version} was trained, by{' '}
+      <Link to={to.run(importance.run)}>its run</Link>.
+    </>
+  );
+}
+
+interface Shown {
+  readonly figures: readonly DriftFigure[] | undefined;
+  readonly shares: ReadonlyMap<string, number> | undefined;
+  readonly isByDrift: boolean;
+  readonly href: (column: string) => string;
+}
+
+const columnsOf = ({ figures, shares, isByDrift, href }: Shown): readonly Column<ColumnDriftRow>[] => [
   {
     key: 'name',
     head: 'Column',
@@ -109,6 +133,7 @@ const columnsOf = (
   {
     key: 'bar',
     head: 'Against usual',
+    sort: shares === undefined || isByDrift ? 'descending' : undefined,
     cell: (d) => (
       <span className="row">
         <span className={`limit ${d.status}`} aria-hidden="true">
@@ -119,6 +144,7 @@ const columnsOf = (
       </span>
     ),
   },
+  ...(shares === undefined ? [] : [importanceColumn(shares, isByDrift)]),
   {
     key: 'mean',
     head: 'Mean, then and now',
@@ -133,3 +159,15 @@ const columnsOf = (
       ),
   },
 ];
+
+const importanceColumn = (shares: ReadonlyMap<string, number>, isByDrift: boolean): Column<ColumnDriftRow> => ({
+  key: 'importance',
+  head: 'Importance',
+  isNumber: true,
+  sort: isByDrift ? undefined : 'other',
+  cell: (d) => {
+    const share = shares.get(d.name);
+    return share === undefined ? <span className="t3">not set</span> : percent(share, 1);
+  },
+  value: (d) => shares.get(d.name),
+});

@@ -28,6 +28,7 @@ import { JudgeNow } from './judge-now.tsx';
 import { SilenceButton, SilenceNote } from './silence.tsx';
 import { windowName, windowSentence, yearOf } from './window-words.ts';
 import { levelOf } from './quality.ts';
+import { useImportance } from './use-importance.ts';
 import { WindowCharts } from './window-charts.tsx';
 import { WindowTable } from './window-table.tsx';
 import './monitor.css';
@@ -180,6 +181,7 @@ function Windows({ monitor, rows, history, bounds, chosen, alerts, view }: Windo
   const href = (w: { readonly id: string }): string => view.href({ window: w.id });
   const drift = useAsk('monitors.drift', { params: { monitor: monitor.name, window: chosen.id } }, { keep: true });
   const figures = drift.data?.window.id === chosen.id ? drift.data.figures : drift.error === null ? undefined : [];
+  const importance = useImportance(chosen.model, chosen.version);
   const column = view.get('column') ?? chosen.drift[0]?.name;
   const { set } = view;
   useEffect(() => {
@@ -212,19 +214,41 @@ function Windows({ monitor, rows, history, bounds, chosen, alerts, view }: Windo
         caption={`${windowName(chosen, zone)} against the training data of v${chosen.version}`}
         actions={
           <>
+            {typeof importance === 'object' && <Order view={view} />}
             <Step window={earlier} href={href} word="Earlier window, key [" icon="back" />
             <Step window={later} href={href} word="Later window, key ]" icon="on" />
           </>
         }
         flush
       >
-        <DriftTable window={chosen} figures={figures} chosen={column} href={(name) => view.href({ column: name })} />
+        <DriftTable
+          window={chosen}
+          importance={importance}
+          isByDrift={view.get('rank') === 'drift'}
+          figures={figures}
+          chosen={column}
+          href={(name) => view.href({ column: name })}
+        />
       </Panel>
       {column !== undefined && (
         <ColumnPanel window={chosen} name={column} figure={figures?.find((f) => f.name === column)} />
       )}
       <HeatStrip monitor={monitor.name} zone={zone} chosen={chosen.id} view={view} />
     </>
+  );
+}
+
+function Order({ view }: { view: ViewState }): ReactElement {
+  const isByDrift = view.get('rank') === 'drift';
+  return (
+    <div className="seg" role="group" aria-label="Order of the columns">
+      <button type="button" aria-pressed={!isByDrift} onClick={() => view.set({ rank: undefined })}>
+        By drift × importance
+      </button>
+      <button type="button" aria-pressed={isByDrift} onClick={() => view.set({ rank: 'drift' })}>
+        By drift
+      </button>
+    </div>
   );
 }
 
