@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import type { BrowserContextOptions } from 'playwright-core';
 import { demoAddresses } from './addresses.ts';
-import { browserTest, newPage, openPage, seriousProblems, settled, sidewaysPx } from './workspaces.ts';
+import { seriousProblems } from './barriers.ts';
+import { browserTest, newPage, openPage, settled, sidewaysPx } from './workspaces.ts';
 
 /** Every page that needs no id; those with one are reached by their links. */
 const pages = [
@@ -45,7 +46,7 @@ async function inspect(urls: readonly string[], look: Look): Promise<void> {
     await settled(page);
     const where = `${url}, ${look.name}`;
     if (look.axe !== undefined)
-      assert.deepEqual(await seriousProblems(page, look.axe === 'all' ? undefined : look.axe), [], where);
+      assert.deepEqual(await seriousProblems(page, { only: look.axe === 'all' ? undefined : look.axe }), [], where);
     const overflow = await sidewaysPx(page);
     assert(overflow <= 0, `${where} scrolls sideways by ${overflow} px`);
     assert.equal(await page.getByRole('alert').filter({ hasText: /\S/ }).count(), 0, `${where} shows an error`);

@@ -115,7 +115,8 @@ const browserTest = (name: string, run: (page: Page) => Promise<void>): void =>
     await page.close();
   });
 
-const predictionRows = (page: Page): Locator => page.getByRole('table', { name: 'Predictions' }).locator('tbody tr');
+const predictionRows = (page: Page): Locator =>
+  page.getByRole('table', { name: 'Predictions' }).locator('tbody tr[data-row]');
 
 /** Until the table has what the filter asks for. */
 async function waitForRows(page: Page, fits: (cells: readonly string[]) => boolean): Promise<number> {

@@ -1,12 +1,12 @@
 /** The list of runs, its filter, views, inspector and charts, the comparison and the page of a run, in a real browser. */
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import type { Browser, Locator, Page } from 'playwright-core';
 import { buildConsole } from '../../tools/console.ts';
 import type { TestServer } from '../journeys/server.ts';
 import { startTestServer } from '../journeys/server.ts';
-import { axePath, openBrowser } from './browser.ts';
+import { seriousProblems } from './barriers.ts';
+import { openBrowser } from './browser.ts';
 
 const runCount = 450;
 const hostile = ['<script>document.title = "mine"</script>', 'مرحبا بالعالم', '🛫 lift-off 🧪', 'n'.repeat(250)];
@@ -124,28 +124,6 @@ const rowsOf = (page: Page): Locator => page.getByRole('table', { name: 'Runs' }
 const rowOf = (page: Page, name: string): Locator =>
   rowsOf(page).filter({ has: page.getByRole('link', { name, exact: true }) });
 const sweep = '/experiments?experiment=sweep';
-
-/** Of the page: the frame around it is looked at with every page elsewhere. */
-async function seriousProblems(page: Page): Promise<string[]> {
-  await page.evaluate(await readFile(axePath, 'utf8'));
-  return page.evaluate(async () => {
-    const { axe } = globalThis as unknown as {
-      axe: {
-        run(within: string): Promise<{ violations: { id: string; impact: string; nodes: { target: string[] }[] }[] }>;
-      };
-    };
-    const { violations } = await axe.run('main');
-    return violations
-      .filter((v) => v.impact === 'serious' || v.impact === 'critical')
-      .map(
-        (v) =>
-          `${v.id}: ${v.nodes
-            .map((n) => n.target.join(' '))
-            .slice(0, 3)
-            .join(' | ')}`,
-      );
-  });
-}
 
 browserTest(
   'the list draws few of its rows, asks for pages as it is scrolled, and keeps what is selected',
@@ -424,7 +402,7 @@ browserTest('names of any script and length break nothing, wide and narrow, and 
       await page.waitForTimeout(700);
       const overflow = await page.evaluate<number>('document.documentElement.scrollWidth - innerWidth');
       assert.ok(overflow <= 0, `${path} at ${width} scrolls sideways by ${overflow} px`);
-      assert.deepEqual(await seriousProblems(page), [], `${path} at ${width}`);
+      assert.deepEqual(await seriousProblems(page, { within: 'main' }), [], `${path} at ${width}`);
       assert.equal(await page.getByRole('alert').filter({ hasText: /\S/ }).count(), 0, path);
       assert.notEqual(await page.title(), 'mine');
       await page.close();

@@ -8,7 +8,8 @@ import { createClient } from 'slipway';
 import { buildConsole } from '../../tools/console.ts';
 import type { TestServer } from '../journeys/server.ts';
 import { startTestServer } from '../journeys/server.ts';
-import { axePath, openBrowser } from './browser.ts';
+import { seriousProblems } from './barriers.ts';
+import { openBrowser } from './browser.ts';
 
 let browser: Browser | undefined;
 let problem = '';
@@ -91,20 +92,7 @@ async function personOf(url: string, secret: string | undefined): Promise<Person
 }
 
 /** In the page itself; the frame around it has its own test. */
-async function barriers(page: Page): Promise<string[]> {
-  await page.evaluate(await readFile(axePath, 'utf8'));
-  return page.evaluate(async () => {
-    const { axe } = globalThis as unknown as {
-      axe: {
-        run(part: string): Promise<{ violations: { id: string; impact: string; nodes: { target: string[] }[] }[] }>;
-      };
-    };
-    const { violations } = await axe.run('#main');
-    return violations
-      .filter((v) => v.impact === 'serious' || v.impact === 'critical')
-      .map((v) => `${v.id}: ${v.nodes.map((n) => n.target.join(' ')).join(' | ')}`);
-  });
-}
+const barriers = (page: Page): Promise<string[]> => seriousProblems(page, { within: 'main' });
 
 const browserTest = (name: string, run: (url: string, client: Client) => Promise<void>): void =>
   void test(name, async (t) => {

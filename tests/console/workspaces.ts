@@ -4,7 +4,6 @@
  */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -13,7 +12,7 @@ import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { buildConsole } from '../../tools/console.ts';
 import type { TestServer } from '../journeys/server.ts';
 import { startTestServer } from '../journeys/server.ts';
-import { axePath, openBrowser } from './browser.ts';
+import { openBrowser } from './browser.ts';
 
 const launcher = join(import.meta.dirname, '../../packages/cli/bin/slipway.js');
 const demoLimitMs = 5 * 60_000;
@@ -130,28 +129,6 @@ export async function openPage(url: string, options: BrowserContextOptions = {})
   await opened.page.goto(url);
   await settled(opened.page);
   return opened;
-}
-
-interface Violation {
-  readonly id: string;
-  readonly impact: string;
-  readonly nodes: readonly { readonly target: readonly string[] }[];
-}
-
-/** Serious barriers by the accessibility checker; of contrast alone where only colours differ from a page already seen. */
-export async function seriousProblems(page: Page, only?: 'color-contrast'): Promise<string[]> {
-  // The page's policy refuses script tags from elsewhere, as it should: the checker is evaluated instead.
-  await page.evaluate(await readFile(axePath, 'utf8'));
-  const options = only === undefined ? {} : { runOnly: { type: 'rule', values: [only] } };
-  const violations = await page.evaluate<Violation[]>(
-    `axe.run(document, ${JSON.stringify(options)}).then((found) => found.violations)`,
-  );
-  const where = ({ nodes }: Violation): string =>
-    nodes
-      .slice(0, 3)
-      .map((n) => n.target.join(' '))
-      .join(' | ');
-  return violations.flatMap((v) => (/serious|critical/.test(v.impact) ? [`${v.id}: ${where(v)}`] : []));
 }
 
 /** Pixels by which the page is wider than its window. */

@@ -11,8 +11,8 @@ import { blockRows, blockWindow } from './block-window.ts';
 /** Shorter tables are drawn whole: the browser's own search and other readers have all of it. */
 export const windowedFrom = 120;
 
-/** The next page is asked for when less than so many heights of the window are left of this one. */
-const aheadHeights = 1.5;
+/** The next page is asked for when so much of the height of the window, or less, is left below it. */
+const aheadHeights = 0.75;
 
 interface Used extends BlockWindow {
   readonly isWindowed: boolean;

@@ -103,7 +103,7 @@ function useChoices(
         go: { press },
       })),
     ].filter(fits);
-    if (text === '') return [...pages, ...done];
+    if (text === '') return [...here, ...pages, ...done.slice(here.length)];
     const idPath = placeOfId(text);
     // Until the answer is here, of the last one only what fits: Enter never opens what was found for other words.
     const items = (found.data?.items ?? []).filter((item) => !isAsking || item.name.toLowerCase().includes(wanted));
@@ -137,6 +137,8 @@ const runsOf = (items: readonly Found[]): readonly Choice[] =>
   items
     .filter(({ kind }) => kind === 'pipeline')
     .map(({ id, name }) => toPath({ icon: 'play', word: `Run ${name}`, detail: 'do' }, `${to.pipeline(id)}?form=run`));
+
+const intoSight = (option: HTMLLIElement | null): void => option?.scrollIntoView({ block: 'nearest' });
 
 interface PaletteProps {
   readonly close: () => void;
@@ -205,6 +207,7 @@ export function Palette({ close, actions }: PaletteProps): ReactElement {
               id={`palette-${i}`}
               key={choice.key}
               aria-selected={i === chosen}
+              ref={i === chosen ? intoSight : undefined}
               onMouseMove={() => setChosen(i)}
               onClick={() => go(choice)}
             >

@@ -48,6 +48,7 @@ export function DriftTable({ window, importance, isByDrift, figures, chosen, hre
     <>
       <DataTable
         label="Drift by column"
+        className="with-charts"
         rows={isAll ? rows : rows.slice(0, shownFirst)}
         rowKey={(d) => d.name}
         selected={chosen}
