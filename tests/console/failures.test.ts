@@ -150,6 +150,16 @@ browserTest(
       const { id } = await empty.client.experiments.create({ body: { name } });
       await empty.client.runs.create({ body: { experiment: id, name, tags: { note: name } } });
     }
+    // The same bytes registered under every name: a chain with all of them in it.
+    await empty.client.datasets.create({ body: { name: 'bytes' } });
+    const put = await empty.client.datasets.putFile({
+      params: { dataset: 'bytes', file: 'a.csv' },
+      body: new TextEncoder().encode('a\n1\n'),
+    });
+    const digest = put.version.files[0]?.digest ?? '';
+    const lineage = { datasetVersions: [{ dataset: 'bytes', number: 1, digest: put.version.digest }] };
+    for (const model of models)
+      await empty.client.models.createVersion({ params: { model }, body: { digest, lineage } });
     for (const width of [1440, 390]) {
       const { page, problems } = await newPage({ viewport: { width, height: 900 } });
       page.on('dialog', (dialog) => problems.push(`a dialog: ${dialog.message()}`));
@@ -159,6 +169,8 @@ browserTest(
         '/experiments',
         '/ledger',
         ...models.map((n) => `/models/${encodeURIComponent(n)}`),
+        ...models.map((n) => `/why/version/${encodeURIComponent(`${n}/1`)}`),
+        `/why/file/${digest}`,
       ];
       for (const path of addresses) {
         await page.goto(`${empty.url}/w/default${path}`);
@@ -168,7 +180,7 @@ browserTest(
         assert((await sidewaysPx(page)) <= 0, `${where} scrolls sideways`);
         assert.deepEqual(problems, [], where);
       }
-      await page.getByRole('heading', { level: 1 }).getByText('no break').waitFor();
+      for (const name of models) await page.getByRole('link', { name: `${name} v1`, exact: true }).waitFor();
       await page.close();
     }
     const { page } = await openPage(`${empty.url}/w/default/models`);

@@ -19,8 +19,7 @@ export interface KeyActions {
 const isTyping = (target: EventTarget | null): boolean =>
   target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
 
-const isDialogOpen = (): boolean =>
-  [...document.querySelectorAll('[role="dialog"]')].some((dialog) => dialog.checkVisibility());
+const isDialogOpen = (): boolean => document.querySelector('[role="dialog"]') !== null;
 
 /** Presses, or focuses where it is a field, the first control of the page that is marked with this key. */
 function pressMarked(key: string): boolean {

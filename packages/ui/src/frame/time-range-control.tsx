@@ -1,6 +1,6 @@
 /** The stretch of time of this page, in the top bar: a few common ones, or from one instant to another. */
 import type { FormEvent, ReactElement } from 'react';
-import { useRef } from 'react';
+import { useRef, useState } from 'react';
 import { useLocation } from 'react-router';
 import { Icon } from '../components/icon.tsx';
 import { useViewState } from '../components/use-view-state.ts';
@@ -23,6 +23,7 @@ export function TimeRangeControl(): ReactElement | null {
   const { word, lastMs, from, to } = ofEndpoint ?? chosen;
   const view = useViewState();
   const panel = useRef<HTMLDivElement>(null);
+  const [isOpen, setOpen] = useState(false);
   if (!hasRange(pathname)) return null;
   const choose = (changes: Readonly<Record<string, string | undefined>>): void => {
     panel.current?.hidePopover();
@@ -42,6 +43,7 @@ export function TimeRangeControl(): ReactElement | null {
         data-key="t"
         popoverTarget={panelId}
         aria-haspopup="dialog"
+        aria-expanded={isOpen}
         aria-label={`Time range: ${word}`}
       >
         <Icon name="cal" />
@@ -53,9 +55,11 @@ export function TimeRangeControl(): ReactElement | null {
         ref={panel}
         popover="auto"
         className="time-panel"
-        role="dialog"
-        aria-label="Time range"
+        // Keys of the page are off while a dialog is there: it is one only while it is open.
+        role={isOpen ? 'dialog' : undefined}
+        aria-label={isOpen ? 'Time range' : undefined}
         onToggle={({ newState, currentTarget }) => {
+          setOpen(newState === 'open');
           const [first, now] = ['button', '[aria-pressed="true"]'].map((css) =>
             currentTarget.querySelector<HTMLElement>(css),
           );
