@@ -130,11 +130,11 @@ async function waitForRows(page: Page, fits: (cells: readonly string[]) => boole
   }
 }
 
-const score = 4;
-const label = 6;
+const score = 5;
+const label = 7;
 
 browserTest('predictions are found by filters that live in the address, and one is opened', async (page) => {
-  await waitForRows(page, (cells) => cells.length === 8);
+  await waitForRows(page, (cells) => cells.length === 9);
   const search = page.getByRole('search', { name: 'Filter predictions' });
   await search.getByRole('button', { name: 'Labelled' }).click();
   await waitForRows(page, (cells) => cells[label] === '1');

@@ -4,6 +4,7 @@ import { useRef, useState } from 'react';
 import { useLocation } from 'react-router';
 import { Icon } from '../components/icon.tsx';
 import { useViewState } from '../components/use-view-state.ts';
+import type { TimeRange } from './time-range.ts';
 import { endpointRange, hasRange, presets, rangeKeys, toField, useTimeRange } from './time-range.ts';
 
 const panelId = 'time-range';
@@ -20,7 +21,8 @@ export function TimeRangeControl(): ReactElement | null {
   const { pathname, search } = useLocation();
   const ofEndpoint = endpointRange(pathname, new URLSearchParams(search));
   const chosen = useTimeRange();
-  const { word, lastMs, from, to } = ofEndpoint ?? chosen;
+  const range = ofEndpoint ?? chosen;
+  const { word } = range;
   const view = useViewState();
   const panel = useRef<HTMLDivElement>(null);
   const [isOpen, setOpen] = useState(false);
@@ -28,12 +30,6 @@ export function TimeRangeControl(): ReactElement | null {
   const choose = (changes: Readonly<Record<string, string | undefined>>): void => {
     panel.current?.hidePopover();
     view.set({ ...anew, ...changes });
-  };
-  const isAll = lastMs === undefined && from === undefined && to === undefined;
-  const submit = (event: FormEvent<HTMLFormElement>): void => {
-    event.preventDefault();
-    const form = new FormData(event.currentTarget);
-    choose({ from: fieldOf(form, 'from'), to: fieldOf(form, 'to') });
   };
   return (
     <>
@@ -66,51 +62,66 @@ export function TimeRangeControl(): ReactElement | null {
           if (newState === 'open') (now ?? first)?.focus();
         }}
       >
-        <div className="col" role="group" aria-label="Up to now">
-          {presets.map((preset) => (
-            <button
-              key={preset.key}
-              type="button"
-              className="pick"
-              aria-pressed={preset.ms === lastMs}
-              onClick={() => choose({ range: preset.key })}
-            >
-              {preset.word}
-            </button>
-          ))}
-          {ofEndpoint === undefined && (
-            <button type="button" className="pick" aria-pressed={isAll} onClick={() => choose({})}>
-              All time
-            </button>
-          )}
-        </div>
-        <form key={`${from} ${to}`} className="stack" onSubmit={submit}>
-          <label className="sm t2">
-            From
-            <input
-              className="input"
-              type="datetime-local"
-              name="from"
-              defaultValue={from === undefined ? '' : toField(from)}
-            />
-          </label>
-          <label className="sm t2">
-            To
-            <input
-              className="input"
-              type="datetime-local"
-              name="to"
-              defaultValue={to === undefined ? '' : toField(to)}
-            />
-          </label>
-          <p className="row between">
-            <span className="xs t3">UTC, or empty</span>
-            <button type="submit" className="btn sm">
-              Show
-            </button>
-          </p>
-        </form>
+        <Ranges range={range} hasAll={ofEndpoint === undefined} choose={choose} />
       </div>
+    </>
+  );
+}
+
+interface RangesProps {
+  readonly range: TimeRange;
+  readonly hasAll: boolean;
+  readonly choose: (changes: Readonly<Record<string, string | undefined>>) => void;
+}
+
+function Ranges({ range: { lastMs, from, to }, hasAll, choose }: RangesProps): ReactElement {
+  const isAll = lastMs === undefined && from === undefined && to === undefined;
+  const submit = (event: FormEvent<HTMLFormElement>): void => {
+    event.preventDefault();
+    const form = new FormData(event.currentTarget);
+    choose({ from: fieldOf(form, 'from'), to: fieldOf(form, 'to') });
+  };
+  return (
+    <>
+      <div className="col" role="group" aria-label="Up to now">
+        {presets.map((preset) => (
+          <button
+            key={preset.key}
+            type="button"
+            className="pick"
+            aria-pressed={preset.ms === lastMs}
+            onClick={() => choose({ range: preset.key })}
+          >
+            {preset.word}
+          </button>
+        ))}
+        {hasAll && (
+          <button type="button" className="pick" aria-pressed={isAll} onClick={() => choose({})}>
+            All time
+          </button>
+        )}
+      </div>
+      <form key={`${from} ${to}`} className="stack" onSubmit={submit}>
+        <label className="sm t2">
+          From
+          <input
+            className="input"
+            type="datetime-local"
+            name="from"
+            defaultValue={from === undefined ? '' : toField(from)}
+          />
+        </label>
+        <label className="sm t2">
+          To
+          <input className="input" type="datetime-local" name="to" defaultValue={to === undefined ? '' : toField(to)} />
+        </label>
+        <p className="row between">
+          <span className="xs t3">UTC, or empty</span>
+          <button type="submit" className="btn sm">
+            Show
+          </button>
+        </p>
+      </form>
     </>
   );
 }

@@ -121,7 +121,9 @@ function Drift({ alert }: { alert: Alert }): ReactElement {
         <Loaded query={drift} lines={6}>
           {(data) => (
             <DriftTable
-              window={data}
+              window={{ ...data, version: data.window.version }}
+              importance={undefined}
+              isByDrift
               figures={data.figures}
               chosen={undefined}
               href={(column) =>

@@ -35,6 +35,13 @@ export const selectedMax = 50;
 
 const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
 
+const commandOf = (flags: Readonly<Record<string, string | undefined>>): string =>
+  ['slipway run list']
+    .concat(
+      Object.entries(flags).flatMap(([name, value]) => (value === undefined ? [] : [`--${name} ${quoted(value)}`])),
+    )
+    .join(' ');
+
 /** Steps through history are views; what is open or ticked within one is not. */
 const within = { isStep: false };
 
@@ -53,12 +60,9 @@ export function Page(): ReactElement {
   const sent = withinRange(filter, useBounds());
   const request = { experiment, filter: sent, orderBy, columns: shown.toSorted().join(',') };
   const rows = useRuns(request, cols !== undefined || atFirst !== undefined);
-  const flags = [
-    ...(experiment === undefined ? [] : [` --experiment ${quoted(experiment)}`]),
-    ...(sent === undefined ? [] : [` --filter ${quoted(sent)}`]),
-    ...(orderBy === undefined ? [] : [` --order-by ${quoted(orderBy)}`]),
-  ];
-  useView(`slipway run list${flags.join('')}`, 'runs.list', { query: { experiment, filter: sent, orderBy } });
+  useView(commandOf({ experiment, filter: sent, 'order-by': orderBy }), 'runs.list', {
+    query: { experiment, filter: sent, orderBy },
+  });
   const opened = view.get('open');
   const selected = view.list('sel') ?? [];
   const metric = keysOf(rows.runs.slice(0, 50), metricKeys)[0];

@@ -195,11 +195,6 @@ interface EndpointsProps {
 
 function Endpoints({ windows, monitor }: EndpointsProps): ReactElement {
   const endpoints = useAsk('endpoints.list', { query: { limit: 20 } });
-  const range = useTimeRange();
-  const inRange = boundsOf(range, windows[0]?.to ?? 0);
-  const ordered = windows.toReversed().filter((w) => mainFigure(w) !== undefined && isWithin(w.from, inRange));
-  const figure = ordered.map(mainFigure).at(-1)?.name ?? 'AUC';
-  const estimates = ordered.map((w) => mainFigure(w)?.value);
   return (
     <Panel title="Endpoints" span={7} flush actions={<Link to={to.endpoints}>All endpoints</Link>}>
       <Loaded query={endpoints}>
@@ -239,6 +234,20 @@ function Endpoints({ windows, monitor }: EndpointsProps): ReactElement {
           />
         )}
       </Loaded>
+      <Quality windows={windows} monitor={monitor} />
+    </Panel>
+  );
+}
+
+/** How good the answers were, window by window. */
+function Quality({ windows, monitor }: EndpointsProps): ReactElement {
+  const range = useTimeRange();
+  const inRange = boundsOf(range, windows[0]?.to ?? 0);
+  const ordered = windows.toReversed().filter((w) => mainFigure(w) !== undefined && isWithin(w.from, inRange));
+  const figure = ordered.map(mainFigure).at(-1)?.name ?? 'AUC';
+  const estimates = ordered.map((w) => mainFigure(w)?.value);
+  return (
+    <>
       {ordered.length > 1 && (
         <div className="padded quality">
           <LineChart
@@ -261,7 +270,7 @@ function Endpoints({ windows, monitor }: EndpointsProps): ReactElement {
       {windows.length > 1 && ordered.length < 2 && (
         <p className="padded t3 sm">Fewer than two judged windows lie in {range.word.toLowerCase()}.</p>
       )}
-    </Panel>
+    </>
   );
 }
 
