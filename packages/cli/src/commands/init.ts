@@ -128,6 +128,11 @@ async function write({ scratch, table, findings, flags }: Writing) {
   return {
     folder,
     files,
-    commands: [...(resolve(folder) === resolve('.') ? [] : [`cd ${folder}`]), ...nextCommands(findings, dataPath)],
+    commands: [
+      ...(resolve(folder) === resolve('.') ? [] : [`cd ${folder}`]),
+      // In the environment of the server, whose Python runs train.py.
+      ...(isPython ? ['python3 -m pip install -r requirements.txt'] : []),
+      ...nextCommands(findings, dataPath),
+    ],
   };
 }
