@@ -20,7 +20,7 @@ export type { CategoryMembers, CategoryTable, ColumnEncoding, ColumnKind, DatePa
 export type { StepFunction, TableHead, TableModel } from './table-model.ts';
 export { classifierLabels, readClassLabels, readTableInfo, renameInputs, writeTableInfo } from './signature.ts';
 export type { TableColumnInfo, TableInfo } from './signature.ts';
-export { writeTableModel } from './write-table.ts';
+export { middleLevel, writeTableModel } from './write-table.ts';
 export { writeLinearModel } from './write-linear.ts';
 export { findTreeProblem, writeTreeEnsemble } from './write-trees.ts';
 export type { WriteTreesOptions } from './write-trees.ts';

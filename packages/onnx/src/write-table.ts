@@ -267,6 +267,14 @@ function writeHead(draft: Draft, { head }: TableModel, { features, name }: HeadC
   return makeClassifierOutputs(ensemble, outputs);
 }
 
+/** Place of the level that is answered as the number: the one nearest to a half. */
+export function middleLevel(levels: readonly number[]): number {
+  return levels.reduce(
+    (best, level, index) => (Math.abs(level - 0.5) < Math.abs((levels[best] ?? 0) - 0.5) ? index : best),
+    0,
+  );
+}
+
 function writeQuantiles(
   draft: Draft,
   head: Extract<TableModel['head'], { kind: 'quantiles' }>,
@@ -287,10 +295,7 @@ function writeQuantiles(
     outputs: [quantiles, '~order'],
     attributes: { axis: { int: 1 }, largest: { int: 0 }, sorted: { int: 1 } },
   });
-  const middle = head.levels.reduce(
-    (best, level, index) => (Math.abs(level - 0.5) < Math.abs((head.levels[best] ?? 0) - 0.5) ? index : best),
-    0,
-  );
+  const middle = middleLevel(head.levels);
   draft.add({
     opType: 'ArrayFeatureExtractor',
     domain: 'ai.onnx.ml',

@@ -17,6 +17,8 @@ import { confusionOf } from './table-confusion.ts';
 import type { Costs } from './table-confusion.ts';
 import type { OpenRows } from './table-meta.ts';
 import { openRows, orderColumn, SplitInfo, tableTasks } from './table-meta.ts';
+import type { Interval } from './intervals.ts';
+import { judgeLevels } from './intervals.ts';
 import type { Evaluation } from './table-report.ts';
 import { evaluationMarkdown, figureText } from './table-report.ts';
 
@@ -50,7 +52,8 @@ const pairedRowsMin = 50;
  * Measures a candidate on rows held out, with 95 % intervals, beside `constant` (the shares of the classes, or the mean) and
  * `linear` (logistic or linear regression) learnt from the same rows, and beside the champion on those rows that it has not
  * learnt from either. The evidence is for `gate`: binary `auc`, `logLoss`, `brier`, `accuracy`, `ece` and, with costs,
- * `cost`; multiclass `logLoss`, `accuracy`, `macroF1`, `ece`; regression `rmse`, `mae`, `r2`, `bias`.
+ * `cost`; multiclass `logLoss`, `accuracy`, `macroF1`, `ece`; regression `rmse`, `mae`, `r2`, `bias` and, of
+ * intervals, `coverage`.
  *
  * @example
  * const judge = evaluateTable({ model: 'churn', costs: { falsePositive: 1, falseNegative: 20 }, clusterBy: 'household' });
@@ -109,10 +112,14 @@ async function openHeld(ctx: StepContext, holdout: Artifact<'table'>, clusterBy:
 async function answerTable(
   bytes: Uint8Array,
   { rows, clusters }: Pick<Held, 'rows' | 'clusters'>,
-): Promise<AnsweredRows> {
+): Promise<AnsweredRows & { readonly interval?: Interval }> {
   const { createTablePredictor } = await import('@slipway/train');
+  const { middleLevel, readModel, readTableInfo } = await import('@slipway/onnx');
   const { values, width } = createTablePredictor(bytes).predict(rows.columns);
-  return { task: rows.meta.task, labels: rows.labels, values, width, ...(clusters === undefined ? {} : { clusters }) };
+  const { quantiles: levels } = readTableInfo(readModel(bytes)) ?? {};
+  const told = { task: rows.meta.task, labels: rows.labels, ...(clusters === undefined ? {} : { clusters }) };
+  if (levels === undefined) return { ...told, values, width };
+  return { ...told, ...judgeLevels(rows.labels, { values, levels, middle: middleLevel(levels) }) };
 }
 
 interface Judging {
@@ -120,7 +127,7 @@ interface Judging {
   readonly how: Omit<EvaluateTableOptions, 'id'>;
   readonly learnt: OpenRows;
   readonly held: Held;
-  readonly answered: AnsweredRows;
+  readonly answered: AnsweredRows & { readonly interval?: Interval };
 }
 
 async function evaluateRows({ ctx, how, learnt, held, answered }: Judging): Promise<Evaluation> {
@@ -134,6 +141,7 @@ async function evaluateRows({ ctx, how, learnt, held, answered }: Judging): Prom
     ...figures(statistics.answers(answered)),
     ...(calibration === undefined ? {} : { ece: { value: calibration.ece, n } }),
     ...(confusion?.cost === undefined ? {} : { cost: { value: confusion.cost, n } }),
+    ...(answered.interval === undefined ? {} : { coverage: { value: answered.interval.coverage, n } }),
   };
   const baselines: Evaluation['baselines'] = {};
   for (const { name, values } of await answerBaselines(learnt, held.rows, ctx.signal)) {
@@ -158,6 +166,7 @@ async function evaluateRows({ ctx, how, learnt, held, answered }: Judging): Prom
     baselines,
     slices: slices.slice(0, slicesShown),
     ...(confusion === undefined ? {} : { confusion }),
+    ...(answered.interval === undefined ? {} : { interval: answered.interval }),
     ...(calibration === undefined ? {} : { calibration: [...calibration.table] }),
     importance: [],
   };

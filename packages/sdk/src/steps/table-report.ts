@@ -31,6 +31,10 @@ export const Evaluation = z.object({
       cost: z.number().optional(),
     })
     .optional(),
+  /** Of a model of quantiles: how often the truth lay between its lowest and its highest level, and how far those are apart. */
+  interval: z
+    .object({ levels: z.tuple([z.number(), z.number()]), coverage: z.number(), meanWidth: z.number() })
+    .optional(),
   calibration: z.array(z.object({ predicted: z.number(), observed: z.number(), n: z.int() })).optional(),
   slices: z.array(
     z.union([
@@ -85,11 +89,22 @@ export function evaluationMarkdown(evaluation: Evaluation): string {
     `Learnt from ${rows.train} rows, judged on ${rows.holdout} others. In brackets 95 % intervals.`,
     '',
     ...table(head, lines),
+    ...intervalLines(evaluation.interval),
     ...confusionLines(evaluation.confusion),
     ...sliceLines(evaluation.slices),
     ...importanceLines(evaluation),
     '',
   ].join('\n');
+}
+
+function intervalLines(interval: Evaluation['interval']): string[] {
+  if (interval === undefined) return [];
+  const { levels, coverage, meanWidth } = interval;
+  const share = (of: number): string => `${number(of * 100)} %`;
+  return [
+    '',
+    `Intervals from ${levels[0]} to ${levels[1]} hold ${share(coverage)} of the rows held out, where ${share(levels[1] - levels[0])} is meant; they are ${number(meanWidth)} wide on average.`,
+  ];
 }
 
 function confusionLines(confusion: Evaluation['confusion']): string[] {

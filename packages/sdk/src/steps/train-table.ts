@@ -12,6 +12,11 @@ import { asJson, openRows, SplitInfo } from './table-meta.ts';
 /** Settings of `fitTable` of the trainer; all have defaults. */
 export interface TrainTableOptions extends Omit<TableSettings, 'task' | 'positive' | 'quantiles'> {
   readonly id?: string;
+  /**
+   * Of a number: levels that are answered beside it, ascending, such as [0.1, 0.5, 0.9]; the number is then the level nearest
+   * to a half. They are moved so that the asked share of rows held out lies below each, unless calibration is 'none'.
+   */
+  readonly quantiles?: readonly number[] | undefined;
   /** For tables of millions of cells. Default: all cores but one, eight at most. The model does not depend on it. */
   readonly threads?: number | undefined;
 }
@@ -34,6 +39,7 @@ const threadsMax = 8;
  *
  * @example
  * const train = trainTable({ calibration: 'platt', learningRate: 0.05 });
+ * const prices = trainTable({ quantiles: [0.1, 0.5, 0.9] });
  */
 export function trainTable(options: TrainTableOptions = {}): TrainTableStep {
   const { id = 'train-table', threads = spareThreads(), ...settings } = options;
@@ -88,11 +94,15 @@ async function fit(ctx: StepContext, open: OpenRows, settings: Settings): Promis
         ? { times: open.numbers(split.column) }
         : { groups: open.keys(split.column) };
   const positive = meta.task === 'binary' ? { positive: meta.classes[1] } : {};
+  const isInterval = meta.task === 'regression' && settings.quantiles !== undefined;
+  const asked = isInterval
+    ? ({ task: 'quantile', calibration: settings.calibration ?? 'shift' } as const)
+    : { task: meta.task };
   const { fitTable } = await import('@slipway/train');
   try {
     return await fitTable(
       { columns, target, ...watched },
-      { ...settings, ...positive, task: meta.task },
+      { ...settings, ...positive, ...asked },
       { signal: ctx.signal, onProgress: (progress) => report(ctx, progress) },
     );
   } catch (error) {

@@ -1,11 +1,13 @@
 /** The steps for tables on small tables with known answers, in a real step context without a server. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Artifact, StepContext, TableRowsOptions } from 'slipway';
 import { splitTable, tableRows, trainTable } from 'slipway';
+import { createTablePredictor } from '@slipway/train';
+import type { TableColumn } from '@slipway/train';
 import { createStepContext } from './step-context.ts';
 
 /** A step whose dataset `things` has the rows of this SQL. */
@@ -220,5 +222,36 @@ test('settings that the trainer refuses fail the step for good, and a cancelled 
     );
     setTimeout(() => stop.abort(new Error('asked to stop')), 50);
     await assert.rejects(stopped, /asked to stop/);
+  });
+});
+
+test('a number is answered with the levels that are asked, moved to hold their shares; classes have none', async () => {
+  const sql = `select i % 50 as x, (i * 7919) % 1000 / 100.0 + i % 50 as y, 'g' || (i % 5) as kind from range(1200) t(i)`;
+  // Nothing listens where the run would be tracked.
+  const untracked = (ctx: StepContext): StepContext => ({
+    ...ctx,
+    run: { ...ctx.run, logArtifact: () => Promise.resolve() },
+  });
+  await inStep(sql, async (ctx, dataset) => {
+    const { rows } = await tableRows({ target: 'y', task: 'regression' }).run(ctx, { dataset });
+    const { train, holdout } = await splitTable({ by: 'random', holdout: 0.25 }).run(ctx, { rows });
+    const step = trainTable({ quantiles: [0.1, 0.5, 0.9], learningRate: 0.2 });
+    const { model } = await step.run(untracked(ctx), { rows: train });
+    const predictor = createTablePredictor(readFileSync(ctx.path(model)));
+    const held = await ctx.openTable(holdout);
+    const columns: TableColumn[] = [
+      { name: 'x', kind: 'number', values: held.numbers('x') },
+      { name: 'kind', kind: 'category', values: held.texts('kind') },
+    ];
+    const { values, width } = predictor.predict(columns);
+    assert.equal(width, 3);
+    const labels = held.numbers('y');
+    const inside = labels.filter((y, row) => (values[row * 3] ?? 0) <= y && y <= (values[row * 3 + 2] ?? 0)).length;
+    assert(Math.abs(inside / labels.length - 0.8) < 0.1, `${inside} of ${labels.length}`);
+  });
+  await inStep(rowsSql, async (ctx, dataset) => {
+    const { rows } = await tableRows(question).run(ctx, { dataset });
+    const asked = trainTable({ quantiles: [0.1, 0.9] }).run(untracked(ctx), { rows });
+    await assert.rejects(asked, /quantiles are given with the task binary/);
   });
 });
