@@ -41,6 +41,10 @@ const frameMsMax = 1000 / 60;
 const frameToleranceMs = 1.7;
 const heapMbMax = 120;
 const heapGrowthMbMax = 5;
+/** Of a server whose heap is still finding its size; what leaks grows with every event. */
+const serverGrowthMbMax = 40;
+/** Of a server that answered everything that the console asks. */
+const serverMbMax = 400;
 
 const timesPerRequest = 20;
 const slowestShown = 20;
@@ -83,7 +87,15 @@ async function measureServer(folder: string, what: string, say: BenchContext['sa
   }
   const after = await server.look();
   return {
-    tables: serverTables(what, server.startMs, asked),
+    tables: [
+      ...serverTables(what, server.startMs, asked),
+      {
+        title: `${what}: memory of the server after all of them`,
+        unit: 'MB resident',
+        subjects: [{ name: 'Slipway', samples: [after.rssMb] }],
+        goals: [{ atMost: serverMbMax }],
+      },
+    ],
     notes: [
       `${what}: ${asked.length} requests; the server held ${rssMb.toFixed(0)} MB after its start and ${after.rssMb.toFixed(0)} MB after them.`,
       ...asked
@@ -213,9 +225,17 @@ async function measureLivePages(browser: Browser, folder: string, say: BenchCont
     },
   });
   say(`${liveEvents} events over an open page`);
+  const held: number[] = [];
   const heap = await measureHeap(browser, base, {
     parts: liveParts,
-    make: (part) => changeSomething(client, { from: part * (liveEvents / liveParts), count: liveEvents / liveParts }),
+    make: async (part) => {
+      const made = await changeSomething(client, {
+        from: part * (liveEvents / liveParts),
+        count: liveEvents / liveParts,
+      });
+      held.push((await server.look()).rssMb);
+      return made;
+    },
   });
   const [, early] = heap;
   const last = heap.at(-1);
@@ -234,8 +254,15 @@ async function measureLivePages(browser: Browser, folder: string, say: BenchCont
         subjects: [{ name: 'Slipway', samples: [(last?.heapMb ?? Number.NaN) - (early?.heapMb ?? Number.NaN)] }],
         goals: [{ atMost: heapGrowthMbMax }],
       },
+      {
+        title: `Growth of the server from event ${liveEvents / liveParts} to event ${liveEvents}`,
+        unit: 'MB',
+        subjects: [{ name: 'Slipway', samples: [(held.at(-1) ?? Number.NaN) - (held[0] ?? Number.NaN)] }],
+        goals: [{ atMost: serverGrowthMbMax }],
+      },
     ],
     notes: [
+      `The server while events came: ${held.map((mb) => `${mb.toFixed(0)} MB`).join(', ')}.`,
       `Heap while events came: ${heap.map(({ events, heapMb }) => `${heapMb.toFixed(1)} MB at ${events}`).join(', ')}.`,
     ],
   };
