@@ -59,6 +59,7 @@ test('the runner sees what is wrong', async () => {
 test('what no two runs share need not be equal, all else must', () => {
   const same: readonly [string, string][] = [
     ['run at 2026-01-02 03:04:05 took 1.2 s', 'run  at 2027-11-12 13:14:15   took 12.0 s'],
+    ['a\nb', 'a\ntrain: 3 of 9 steps done; rows 40 %\nb'],
     ['by process 12', 'by process 13'],
     ['prd_01m7zh1qbme00a5d6zbdervf29', 'prd_01m7zh1qbme00a5d6zbdervf2a'],
     ['sha256:2b6a2f5583099d', 'sha256:0b6a2f5583099e'],

@@ -1,7 +1,8 @@
 /**
  * What a guide shows beside what was printed. Equal up to what no two runs share: instants, how long something took, ids,
  * digests, the width of columns; and up to the last places of measured figures, which differ between kinds of processors
- * and from one state of the trainer to the next. A line `…` stands for any lines, `…` within a line for anything on it.
+ * and from one state of the trainer to the next. What only a slow machine prints, how far a run has come, is left out of both.
+ * A line `…` stands for any lines, `…` within a line for anything on it.
  */
 
 /** Figures with a decimal point may differ by this part of the greater one, and by this much. */
@@ -10,6 +11,7 @@ const figureGapMax = 0.03;
 
 export function masked(text: string): string {
   return text
+    .replaceAll(/^\S+: \d+ of \d+ steps done.*\n/gm, '')
     .replaceAll(/\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?: ?(?:Z|[+-]\d\d:?\d\d|UTC))?/g, '<instant>')
     .replaceAll(/\b([a-z]{2,5})_[0-9a-hjkmnp-tv-z]{26}\b/g, '$1_<id>')
     .replaceAll(/\b(?:sha256:)?(?=[0-9a-f]*\d)[0-9a-f]{12,64}\b/g, '<digest>')
