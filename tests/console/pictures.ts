@@ -50,9 +50,8 @@ try {
       if (wanted !== undefined && !wanted.includes(name)) continue;
       await page.goto(`${server.url}/w/default${path}`);
       await page.waitForTimeout(settleMs);
-      await page.waitForFunction("document.querySelector('.skeleton') === null", undefined, {
-        timeout: loadingLimitMs,
-      });
+      // No evaluated text: the page's policy refuses it, as it should.
+      await page.locator('.skeleton').first().waitFor({ state: 'detached', timeout: loadingLimitMs });
       await page.waitForTimeout(settleMs);
       await page.screenshot({ path: join(out, `${name}-${scheme}.png`) });
       console.log(`${name}, ${scheme}`);

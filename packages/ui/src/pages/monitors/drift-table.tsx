@@ -116,7 +116,7 @@ const columnsOf = ({ figures, shares, isByDrift, href }: Shown): readonly Column
       return figure === undefined ? (
         <span className="t3">{figures === undefined ? '' : 'not kept'}</span>
       ) : (
-        <PairPicture figure={figure} width={112} height={28} />
+        <PairPicture figure={figure} width={92} height={28} />
       );
     },
   },
@@ -148,7 +148,7 @@ const columnsOf = ({ figures, shares, isByDrift, href }: Shown): readonly Column
   ...(shares === undefined ? [] : [importanceColumn(shares, isByDrift)]),
   {
     key: 'mean',
-    head: 'Mean, then and now',
+    head: <span title="then and now">Mean</span>,
     isNumber: true,
     cell: (d) =>
       d.kind === 'text' ? (
