@@ -215,7 +215,7 @@ function told(result: Result): string {
   const laid =
     layout.kind === 'own'
       ? 'at their own times'
-      : `laid out over whole windows, for ${layout.hadTimes ? 'their own times would leave too few outcomes in each' : 'they have no time'}${layout.repeats > 1 ? `; each comes up to ${layout.repeats} times` : ''}`;
+      : `laid out over whole windows, for ${layout.hadTimes ? 'their own times would leave too few outcomes in each' : 'they have no time, and mixed'}${layout.repeats > 1 ? `; each comes up to ${layout.repeats} times` : ''}`;
   const lines = [
     paint('bold', `${endpoint}, version ${version}: ${count(replayed, 'request')} from ${rows}, ${laid}`),
     shiftFrom === undefined

@@ -1,7 +1,8 @@
 /**
  * When each replayed row happens. Rows keep their own time where that fills the windows of the monitors; where it does not
  * (no time at all, or fewer outcomes a window than a monitor judges by) they are laid out evenly over whole windows that end
- * now, in their order, and begin again where there are too few.
+ * now, and begin again where there are too few: in the order of their times, or mixed where they have none. Tables without a
+ * time are often sorted by something, and that is no drift.
  */
 
 export type WindowName = 'hour' | 'day' | 'week' | 'month';
@@ -67,12 +68,13 @@ function layOut({ times, rowCount, window, labelledMin, now }: ScheduleOptions):
   const perWindow = Math.max(needed, Math.floor(rowCount / windows));
   const edges: number[] = [startOf(window, now)];
   while (edges.length <= windows) edges.unshift(startOf(window, (edges[0] ?? 0) - 1));
+  const order = times === undefined ? mixedOrder(rowCount) : Array.from({ length: rowCount }, (_, row) => row);
   const events: Scheduled[] = [];
   for (let w = 0; w < windows; w++) {
     const [from, to] = [edges[w] ?? 0, edges[w + 1] ?? 0];
     for (let i = 0; i < perWindow; i++) {
       const at = Math.floor(from + ((i + 0.5) / perWindow) * (to - from));
-      events.push({ row: (w * perWindow + i) % rowCount, at });
+      events.push({ row: order[(w * perWindow + i) % rowCount] ?? 0, at });
     }
   }
   return {
@@ -81,6 +83,17 @@ function layOut({ times, rowCount, window, labelledMin, now }: ScheduleOptions):
     shiftFrom: edges[Math.ceil(windows / 2)] ?? now,
     layout: { kind: 'even', repeats: Math.ceil(events.length / rowCount), hadTimes: times !== undefined },
   };
+}
+
+/** The same for every run: by a hash of the place (the finalizer of MurmurHash3, which maps no two places to one). */
+function mixedOrder(rowCount: number): readonly number[] {
+  const hash = (place: number): number => {
+    let h = Math.imul(place + 1, 0x9e3779b1);
+    h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+    h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+    return (h ^ (h >>> 16)) >>> 0;
+  };
+  return Array.from({ length: rowCount }, (_, row) => row).sort((a, b) => hash(a) - hash(b));
 }
 
 /** Begin of the window (UTC) that holds this instant. */
