@@ -149,7 +149,7 @@ browserTest('predictions are found by filters that live in the address, and one 
   await waitForRows(page, () => true);
   const [id] = (await client.endpoints.predictions({ params: { endpoint }, query: { order: 'newest', limit: 1 } }))
     .items;
-  await search.getByRole('searchbox').fill(id?.id ?? '');
+  await search.getByRole('searchbox', { name: 'Prediction id or text of the inputs' }).fill(id?.id ?? '');
   await page.waitForURL(/q=prd_/);
   await waitForRows(page, (cells) => (id?.id ?? '').endsWith(cells[1]?.slice('prd_'.length) ?? ''));
   assert.equal(await predictionRows(page).count(), 1);
@@ -161,7 +161,7 @@ browserTest('predictions are found by filters that live in the address, and one 
     (await inspector.getByRole('link', { name: 'Why' }).getAttribute('href')) ?? '',
     /why\/prediction\/prd_/,
   );
-  await search.getByRole('searchbox').fill('nowhere in any input');
+  await search.getByRole('searchbox', { name: 'Prediction id or text of the inputs' }).fill('nowhere in any input');
   await page.getByText('No prediction fits the filter').waitFor();
 });
 
