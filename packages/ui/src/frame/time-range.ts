@@ -99,7 +99,7 @@ export function hasRange(address: string): boolean {
   return (place === to.endpoints || place === to.monitors) && pathname !== place && !pathname.includes('/rollouts/');
 }
 
-/** Keeps the range on the way to another place. A list of things hands it on to their pages. */
+/** Keeps the range on the way to another place that looks at one. */
 export function useCarried(): (path: string) => string {
   const { search } = useLocation();
   return useMemo(() => {
