@@ -43,7 +43,9 @@ const suites: readonly Suite[] = [
     name: 'console',
     what: 'the web console in a real browser, over what the demo leaves',
     // One process: these files share a browser and the workspace of the demo.
-    args: nodeTest(['tests/console/{console,failures,working,steady,absence,tables}.test.ts'], 1, ['--test-isolation=none']),
+    args: nodeTest(['tests/console/{console,failures,working,steady,absence,tables}.test.ts'], 1, [
+      '--test-isolation=none',
+    ]),
   },
   {
     name: 'pages',
