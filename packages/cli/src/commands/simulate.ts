@@ -48,7 +48,7 @@ export function register(program: Command): void {
       'which one to imitate; the one of the project in this folder unless said',
       nameOf('endpoint'),
     )
-    .option('--rows <table>', 'a file or a dataset (customers@2); what the pipeline held out unless said')
+    .option('--rows <file>', 'a file or a dataset (customers@2); what the pipeline held out unless said')
     .option('--label <column>', 'the outcomes of --rows; what the model predicts unless said')
     .option('--at <column>', 'when each of --rows happened')
     .option('--shift <change...>', 'in the second half: column=+20%, =-3, =null, =shuffle, or =value')
