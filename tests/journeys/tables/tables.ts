@@ -22,6 +22,10 @@ export interface TableCase {
   readonly atLeast: Readonly<Record<string, number>>;
   /** One of these is the column that the model goes by most. */
   readonly best: readonly string[];
+  /** A change of the inputs that a monitor must not overlook. */
+  readonly shift: readonly string[];
+  /** What the monitor calls it: a warning where the answers hardly suffer. */
+  readonly noticed: 'alert' | 'warning';
 }
 
 const filmsQuery = 'select title, year, length, mpaa, Animation from movies';
@@ -41,6 +45,8 @@ export const tables: readonly TableCase[] = [
     beats: { metric: 'logLoss', share: 0.8 },
     atLeast: { auc: 0.8 },
     best: ['age'],
+    shift: ['age=+15'],
+    noticed: 'alert',
   },
   {
     // Several classes from many columns, some of them constant. Handwritten digits (scikit-learn).
@@ -54,6 +60,8 @@ export const tables: readonly TableCase[] = [
     beats: { metric: 'logLoss', share: 0.15 },
     atLeast: { accuracy: 0.93 },
     best: ['pixel_2_5', 'pixel_4_4', 'pixel_3_4', 'pixel_5_2', 'pixel_4_2'],
+    shift: ['pixel_2_5=null', 'pixel_4_4=null', 'pixel_5_2=null'],
+    noticed: 'warning',
   },
   {
     // A number, from numbers and texts. Diamonds (R ggplot2).
@@ -67,6 +75,8 @@ export const tables: readonly TableCase[] = [
     beats: { metric: 'rmse', share: 0.18 },
     atLeast: { r2: 0.97 },
     best: ['carat', 'x', 'y', 'z'],
+    shift: ['carat=+30%'],
+    noticed: 'alert',
   },
   {
     // Rows in time, with dates like 2012/01/31 and a class that the latest lack. Weather of Seattle (vega_datasets).
@@ -81,6 +91,8 @@ export const tables: readonly TableCase[] = [
     beats: { metric: 'logLoss', share: 0.88 },
     atLeast: { accuracy: 0.62 },
     best: ['precipitation'],
+    shift: ['precipitation=shuffle'],
+    noticed: 'alert',
   },
   {
     // Several answers of each person, and the answer itself in another column. Verbal aggression (R lme4).
@@ -95,6 +107,8 @@ export const tables: readonly TableCase[] = [
     beats: { metric: 'logLoss', share: 0.93 },
     atLeast: { auc: 0.7 },
     best: ['item'],
+    shift: ['Anger=+40'],
+    noticed: 'alert',
   },
   {
     // Titles, from a database by a query. Films (R ggplot2).
@@ -110,6 +124,8 @@ export const tables: readonly TableCase[] = [
     beats: { metric: 'logLoss', share: 0.6 },
     atLeast: { auc: 0.9 },
     best: ['length'],
+    shift: ['length=+200%'],
+    noticed: 'alert',
   },
   {
     // One of fourteen. Trainees of a jobs programme beside people who were not in it (R Ecdat).
@@ -125,6 +141,8 @@ export const tables: readonly TableCase[] = [
     beats: { metric: 'logLoss', share: 0.5 },
     atLeast: { auc: 0.95 },
     best: ['re75'],
+    shift: ['re74=0', 're75=0'],
+    noticed: 'alert',
   },
   {
     // A hundred rows, with semicolons and decimal commas. Standing of occupations (R car).
@@ -140,5 +158,7 @@ export const tables: readonly TableCase[] = [
     beats: { metric: 'rmse', share: 0.75 },
     atLeast: { r2: 0.5 },
     best: ['education'],
+    shift: ['education=+30%'],
+    noticed: 'alert',
   },
 ];
