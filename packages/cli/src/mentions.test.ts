@@ -25,8 +25,9 @@ function exists(program: Command, [first = '', second]: readonly string[]): bool
   if (first === 'help') return second === undefined || topicNames.includes(second) || exists(program, [second]);
   if (first === 'version') return true;
   const command = program.commands.find((c) => c.name() === first);
-  // Without verbs of its own, what follows is an argument.
-  if (command === undefined || command.commands.length === 0 || second === undefined) return command !== undefined;
+  // Without verbs of its own, or beside them, what follows is an argument.
+  if (command === undefined || second === undefined) return command !== undefined;
+  if (command.commands.length === 0 || command.registeredArguments.length > 0) return true;
   return command.commands.some((c) => c.name() === second);
 }
 

@@ -2,6 +2,7 @@
 import type { Alert, Monitor, MonitorWindow, Policy } from '@slipway/contract';
 import { Duration, SlipwayError } from '@slipway/contract';
 import type { Command } from 'commander';
+import { Option } from 'commander';
 import { nameOf, realNumber, usage, wholeNumber } from '../arguments.ts';
 import type { Session } from '../command.ts';
 import { action, CommandFailure } from '../command.ts';
@@ -30,6 +31,7 @@ interface Flags {
 }
 
 const rowsMax = 100_000;
+const labelsAfterDefault = '1d';
 
 function durationOf(typed: string): number {
   const parsed = Duration.safeParse(typed);
@@ -52,7 +54,11 @@ export function register(program: Command): void {
     .option('--label <column>', 'the outcomes of --rows; what the model predicts unless said')
     .option('--at <column>', 'when each of --rows happened')
     .option('--shift <change...>', 'in the second half: column=+20%, =-3, =null, =shuffle, or =value')
-    .option('--labels-after <duration>', 'outcomes come so much later', durationOf, durationOf('1d'))
+    .addOption(
+      new Option('--labels-after <duration>', 'outcomes come so much later')
+        .argParser(durationOf)
+        .default(durationOf(labelsAfterDefault), labelsAfterDefault),
+    )
     .option(
       '--rate <n>',
       'rows a second; as fast as the server answers unless said',
