@@ -264,5 +264,7 @@ browserTest('the page recovers when its server is started anew', async (page) =>
     body: { instances: [{ inputs: { x: 1, [hostile]: 2, note: 'after the restart' } }] },
   });
   await page.getByRole('button', { name: 'Look for newer ones' }).click();
+  // Of a long table the rows near sight are there: the newest ones are at its head.
+  await page.locator('#main').evaluate((main) => main.scrollTo({ top: 0 }));
   await predictionRows(page).first().getByText('after the restart').waitFor({ timeout: 10_000 });
 });

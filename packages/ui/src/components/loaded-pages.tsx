@@ -30,7 +30,7 @@ export function LoadedPages<T>({ query, lines = 4, children }: LoadedPagesProps<
   const rows = rowsOf(query);
   if (rows !== undefined) {
     const more = query.hasNextPage
-      ? { isLoading: query.isFetchingNextPage, load: () => void query.fetchNextPage() }
+      ? { isLoading: query.isFetchingNextPage, load: () => void query.fetchNextPage({ cancelRefetch: false }) }
       : undefined;
     return <>{children(rows, more)}</>;
   }

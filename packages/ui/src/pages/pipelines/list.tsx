@@ -83,7 +83,10 @@ export function Page(): ReactElement {
                   now={now}
                   more={
                     runs.hasNextPage
-                      ? { isLoading: runs.isFetchingNextPage, load: () => void runs.fetchNextPage() }
+                      ? {
+                          isLoading: runs.isFetchingNextPage,
+                          load: () => void runs.fetchNextPage({ cancelRefetch: false }),
+                        }
                       : undefined
                   }
                 />

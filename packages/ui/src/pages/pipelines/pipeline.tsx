@@ -46,7 +46,10 @@ export function Page(): ReactElement {
                     isOfOne
                     more={
                       runs.hasNextPage
-                        ? { isLoading: runs.isFetchingNextPage, load: () => void runs.fetchNextPage() }
+                        ? {
+                            isLoading: runs.isFetchingNextPage,
+                            load: () => void runs.fetchNextPage({ cancelRefetch: false }),
+                          }
                         : undefined
                     }
                   />
