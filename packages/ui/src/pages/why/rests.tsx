@@ -40,12 +40,13 @@ export function Rests({ root }: { root: Link }): ReactElement | null {
       <p className="row wrap">
         <b>What rests on these bytes</b>
         <span className="t3 sm">if {versions.map(nameOf).join(' or ')} were wrong, this is how far it goes</span>
-        <span className="grow" />
-        {versions.map((version) => (
-          <RouterLink key={version.id} to={`${to.why('dataset-version', version.id)}?direction=onward`}>
-            From {nameOf(version)} on
-          </RouterLink>
-        ))}
+        <span className="row wrap">
+          {versions.map((version) => (
+            <RouterLink key={version.id} to={`${to.why('dataset-version', version.id)}?direction=onward`}>
+              From {nameOf(version)} on
+            </RouterLink>
+          ))}
+        </span>
       </p>
       {failed !== null && failed !== undefined && <p className="bad sm">{failed.message}</p>}
       <dl className="stats">
