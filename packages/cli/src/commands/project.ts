@@ -6,6 +6,8 @@ import type { Command } from 'commander';
 import { nameOf, usage, wholeNumber } from '../arguments.ts';
 import type { Session } from '../command.ts';
 import { action, CommandFailure } from '../command.ts';
+import type { GitSource } from '../git-folder.ts';
+import { gitSourceOf, withGitFolder } from '../git-folder.ts';
 import { showPage } from '../listing.ts';
 import { bytes, count, instant, paint, shortDigest, table } from '../output.ts';
 import { drawPlan } from '../plan-drawing.ts';
@@ -16,7 +18,14 @@ const projectName = nameOf('project');
 
 interface FolderOptions {
   readonly project: string;
+  readonly fromGit?: GitSource;
 }
+
+const fromGit = [
+  '--from-git <repository[#ref]>',
+  'take the folder from a branch, tag or commit of a git repository; its pipeline files are run to read their graphs',
+  gitSourceOf,
+] as const;
 
 export function register(program: Command): void {
   plan(program);
@@ -30,17 +39,23 @@ function plan(program: Command): void {
     .command('plan')
     .description('What applying the project folder would change; changes nothing')
     .option('--project <folder>', 'the folder with slipway.yaml', '.')
+    .option(...fromGit)
     .option('--check', 'exit 6 when there is anything to change')
     .addHelpText(
       'after',
       '\nExamples:\n  slipway plan --project examples/flights\n  slipway plan --check      # in CI: is what runs what is committed?\n',
     )
     .action(
-      action(async ({ client, output }, options: FolderOptions & { check?: boolean }) => {
-        const folder = await readProjectFolder(options.project);
-        const found = await located(folder, () =>
-          client.projects.plan({ params: { project: folder.project }, body: folder.manifest }),
-        );
+      action(async (session, options: FolderOptions & { check?: boolean }) => {
+        const { client, output } = session;
+        const { folder, found } = await inFolder(session, options, async (path) => {
+          const folder = await readProjectFolder(path);
+          const params = { project: folder.project };
+          return {
+            folder,
+            found: await located(folder, () => client.projects.plan({ params, body: folder.manifest })),
+          };
+        });
         output.result(found, () => drawPlan(found, 'would'));
         if (folder.manifest.source?.dirty === true && !output.json)
           output.note(
@@ -57,6 +72,7 @@ function apply(program: Command): void {
     .command('apply')
     .description('Make the server agree with the project folder, in one transaction')
     .option('--project <folder>', 'the folder with slipway.yaml', '.')
+    .option(...fromGit)
     .option(
       '--expect <apply>',
       'only when the server still stands at this apply, as `slipway plan` printed it; 0: never applied',
@@ -64,17 +80,25 @@ function apply(program: Command): void {
     )
     .addHelpText(
       'after',
-      '\nExamples:\n  slipway apply\n  slipway apply --project examples/flights\n  slipway apply --expect 4        # refuses when somebody else applied since\nRollback: check the older commit out and apply it.\n',
+      '\nExamples:\n  slipway apply\n  slipway apply --project examples/flights\n  slipway apply --expect 4        # refuses when somebody else applied since\n  slipway apply --from-git https://git.example/ml.git#v1.4 --project churn\nRollback: check the older commit out and apply it, or name it after --from-git.\n',
     )
     .action(
       action(async (session, options: FolderOptions & { expect?: number }) => {
         session.leaves('nothing was applied: an apply is one transaction, and it is not answered yet');
-        const folder = await readProjectFolder(options.project);
-        const applied = await applyFolder(session, folder, options.expect);
+        const applied = await inFolder(session, options, async (path) =>
+          applyFolder(session, await readProjectFolder(path), options.expect),
+        );
         session.output.result(applied, () => drawPlan(applied, 'did'));
       }),
     );
 }
+
+/** The folder of the command line, or the one in the repository that it names. */
+const inFolder = <T>(
+  session: Session,
+  { project, fromGit: source }: FolderOptions,
+  use: (folder: string) => Promise<T>,
+): Promise<T> => (source === undefined ? use(project) : withGitFolder(session, { ...source, folder: project }, use));
 
 function destroy(program: Command): void {
   program
