@@ -9,6 +9,7 @@ import { promisify } from 'node:util';
 import { fitTable } from '@slipway/train';
 import type { TableColumn } from '@slipway/train';
 import { z } from 'zod';
+import { buildConsole } from '../../tools/console.ts';
 import type { Answer, Slipway } from './cli.ts';
 import { repository, slipwayAt } from './cli.ts';
 import { digestOf } from './linear-endpoint.ts';
@@ -21,6 +22,8 @@ let server: TestServer;
 let slipway: Slipway;
 let folder: string;
 before(async () => {
+  // The answer leads to a page of it.
+  await buildConsole();
   folder = mkdtempSync(join(tmpdir(), 'slipway-deploy-'));
   server = await startTestServer();
   slipway = slipwayAt(server.url);
