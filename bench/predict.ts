@@ -18,8 +18,8 @@ const trainingRows = 4000;
 const requestsPerBurst = 4000;
 /** A sample is the cheapest of so many bursts, in which the servers take turns: a busy machine only ever adds to one. */
 const burstsPerSample = 3;
-/** Both servers are compiled after about as many. */
-const warmUpRequests = 40_000;
+/** Both servers are compiled after about as many, of each number of connections: a lone caller takes another path than many. */
+const warmUpRequests = 20_000;
 const differentBodies = 500;
 const floorName = 'bare node:http';
 const connectionCounts = [1, 4, 32];
@@ -166,7 +166,8 @@ function tablesOf(form: Form, samples: ReadonlyMap<number, FormSamples>): BenchT
 
 async function measureForm(form: Form, rounds: number): Promise<ReadonlyMap<number, FormSamples>> {
   const samples = new Map<number, FormSamples>(connectionCounts.map((n) => [n, { slipway: [], floor: [] }]));
-  for (const side of [form.slipway, form.floor]) await burst(side, 32, warmUpRequests);
+  for (const side of [form.slipway, form.floor])
+    for (const connections of connectionCounts) await burst(side, connections, warmUpRequests);
   for (let round = 0; round < rounds; round++) {
     for (const [connections, { slipway, floor }] of samples) {
       const bursts: FormSamples = { slipway: [], floor: [] };

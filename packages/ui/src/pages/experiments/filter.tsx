@@ -1,6 +1,7 @@
 /** The filter of runs: completed as it is typed, and the place that the server could not read is underlined in it. */
 import type { ChangeEvent, FormEvent, KeyboardEvent, ReactElement } from 'react';
 import { useId, useRef, useState } from 'react';
+import { flushSync } from 'react-dom';
 import type { ApiError } from '../../api/client.ts';
 import { Icon } from '../../components/icon.tsx';
 import type { Completion } from './completion.ts';
@@ -43,10 +44,13 @@ function FilterBox({ value, apply, error, example, experiment }: FilterProps): R
   const take = (suggestion: Suggestion | undefined, at: Completion): void => {
     if (suggestion === undefined || caret === undefined) return;
     const head = draft.slice(0, at.from) + suggestion.insert;
-    setDraft(head + draft.slice(caret));
-    setCaret(head.length);
-    setActive(-1);
-    requestAnimationFrame(() => input.current?.setSelectionRange(head.length, head.length));
+    // Drawn at once, so that what is typed next goes behind it.
+    flushSync(() => {
+      setDraft(head + draft.slice(caret));
+      setCaret(head.length);
+      setActive(-1);
+    });
+    input.current?.setSelectionRange(head.length, head.length);
   };
   const onKey = (event: KeyboardEvent<HTMLInputElement>): void => {
     if (event.key === 'Escape') {
