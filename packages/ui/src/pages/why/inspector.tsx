@@ -24,7 +24,7 @@ export function Inspector({ step: { key, link, files } }: { step: Step }): React
   const features = pairsOf(link.facts['features']);
   const params = paramsOf(link);
   return (
-    <aside className="panel why-side" ref={box} aria-label={`${kindWord(link.kind)} ${nameOf(link)}`}>
+    <aside className="panel why-side" ref={box} tabIndex={0} aria-label={`${kindWord(link.kind)} ${nameOf(link)}`}>
       <section>
         <h2 className="row">
           <Icon name={linkIcon(link.kind)} />
