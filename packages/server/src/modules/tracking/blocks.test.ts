@@ -190,6 +190,10 @@ eachDatabase((name, open) => {
       const ask = () => tracking.sample({ runs: [long, short], key, points: 100 });
       const drawn = await ask();
       assert.ok(before.blocks.length > 10);
+      // With nothing to count no reader is asked: the first question would open one.
+      const scan = (): never => assert.fail('a reader was asked');
+      const idle = { db: { ...db, scan }, clock: createSystemClock(), signal: new AbortController().signal };
+      assert.equal(await countSeries(idle), 0);
 
       await db.write(forget, undefined);
       for (const series of await ask()) assert.deepEqual(series.pointCount, series.run === long ? 2500 : 7);
