@@ -1,11 +1,8 @@
 /** Which runs read a dataset version: noted when a run begins, and found in the runs of before. */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { sql } from 'kysely';
 import type { PinnedDataset } from '@slipway/contract';
 import { operation } from '../../platform/db/db.ts';
-import { dbTest, eachDatabase } from '../../platform/db/testing.ts';
+import { dbTest, eachDatabase, fillAgain } from '../../platform/db/testing.ts';
 import { jobsStore } from '../../platform/jobs/store.ts';
 import type { PipelinesTables } from './rows.ts';
 import { startRun } from './run-writes.ts';
@@ -23,14 +20,7 @@ const addGraph = operation('tests.add-graph', async (trx) => {
   await trx.tables<PipelinesTables>().insertInto('pipelines_graph').values({ digest: 'g', body: '{}' }).execute();
 });
 
-/** What the migration does to the runs that it finds. */
-const again = operation('tests.note-datasets-again', async (trx) => {
-  const file = join(import.meta.dirname, 'migrations', `0004-run-dataset.${trx.dialect}.sql`);
-  const text = readFileSync(file, 'utf8');
-  const tables = trx.tables<PipelinesTables>();
-  await sql`delete from pipelines_run_dataset`.execute(tables);
-  await sql.raw(text.slice(text.indexOf('insert into')).replace(';', '')).execute(tables);
-});
+const again = fillAgain(pipelinesStore, '0004-run-dataset', 'pipelines_run_dataset');
 
 eachDatabase((name, open) => {
   dbTest(

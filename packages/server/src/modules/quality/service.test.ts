@@ -9,7 +9,7 @@ import { createAnalytics, sqlText } from '../../platform/analytics/analytics.ts'
 import { createSystemClock } from '../../platform/clock.ts';
 import { operation } from '../../platform/db/db.ts';
 import type { TestDb } from '../../platform/db/testing.ts';
-import { dbTest, eachDatabase } from '../../platform/db/testing.ts';
+import { dbTest, eachDatabase, fillAgain } from '../../platform/db/testing.ts';
 import { createIds } from '../../platform/ids.ts';
 import type { LedgerTables } from '../../platform/ledger/store.ts';
 import type { Datasets, Quality } from './index.ts';
@@ -31,6 +31,7 @@ const applySuite = operation(
 const removeSuite = operation('test.remove-suite', (trx, input: { name: string }): Promise<void> =>
   suiteKind.remove(trx, { ...input, project: 'p', actor: 'owner' }),
 );
+const noteAgain = fillAgain(qualityStore, '0002-validation-dataset', 'quality_validation_dataset');
 
 /** Datasets that are Parquet files in the folder: `good`, `bad`. */
 const datasets: Datasets = {
@@ -153,11 +154,26 @@ scenario('the rows that failed are read again, by the rules and the version of t
     quality.failingRows(later.id, { expectation: 'there', limit: 10 }),
     refused('rows_not_named', /the table as a whole/),
   );
-  assert.deepEqual(
-    (await quality.validationsOf('dsv_bad', 10)).map((v) => v.id),
-    [later.id, bad.id],
-  );
-  assert.deepEqual(await quality.validationsOf('dsv_good', 10), []);
+});
+
+scenario('a validation is found by exactly the versions that it looked at', async ({ quality, db }) => {
+  const rule = { type: 'expect_column_to_exist', column: 'n' };
+  const two = { tables: { t: { expectations: [rule] }, u: { expectations: [rule] } } };
+  await db.write(applySuite, { name: 's', digest: digest('d'), spec: two });
+  const first = await quality.validate({ suite: 's', tables: { t: 'bad', u: 'bad' } }, { actor: 'owner' });
+  const second = await quality.validate({ suite: 's', tables: { t: 'good', u: 'bad' } }, { actor: 'owner' });
+  const found = async (versionId: string, limit = 10): Promise<string[]> =>
+    (await quality.validationsOf(versionId, limit)).map((v) => v.id);
+  const check = async (): Promise<void> => {
+    assert.deepEqual(await found('dsv_bad'), [second.id, first.id], 'newest first');
+    assert.deepEqual(await found('dsv_bad', 1), [second.id]);
+    assert.deepEqual(await found('dsv_good'), [second.id]);
+    for (const like of ['dsv_ba', 'sv_bad', 'dsv_', 'dsv_%', '%', 'dsv_b_d', 'DSV_BAD', 'dsv_bad"', ''])
+      assert.deepEqual(await found(like), [], like);
+  };
+  await check();
+  await db.write(noteAgain, undefined);
+  await check();
 });
 
 scenario(
@@ -199,7 +215,7 @@ scenario('what does not fit is refused, and nothing is recorded', async (bench) 
   assert.equal((await db.read<LedgerTables>().selectFrom('ledger_event').select('seq').execute()).length, 0);
 });
 
-const options = { modules: [qualityStore], operations: [applySuite, removeSuite] };
+const options = { modules: [qualityStore], operations: [applySuite, removeSuite, noteAgain] };
 eachDatabase((database, open) => {
   for (const { title, run } of scenarios) {
     dbTest(`${database}: ${title}`, open, options, async (_, opened) => {

@@ -33,6 +33,7 @@ export interface QualityTables {
   quality_suite: { name: string; digest: string; project: string; updated_at: number };
   quality_suite_content: { digest: string; spec: string };
   quality_validation: ValidationRow;
+  quality_validation_dataset: { version_id: string; validation: string };
 }
 
 export interface StoredSuite {
@@ -116,14 +117,15 @@ export async function listValidations(
   return (await query.execute()).map(summaryOf);
 }
 
-/** Newest first. The versions that a validation looked at are kept as JSON, so this reads through all validations. */
+/** Newest first. */
 export async function validationsOfVersion(db: Db, versionId: string, limit: number): Promise<ValidationSummary[]> {
   const query = db
     .read<QualityTables>()
-    .selectFrom('quality_validation')
+    .selectFrom('quality_validation_dataset')
+    .innerJoin('quality_validation', 'quality_validation.id', 'quality_validation_dataset.validation')
     .select(summaryColumns)
-    .where('dataset_versions', 'like', `%"versionId":"${versionId}"%`)
-    .orderBy('id', 'desc')
+    .where('quality_validation_dataset.version_id', '=', versionId)
+    .orderBy('quality_validation_dataset.validation', 'desc')
     .limit(limit);
   return (await db.scan(query)).map(summaryOf);
 }
@@ -163,7 +165,10 @@ export const recordValidation = operation(
       created_at: trx.now,
       created_by: input.createdBy,
     };
-    await trx.tables<QualityTables>().insertInto('quality_validation').values(row).execute();
+    const tables = trx.tables<QualityTables>();
+    await tables.insertInto('quality_validation').values(row).execute();
+    for (const version_id of new Set(input.datasetVersions.map((table) => table.versionId)))
+      await tables.insertInto('quality_validation_dataset').values({ version_id, validation: input.id }).execute();
     const failures = input.results
       .filter((r) => !r.success && r.severity === 'error')
       .slice(0, failuresInEvent)

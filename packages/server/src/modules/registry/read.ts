@@ -196,7 +196,6 @@ export async function findVersionById(db: Db, id: string): Promise<ModelVersion 
   return (await hydrateVersions(db, rows))[0];
 }
 
-/** The lineage is kept as JSON, so this reads through the versions; equal bytes have one digest under several numbers. */
 export async function versionsTrainedOn(
   db: Db,
   data: { readonly dataset: string; readonly number: number; readonly digest: string },
@@ -204,12 +203,11 @@ export async function versionsTrainedOn(
 ): Promise<ModelVersion[]> {
   const rows = await scan(
     db,
-    sql<VersionRow>`${versionSelect} where v.deleted_at is null and v.lineage like ${`%"${data.digest}"%`}
-      order by v.id desc limit ${limit}`,
+    sql<VersionRow>`${versionSelect} join registry_version_dataset d on d.version_id = v.id
+      where d.dataset = ${data.dataset} and d.number = ${data.number} and d.digest = ${data.digest}
+      order by d.version_id desc limit ${limit}`,
   );
-  return (await hydrateVersions(db, rows)).filter((version) =>
-    version.lineage.datasetVersions?.some((d) => d.dataset === data.dataset && d.number === data.number),
-  );
+  return hydrateVersions(db, rows);
 }
 
 /** `3`, an alias, or `latest`. */

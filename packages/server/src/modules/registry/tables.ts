@@ -38,6 +38,7 @@ export interface RegistryTables {
     created_by: string;
     deleted_at: number | null;
   };
+  registry_version_dataset: { dataset: string; number: number; digest: string; version_id: number };
   registry_file: { version_id: number; path: string; digest: string; size_bytes: number };
   registry_alias: { model_id: number; alias: string; number: number; moved_at: number };
   registry_approval: {

@@ -5,16 +5,18 @@
  * SLIPWAY_TEST_POSTGRES_URL names (its user must be allowed to create databases). Where it cannot start, its tests are
  * skipped and say why; with CI=true they fail.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import type { TestContext } from 'node:test';
+import { sql } from 'kysely';
 import { createSystemClock } from '../clock.ts';
 import type { Clock } from '../clock.ts';
 import { createLog } from '../log.ts';
 import type { Log } from '../log.ts';
-import type { AnyOperation, Db, Dialect, StoreModule } from './db.ts';
+import type { AnyOperation, Db, Dialect, Operation, StoreModule } from './db.ts';
+import { operation } from './db.ts';
 import { createSqliteDb } from './sqlite.ts';
 import type { TestPostgres } from './testing/postgres-server.ts';
 
@@ -111,6 +113,19 @@ export function dbTest(
     } finally {
       await opened.close();
     }
+  });
+}
+
+/**
+ * Empties a table and fills it as its migration (`NNNN-words`, one file a dialect, its only `insert` last) does for a
+ * workspace from before.
+ */
+export function fillAgain(module: StoreModule, migration: string, table: string): Operation<undefined, void> {
+  return operation(`testing.fill-${table.replaceAll('_', '-')}`, async (trx) => {
+    const text = readFileSync(join(module.migrations, `${migration}.${trx.dialect}.sql`), 'utf8');
+    const tables = trx.tables<unknown>();
+    await sql`delete from ${sql.table(table)}`.execute(tables);
+    await sql.raw(text.slice(text.indexOf('insert into')).replace(';', '')).execute(tables);
   });
 }
 

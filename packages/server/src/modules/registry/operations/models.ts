@@ -151,8 +151,10 @@ export const deleteModel = operation('registry.delete-model', async (trx, input:
   if (model.project !== null) throw declaredError(model, 'deleted');
   const tables = trx.tables<RegistryTables>();
   const versions = await tables.selectFrom('registry_version').select('id').where('model_id', '=', model.id).execute();
-  for (const version of versions)
-    await tables.deleteFrom('registry_file').where('version_id', '=', version.id).execute();
+  for (const { id } of versions) {
+    await tables.deleteFrom('registry_file').where('version_id', '=', id).execute();
+    await tables.deleteFrom('registry_version_dataset').where('version_id', '=', id).execute();
+  }
   await tables.deleteFrom('registry_version').where('model_id', '=', model.id).execute();
   await tables.deleteFrom('registry_alias').where('model_id', '=', model.id).execute();
   await tables.deleteFrom('registry_tag').where('model_id', '=', model.id).execute();

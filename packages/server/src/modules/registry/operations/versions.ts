@@ -1,5 +1,5 @@
 import type { Lineage, ModelFile, modelStages, ModelSignature } from '@slipway/contract';
-import { SlipwayError } from '@slipway/contract';
+import { digestPattern, namePattern, SlipwayError } from '@slipway/contract';
 import type { Trx } from '../../../platform/db/db.ts';
 import { operation } from '../../../platform/db/db.ts';
 import type { RegistryTables } from '../tables.ts';
@@ -96,6 +96,7 @@ export const createVersion = operation('registry.create-version', async (trx, in
       .values({ version_id: id, path: file.path, digest: file.digest, size_bytes: file.sizeBytes })
       .execute();
   }
+  await noteDatasets(trx, id, input.lineage);
   await writeTags(trx, model.id, number, input.tags);
   await trx.emit({
     kind: 'model.version-created',
@@ -117,6 +118,19 @@ export const createVersion = operation('registry.create-version', async (trx, in
     await setAlias(trx, { ...model, last_number: number }, { alias, number, reason: undefined, actor: input.actor });
   return number;
 });
+
+/** What no dataset version can be named by is not noted: a client may send any text, and nobody can ask for it. */
+async function noteDatasets(trx: Trx, versionId: number, { datasetVersions = [] }: Lineage): Promise<void> {
+  const tables = trx.tables<RegistryTables>();
+  for (const { dataset, number, digest } of datasetVersions) {
+    if (!namePattern.test(dataset) || !digestPattern.test(digest)) continue;
+    await tables
+      .insertInto('registry_version_dataset')
+      .values({ dataset, number, digest, version_id: versionId })
+      .onConflict((c) => c.doNothing())
+      .execute();
+  }
+}
 
 async function modelFor(trx: Trx, input: NewVersion): Promise<ModelRow> {
   const found = await findModelRow(trx, input.model);
@@ -343,6 +357,7 @@ export const deleteVersion = operation(
       .where('number', '=', input.number)
       .execute();
     await tables.deleteFrom('registry_file').where('version_id', '=', version.id).execute();
+    await tables.deleteFrom('registry_version_dataset').where('version_id', '=', version.id).execute();
     const why = `Version ${input.number} was deleted.`;
     await withdrawApprovals(trx, model, { number: input.number, why, actor: input.actor });
     await tables
