@@ -19,6 +19,7 @@ import type { BodyRequest } from '../../platform/http/body-request.ts';
 import type { ForeignAnswer, HotAnswered, HotPath, HotPaths } from '../../platform/http/foreign.ts';
 import type { OneWrite } from '../../platform/http/one-write.ts';
 import { createOneWrite } from '../../platform/http/one-write.ts';
+import { keepAliveHint } from '../../platform/http/idle-connections.ts';
 import { keepAliveTimeoutMs } from '../../platform/http/server.ts';
 import { findHeader } from '../../platform/http/raw-header.ts';
 import type { PredictionRow } from './endpoint-runtime.ts';
@@ -317,12 +318,14 @@ function send({ oneWrite }: Parts, { request, response }: Target, answer: Foreig
   const sizeBytes = isText && answer.isAscii !== true ? Buffer.byteLength(body) : lengthOf(body);
   const isAscii = isText && sizeBytes === body.length;
   if (status === 200 && isAscii && oneWrite.answer(request, response, { headers, body })) return;
-  const list = ['x-content-type-options', 'nosniff', 'content-length', String(sizeBytes)];
+  const list = ['x-content-type-options', 'nosniff', 'content-length', String(sizeBytes), ...keepAlive];
   for (const name in headers) list.push(name, headers[name] ?? '');
   response.writeHead(status, list);
   if (isText) response.end(body, isAscii ? 'latin1' : 'utf8');
   else response.end(body instanceof Uint8Array ? body : undefined);
 }
+
+const keepAlive = ['keep-alive', keepAliveHint(keepAliveTimeoutMs)];
 
 /** A stream has none of its own; predictions are not streamed. */
 const lengthOf = (body: ForeignAnswer['body']): number =>

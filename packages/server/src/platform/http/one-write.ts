@@ -9,6 +9,7 @@
  * and every case that is not the usual one, go through `response.end`. one-write.test.ts holds both to the same answers.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { keepAliveHint } from './idle-connections.ts';
 
 const knownMajors: ReadonlySet<string> = new Set(['24']);
 const isKnownNode = knownMajors.has(process.versions.node.split('.', 1)[0] ?? '');
@@ -30,7 +31,7 @@ export interface OneWrite {
 export function createOneWrite(keepAliveTimeoutMs: number): OneWrite {
   // Of constants of the protocols, so as many as there are.
   const heads = new Map<TextAnswer['headers'], string>();
-  const keepAlive = `connection: keep-alive\r\nkeep-alive: timeout=${Math.floor(keepAliveTimeoutMs / 1000)}\r\n\r\n`;
+  const keepAlive = `connection: keep-alive\r\nkeep-alive: ${keepAliveHint(keepAliveTimeoutMs)}\r\n\r\n`;
   let second = 0;
   let tail = '';
   return {

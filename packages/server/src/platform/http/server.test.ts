@@ -181,6 +181,7 @@ test('a request is routed, parsed and answered with the headers that keep browse
   assert.match(answer.headers.get('content-security-policy') ?? '', /default-src 'none'/);
   assert.match(answer.headers.get('x-request-id') ?? '', /^[0-9a-f]{32}$/);
   assert.equal(answer.headers.get('x-powered-by'), null);
+  assert.equal(answer.headers.get('keep-alive'), 'timeout=65');
   assert.deepEqual((await ask('/things', post('{"size":3}'))).json, { size: 3 });
   assert.deepEqual((await ask('/things/a/b/c.txt', { method: 'PUT', body: 'x'.repeat(70_000) })).json, {
     path: 'a/b/c.txt',

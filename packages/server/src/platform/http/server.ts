@@ -26,6 +26,7 @@ import { checkPart } from './check-part.ts';
 import { compressed } from './compress.ts';
 import { errorAnswer, knownError, newRequestId, requestIdOf, traceIdOf } from './error-answer.ts';
 import type { ForeignAnswer, ForeignProtocol, ForeignRoute, HotAnswered, HotPath, HotPaths } from './foreign.ts';
+import { closeIdleConnections, keepAliveHint } from './idle-connections.ts';
 
 export interface HttpOptions {
   readonly bindings: readonly Binding[];
@@ -53,9 +54,12 @@ interface Deps extends HttpOptions {
   readonly onHotAnswered: (answered: HotAnswered) => void;
 }
 
+/** A connection that asks nothing for so long is closed; longer than the proxies' minute, so that they close first. */
+export const keepAliveTimeoutMs = 65_000;
 /** How often a stopping server closes the connections that have become idle. */
 const idleSweepMs = 50;
 const latencyBoundsSeconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+const keepAlive = keepAliveHint(keepAliveTimeoutMs);
 const jsonType = 'application/json; charset=utf-8';
 const securityHeaders: Readonly<Record<string, string>> = {
   'x-content-type-options': 'nosniff',
@@ -91,16 +95,19 @@ export async function createHttpServer(options: HttpOptions): Promise<HttpServer
           IncomingMessage: BodyRequest,
           requestTimeout: requestLimitMs,
           headersTimeout: 30_000,
-          keepAliveTimeout: keepAliveTimeoutMs,
+          keepAliveTimeout: 0,
           maxHeaderSize: 16_384,
         },
         (request, response) => {
           const path = request.method === 'POST' ? (request.url ?? '') : '';
           const hot = path === '' ? undefined : options.hot.find(path);
-          if (hot === undefined) handler(request, response);
-          else takeHot(deps, hot, request, response);
+          if (hot !== undefined) return takeHot(deps, hot, request, response);
+          idle.hold(response);
+          response.setHeader('keep-alive', keepAlive);
+          handler(request, response);
         },
       );
+      const idle = closeIdleConnections(server, { clock: options.clock, limitMs: keepAliveTimeoutMs });
       return server;
     },
   });
@@ -153,9 +160,6 @@ export async function createHttpServer(options: HttpOptions): Promise<HttpServer
   };
 }
 
-/** A connection that asks nothing for so long is closed; longer than the proxies' minute, so that they close first. */
-export const keepAliveTimeoutMs = 65_000;
-
 /** A whole request, head and body, has to arrive within this time. */
 const requestLimitMs = 300_000;
 
@@ -205,7 +209,12 @@ function refuseHot(deps: Deps, path: HotPath, { request, response, startMs, erro
   request.dropBody();
   const requestId = requestIdOf(request);
   const { status, body } = failure(deps, error, requestId);
-  response.writeHead(status, { ...securityHeaders, 'content-type': jsonType, 'x-request-id': requestId });
+  response.writeHead(status, {
+    ...securityHeaders,
+    'content-type': jsonType,
+    'x-request-id': requestId,
+    'keep-alive': keepAlive,
+  });
   response.end(body);
   deps.onHotAnswered({ path, request, status, startMs, endMs: deps.clock.monotonic() });
 }
