@@ -4,7 +4,9 @@
  * Python environment under .cache); a suite whose tool cannot be had says so, and fails when CI=true.
  */
 import { spawnSync } from 'node:child_process';
-import { globSync } from 'node:fs';
+import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { root } from './sources.ts';
 
 interface Suite {
@@ -12,6 +14,10 @@ interface Suite {
   readonly what: string;
   readonly args: () => readonly string[];
 }
+
+const scratch = mkdtempSync(join(tmpdir(), 'slipway-test-'));
+/** What failed in the suite that ran last. */
+const failureFile = join(scratch, 'failures');
 
 const nodeTest = (
   patterns: readonly string[],
@@ -23,6 +29,9 @@ const nodeTest = (
     ...flags,
     `--test-concurrency=${concurrency}`,
     '--test-reporter=spec',
+    '--test-reporter-destination=stdout',
+    `--test-reporter=${join(import.meta.dirname, 'failure-list.ts')}`,
+    `--test-reporter-destination=${failureFile}`,
     ...patterns.flatMap((p) => globSync(p, { cwd: root }).sort()),
   ];
 };
@@ -63,14 +72,23 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 const results: string[] = [];
-let failed = 0;
+const failures: string[] = [];
 for (const suite of suites.filter((s) => wanted.length === 0 || wanted.includes(s.name))) {
   console.log(`\n== ${suite.name}: ${suite.what}`);
   const startedAt = performance.now();
   const { status } = spawnSync(process.execPath, suite.args(), { cwd: root, stdio: 'inherit' });
   const took = `${((performance.now() - startedAt) / 1000).toFixed(0)} s`;
-  if (status !== 0) failed++;
+  if (status !== 0) failures.push(`${suite.name}:\n${readFailures()}`);
   results.push(`${status === 0 ? 'ok  ' : 'FAIL'} ${suite.name} (${took})`);
 }
+rmSync(scratch, { recursive: true, force: true });
+if (failures.length > 0) console.log(`\n== failed\n${failures.join('\n')}`);
 console.log(`\n${results.join('\n')}`);
-process.exit(failed === 0 ? 0 : 1);
+process.exit(failures.length === 0 ? 0 : 1);
+
+/** Suites that are no tests of node:test say above what failed. */
+function readFailures(): string {
+  const text = existsSync(failureFile) ? readFileSync(failureFile, 'utf8') : '';
+  rmSync(failureFile, { force: true });
+  return text;
+}

@@ -28,6 +28,8 @@ const run = promisify(execFile);
 const packedBytesMax = 45e6;
 const unpackedBytesMax = 110e6;
 const filesMax = 900;
+const installAttempts = 3;
+const networkFailure = /\b(?:ETIMEDOUT|ECONNRESET|ECONNREFUSED|EAI_AGAIN|ENOTFOUND|ERR_SOCKET_TIMEOUT|E429|E5\d\d)\b/;
 const readyMsMax = 20_000;
 /** Everything that may be in the package; what matches nothing here got in by accident. */
 const expected: readonly RegExp[] = [
@@ -85,7 +87,17 @@ async function install(t: TestContext, tarball: string): Promise<Installed> {
   // The configuration of npm, its cache with it, stays that of this machine.
   const npmEnv = { ...env, HOME: process.env['HOME'] };
   const args = ['install', '--global', '--prefix', folder, '--prefer-offline', '--no-audit', '--no-fund', tarball];
-  await run('npm', args, { cwd: folder, env: npmEnv });
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await run('npm', args, { cwd: folder, env: npmEnv });
+      break;
+    } catch (error) {
+      // What a registry owes is no fault of the package; anything else is.
+      if (attempt === installAttempts || !networkFailure.test(String((error as { stderr?: unknown }).stderr)))
+        throw error;
+      t.diagnostic(`npm install, attempt ${attempt}: ${String(error)}`);
+    }
+  }
   return { folder, env, command: join(folder, 'bin', 'slipway') };
 }
 
@@ -99,18 +111,20 @@ async function slipway(at: Installed, args: readonly string[], url?: string): Pr
 
 async function up(t: TestContext, at: Installed): Promise<{ readonly url: string; readonly child: ChildProcess }> {
   const args = ['--json', 'up', '--port', '0', '--dir', join(at.folder, 'workspace')];
-  const child = spawn(at.command, args, { cwd: at.folder, env: at.env, stdio: ['ignore', 'pipe', 'ignore'] });
+  const child = spawn(at.command, args, { cwd: at.folder, env: at.env, stdio: ['ignore', 'pipe', 'pipe'] });
   t.after(() => void child.kill('SIGTERM'));
+  let said = '';
   const line = await new Promise<string>((resolve, reject) => {
     let text = '';
-    const timer = setTimeout(() => reject(new Error(`not ready within ${readyMsMax} ms: ${text}`)), readyMsMax);
+    child.stderr.on('data', (part: Buffer) => (said += part.toString()));
+    const timer = setTimeout(() => reject(new Error(`not ready within ${readyMsMax} ms: ${text}${said}`)), readyMsMax);
     child.stdout.on('data', (part: Buffer) => {
       text += part.toString();
       if (!/^\}?$|\}\s*$/m.test(text)) return;
       clearTimeout(timer);
       resolve(text);
     });
-    child.once('exit', (code) => reject(new Error(`up ended with ${code}: ${text}`)));
+    child.once('exit', (code) => reject(new Error(`up ended with ${code}: ${text}${said}`)));
   });
   const { url } = JSON.parse(line) as { readonly url: string };
   return { url, child };
