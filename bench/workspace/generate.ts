@@ -156,6 +156,7 @@ async function declare({ bulk }: Story, pipelines: readonly Declared[]): Promise
     bundle: [],
     source: undefined,
     expectedApply: undefined,
+    simulation: undefined,
   });
 }
 

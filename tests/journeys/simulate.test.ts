@@ -36,6 +36,7 @@ endpoints:
 monitors:
   churn-daily: { endpoint: churn, window: day, labelledMin: 40, labelGrace: 1h, alert: { gap: 0.12, z: 3 }, warning: { gap: 0.1, z: 2.5 } }
 policies:
+  applied: { when: project.applied, do: { webhook: { url: 'http://127.0.0.1:9/' } } }
   anything: { when: alert.fired, do: { alias: { model: churn, alias: any, version: 1 } } }
   ours: { when: alert.fired, where: { monitor: churn-daily, severity: alert }, do: { alias: { model: churn, alias: ours, version: 1 } } }
 `;
@@ -173,6 +174,8 @@ test('people read verdicts in words; Ctrl-C stops it and leaves nothing', async 
   const stopped = await slipway([...flags, '--rate', '20'], { interruptAt: /Replaying/ });
   assert.equal(stopped.code, 130, stopped.err);
   await isUntouched();
+  const { items } = await server.client.policies.firings({ params: { policy: 'applied' } });
+  assert(items.length <= 1, 'one may be of the project itself: a simulation is no project that somebody applied');
 });
 
 test('what cannot be simulated is refused with what to do, before anything is made', async () => {

@@ -137,6 +137,10 @@ export const errorCatalogue = {
     409,
     'Project "{project}" stands at apply {found} (by {appliedBy}, commit {commit}), not at {expected}: it was applied since the plan was made. Nothing was changed; look at `slipway plan` again.',
   ),
+  project_kind_differs: caller(
+    409,
+    'Project "{project}" is {found}, and this apply declares {declared}. Nothing was changed: simulations end by themselves, so no project becomes one. Choose another name.',
+  ),
   bundle_path_invalid: caller(
     400,
     'The bundle has a file "{path}", which is not a plain relative path. Use forward slashes and no "..".',

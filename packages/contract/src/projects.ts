@@ -27,12 +27,25 @@ export const SourceCommit = z.object({
 });
 export type SourceCommit = z.infer<typeof SourceCommit>;
 
+/** A simulation that nobody renews is taken out of use after this time at the latest. */
+export const simulationKeepMsMax = 30 * 86_400_000;
+
+/** What a project imitates. Its events say so, which policies overlook, and it ends when nobody applies it again in time. */
+export const ProjectSimulation = z.strictObject({
+  /** The endpoint that is imitated. */
+  of: Name,
+  /** From this apply on; the next one counts from anew. */
+  keepMs: z.int().min(1000).max(simulationKeepMsMax),
+});
+export type ProjectSimulation = z.infer<typeof ProjectSimulation>;
+
 export const ProjectManifest = z.object({
   resources: z.array(ResourceDeclaration).max(2000),
   bundle: z.array(BundleFile).max(5000),
   source: SourceCommit.optional(),
   /** Apply only when the project still stands at this apply number (0: it was never applied). */
   expectedApply: z.int().min(0).optional(),
+  simulation: ProjectSimulation.optional(),
 });
 export type ProjectManifest = z.infer<typeof ProjectManifest>;
 
@@ -67,6 +80,8 @@ export const Project = z.object({
   applyNumber: z.int(),
   bundleDigest: Digest,
   source: SourceCommit.optional(),
+  /** Of the endpoint `of`, and taken out of use then. */
+  simulation: z.object({ of: Name, expiresAt: Instant }).optional(),
   resources: z.array(z.object({ kind: z.string(), name: z.string(), digest: Digest })),
 });
 export type Project = z.infer<typeof Project>;
@@ -95,7 +110,7 @@ export const projectsRoutes = routes({
     permission: 'projects.read',
     summary: 'What was applied: every declaration and the files of the bundle, as an apply takes them',
     params,
-    response: ProjectManifest.omit({ expectedApply: true }),
+    response: ProjectManifest.omit({ expectedApply: true, simulation: true }),
   },
   'projects.plan': {
     method: 'POST',

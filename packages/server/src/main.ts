@@ -95,6 +95,7 @@ async function build(config: Config, basics: Basics): Promise<SlipwayServer> {
   jobs.start();
   modules.pipelines.sweeper.start();
   modules.approvals.start();
+  modules.simulations.start();
   counter.start();
   void modules.automation
     .resume()

@@ -1,6 +1,6 @@
 /** Replays rows that the model has not seen as traffic, so that one sees what monitors say of one's own data, and how an alert looks. */
 import type { Alert, Monitor, MonitorWindow, Policy } from '@slipway/contract';
-import { Duration, SlipwayError } from '@slipway/contract';
+import { Duration } from '@slipway/contract';
 import type { Command } from 'commander';
 import { Option } from 'commander';
 import { nameOf, realNumber, usage, wholeNumber } from '../arguments.ts';
@@ -8,8 +8,9 @@ import type { Session } from '../command.ts';
 import { action, CommandFailure } from '../command.ts';
 import { findEndpoint } from '../deployment-target.ts';
 import { count, instant, paint, table } from '../output.ts';
-import type { SimulationPlan } from '../simulation/replay.ts';
-import { declareSimulation, judgedWindows, replay, simulationOf } from '../simulation/replay.ts';
+import type { SimulationPlan } from '../simulation/project.ts';
+import { declareSimulation, deploySimulation, destroySimulation, keptMs, simulationOf } from '../simulation/project.ts';
+import { judgedWindows, replay } from '../simulation/replay.ts';
 import { readHeldRows } from '../simulation/rows.ts';
 import type { Schedule } from '../simulation/schedule.ts';
 import { scheduleRows } from '../simulation/schedule.ts';
@@ -70,7 +71,7 @@ export function register(program: Command): void {
       realNumber('--speed', { min: 1, max: 1e12 }),
     )
     .option('--limit <n>', 'rows at most', wholeNumber('--limit', { min: 1, max: rowsMax }), 20_000)
-    .option('--keep', 'leave the simulation for a look in the console; `slipway destroy` removes it')
+    .option('--keep', 'leave the simulation a week for a look in the console; `slipway destroy` removes it')
     .option('--with-policies', 'copies of the policies act on it, really: they train and roll out')
     .addHelpText(
       'after',
@@ -83,19 +84,13 @@ async function simulate(session: Session, flags: Flags): Promise<void> {
   const { client, output } = session;
   const plan = await planOf(session, flags);
   const simulation = simulationOf(plan, Date.now());
-  const remove = async (): Promise<void> => {
-    try {
-      await client.projects.destroy({ params: { project: simulation.name } });
-    } catch (error) {
-      // It was never declared.
-      if (!(error instanceof SlipwayError) || error.code !== 'not_found') throw error;
-    }
-  };
-  session.undo(remove);
+  session.undo(() => destroySimulation(client, simulation));
   session.leaves(`the simulation ${simulation.name} is taken out of use`);
+  const declared = await declareSimulation(client, plan, simulation);
   let result: Result;
+  let isKept = false;
   try {
-    await declareSimulation(client, plan, simulation);
+    await deploySimulation(client, plan, simulation);
     if (!output.json)
       output.note(`Replaying ${count(plan.schedule.events.length, 'request')} through endpoint ${simulation.name}`);
     await replay(session, plan, simulation);
@@ -118,14 +113,18 @@ async function simulate(session: Session, flags: Flags): Promise<void> {
       monitors,
       isKept: flags.keep === true,
     };
+    if (flags.keep === true) {
+      await declared.keep();
+      isKept = true;
+    }
   } finally {
-    if (flags.keep !== true && !session.signal.aborted) await remove();
+    if (!isKept && !session.signal.aborted) await declared.destroy();
   }
   output.endProgress();
   output.result(result, () => told(result));
   if (result.isKept && !output.json)
     output.note(
-      `Kept: ${session.url.replace(/\/+$/, '')}/w/default/endpoints/${simulation.name}. \`slipway destroy ${simulation.name} --yes\` removes it.`,
+      `Kept for ${keptMs / 86_400_000} days: ${session.url.replace(/\/+$/, '')}/w/default/endpoints/${simulation.name}. \`slipway destroy ${simulation.name} --yes\` removes it.`,
     );
 }
 

@@ -1,112 +1,15 @@
-/** Replays rows through an endpoint of their own, with copies of the monitors beside it, and takes both out of use again. */
-import type { Endpoint, Monitor, MonitorWindow, Policy, ResourceDeclaration } from '@slipway/contract';
-import { z } from 'zod';
+/** Replays rows through the endpoint of a simulation, and waits for what its monitors judge. */
+import type { MonitorWindow } from '@slipway/contract';
 import type { Session } from '../command.ts';
 import { CommandFailure } from '../failure.ts';
-import type { HeldRows } from './rows.ts';
+import type { Simulation, SimulationPlan } from './project.ts';
 import type { Schedule } from './schedule.ts';
-import type { Inputs } from './shift.ts';
-
-type Client = Session['client'];
-
-export interface SimulationPlan {
-  readonly endpoint: Endpoint;
-  readonly version: number;
-  readonly monitors: readonly Monitor[];
-  /** Copies of these act on what the simulation shows; none unless asked for. */
-  readonly policies: readonly Policy[];
-  readonly rows: HeldRows;
-  /** As they are sent, one for each event of the schedule. */
-  readonly inputs: readonly Inputs[];
-  readonly schedule: Schedule;
-  readonly labelsAfterMs: number;
-  /** Rows a second; as fast as the server answers unless said. */
-  readonly rate: number | undefined;
-  /** Event time in so many times real time. */
-  readonly speed: number | undefined;
-}
-
-export interface Simulation {
-  /** Its endpoint, and the project that it is declared in. */
-  readonly name: string;
-  /** The copy of each monitor. */
-  readonly copies: ReadonlyMap<string, string>;
-}
 
 const rowsPerRequest = 500;
 const labelsPerRequest = 5000;
 const pollMs = 200;
 /** For the monitors to judge what is complete. */
 const judgingLimitMs = 120_000;
-
-/** Names are new each time: two simulations may run at once, and none meets what an earlier one left. */
-export function simulationOf(
-  { endpoint, monitors }: Pick<SimulationPlan, 'endpoint' | 'monitors'>,
-  now: number,
-): Simulation {
-  const suffix = `simulation-${Math.floor(now / 1000).toString(36)}`;
-  return {
-    name: `${endpoint.name}-${suffix}`,
-    copies: new Map(monitors.map(({ name }) => [name, `${name}-${suffix}`])),
-  };
-}
-
-export async function declareSimulation(
-  client: Client,
-  plan: SimulationPlan,
-  { name, copies }: Simulation,
-): Promise<void> {
-  const { endpoint, monitors, policies, schedule } = plan;
-  const { model, durability } = endpoint.spec;
-  const zone = schedule.layout.kind === 'even' ? { zone: 'UTC' } : {};
-  const resources = [
-    { kind: 'endpoint', name, spec: { model, durability, simulationOf: endpoint.name } },
-    ...monitors.map((monitor) => ({
-      kind: 'monitor',
-      name: copies.get(monitor.name) ?? '',
-      spec: { ...monitor.spec, ...zone, endpoint: name, simulationOf: monitor.name },
-    })),
-    ...policies.map((policy) => ({
-      kind: 'policy',
-      name: `${policy.name}${name.slice(endpoint.name.length)}`,
-      spec: copiedPolicy(policy, plan, { name, copies }),
-    })),
-  ];
-  const declared = resources.map((one) => ({ ...one, spec: jsonOf(one.spec) }));
-  await client.projects.apply({ params: { project: name }, body: { resources: declared, bundle: [] } });
-  const traffic = [{ version: plan.version, percent: 100 }];
-  await client.endpoints.deploy({
-    params: { endpoint: name },
-    body: { traffic, reason: `simulation of ${endpoint.name}` },
-  });
-}
-
-/** As it travels: what is undefined is left out. */
-const jsonOf = (spec: unknown): ResourceDeclaration['spec'] => z.json().parse(JSON.parse(JSON.stringify(spec)));
-
-/** The same, of the copies: what happens in a simulation concerns only policies that ask for it. */
-function copiedPolicy(
-  { spec }: Policy,
-  { endpoint, monitors }: SimulationPlan,
-  { name, copies }: Simulation,
-): Policy['spec'] {
-  const where = Object.fromEntries(
-    Object.entries(spec.where).map(([path, value]) => {
-      if (value === endpoint.name) return [path, name];
-      return [path, typeof value === 'string' ? (copies.get(value) ?? value) : value];
-    }),
-  );
-  const of = [endpoint.name, ...monitors.map((monitor) => monitor.name)];
-  const action =
-    'rollout' in spec.do && spec.do.rollout.endpoint === endpoint.name
-      ? { rollout: { ...spec.do.rollout, endpoint: name } }
-      : spec.do;
-  return {
-    ...spec,
-    where: { ...where, simulationOf: of },
-    do: action,
-  };
-}
 
 /** Events in their order; outcomes follow when they are due, and windows are complete one after the other. */
 export async function replay(

@@ -12,8 +12,8 @@ import type { Monitoring } from '../modules/monitoring/index.ts';
 import { createMonitoring } from '../modules/monitoring/index.ts';
 import type { Pipelines } from '../modules/pipelines/index.ts';
 import { createPipelines } from '../modules/pipelines/index.ts';
-import type { Projects } from '../modules/projects/index.ts';
-import { createProjects } from '../modules/projects/index.ts';
+import type { Projects, SimulationSweep } from '../modules/projects/index.ts';
+import { createProjects, createSimulationSweep } from '../modules/projects/index.ts';
 import type { Quality } from '../modules/quality/index.ts';
 import { createQuality } from '../modules/quality/index.ts';
 import type { Registry } from '../modules/registry/index.ts';
@@ -29,6 +29,7 @@ import type { Closers, Platform } from './platform.ts';
 
 export interface Modules {
   readonly projects: Projects;
+  readonly simulations: SimulationSweep;
   readonly data: Data;
   readonly quality: Quality;
   readonly features: Features;
@@ -54,6 +55,8 @@ export function createModules(
 ): Modules {
   const { db, ids, clock, log, objects, analytics, ledger, jobs, auth } = platform;
   const projects = createProjects({ db, objects, kinds: resourceKinds, operations: projectOperations });
+  const simulations = createSimulationSweep({ db, clock, log, operations: projectOperations });
+  options.closers.add('simulations', async () => simulations.stop());
   const data = createData({ db, ids, objects, analytics, uploadFolder: join(config.folder, 'objects', 'uploads') });
   const quality = createQuality({ db, ids, clock, analytics, datasets: data });
   const features = createFeatures({
@@ -149,6 +152,7 @@ export function createModules(
   });
   return {
     projects,
+    simulations,
     data,
     quality,
     features,

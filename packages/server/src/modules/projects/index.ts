@@ -7,6 +7,8 @@ export { isInBundle } from './bundle-references.ts';
 export type { AnyResourceKind, ResourceChange, ResourceKind } from './resource.ts';
 export type { Projects } from './service.ts';
 export { createProjects } from './service.ts';
+export type { SimulationSweep } from './simulation-sweep.ts';
+export { createSimulationSweep } from './simulation-sweep.ts';
 export type { ProjectOperations } from './store.ts';
 
 export function projectsBinding(projects: Projects): Binding {

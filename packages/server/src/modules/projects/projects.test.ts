@@ -229,4 +229,60 @@ eachDatabase((name, open) => {
       await assert.rejects(projects.plan('p', bad), { code: 'bundle_path_invalid' }, path);
     }
   });
+
+  dbTest(
+    `${name}: a simulation says so in every event, and ends when nobody renews it`,
+    open,
+    options,
+    async (_t, opened) => {
+      const { projects } = await benchOf(opened);
+      const { db, sealed } = opened;
+      const sweep = (): Promise<number> => db.write(operations.expire, {});
+      const simulated = { ...manifest('first/a 1'), simulation: { of: 'e', keepMs: 3_600_000 } };
+      await projects.apply('real', manifest('first/r 1'), actor);
+      const { applyNumber } = await projects.apply('sim', simulated, actor);
+      assert.equal((await projects.get('sim')).simulation?.of, 'e');
+      assert.equal((await projects.get('real')).simulation, undefined);
+      await assert.rejects(projects.apply('sim', manifest('first/a 1'), actor), { code: 'project_kind_differs' });
+      const asSimulation = { ...manifest('first/r 1'), simulation: simulated.simulation };
+      await assert.rejects(projects.apply('real', asSimulation, actor), { code: 'project_kind_differs' });
+      assert.equal(await sweep(), 0, 'its time is not over');
+
+      const renewed = { ...simulated, simulation: { of: 'e', keepMs: 1000 }, expectedApply: applyNumber };
+      assert.equal((await projects.apply('sim', renewed, actor)).applyNumber, applyNumber, 'to renew is no change');
+      let ended = 0;
+      for (let turn = 0; ended === 0 && turn < 400; turn++) {
+        await new Promise((resolve) => setTimeout(resolve, 25));
+        ended = await sweep();
+      }
+      assert.equal(ended, 1);
+      assert.equal(await sweep(), 0);
+      await assert.rejects(projects.get('sim'), { code: 'not_found' });
+      assert.equal((await projects.get('real')).name, 'real');
+      await assert.rejects(
+        projects.apply('sim', renewed, actor),
+        { code: 'project_moved' },
+        'who renews it learns of it',
+      );
+
+      await sealed();
+      const rows = await db
+        .read<{ ledger_event: { seq: number; kind: string; subject: string; actor: string; body: string } }>()
+        .selectFrom('ledger_event')
+        .select(['kind', 'subject', 'actor', 'body'])
+        .orderBy('seq')
+        .execute();
+      assert.deepEqual(
+        rows.map(({ kind, actor: by, body }) => [kind, by, JSON.parse(body).simulationOf]),
+        [
+          ['first.applied', 'test', undefined],
+          ['project.applied', 'owner', undefined],
+          ['first.applied', 'test', 'e'],
+          ['project.applied', 'owner', 'e'],
+          ['first.removed', 'test', 'e'],
+          ['project.destroyed', 'system:simulations', 'e'],
+        ],
+      );
+    },
+  );
 });

@@ -11,6 +11,8 @@ export interface ResourceChange {
   readonly digest: string;
   readonly project: string;
   readonly actor: string;
+  /** The endpoint that the project imitates, where it is a simulation. */
+  readonly simulationOf?: string | undefined;
 }
 
 // Methods, not function properties: a kind of one spec type then fits where any kind is accepted, and `projects` hands

@@ -14,7 +14,7 @@ export interface Projects {
   list(): Promise<Project[]>;
   get(project: string): Promise<Project>;
   /** What stands applied, as an apply takes it. */
-  manifest(project: string): Promise<Omit<ProjectManifest, 'expectedApply'>>;
+  manifest(project: string): Promise<Omit<ProjectManifest, 'expectedApply' | 'simulation'>>;
   /** The bundle's files, for whoever runs code of this project. */
   bundle(bundleDigest: string): Promise<ProjectManifest['bundle']>;
   plan(project: string, manifest: ProjectManifest): Promise<ProjectPlan>;
@@ -54,6 +54,9 @@ export function createProjects(deps: {
       applyNumber: row.apply_number,
       bundleDigest: row.bundle_digest,
       ...(row.source === null ? {} : { source: sourceOf(row.source) }),
+      ...(row.simulation_of === null || row.expires_at === null
+        ? {}
+        : { simulation: { of: row.simulation_of, expiresAt: row.expires_at } }),
       resources: resources.map(({ kind, name: resource, digest }) => ({ kind, name: resource, digest })),
     };
   };
@@ -171,6 +174,7 @@ export function createProjects(deps: {
         bundle: manifest.bundle,
         source: manifest.source,
         expectedApply: manifest.expectedApply,
+        simulation: manifest.simulation,
       });
       return { ...answer, applyNumber };
     },

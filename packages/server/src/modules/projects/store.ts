@@ -3,7 +3,7 @@
  * writes its own tables, and either all of it happens or nothing does.
  */
 import { join } from 'node:path';
-import type { ProjectManifest, ResourceDiff } from '@slipway/contract';
+import type { ProjectManifest, ProjectSimulation, ResourceDiff } from '@slipway/contract';
 import { canonicalJson, SlipwayError, SourceCommit } from '@slipway/contract';
 import type { Kysely } from 'kysely';
 import type { Operation, StoreModule, Trx } from '../../platform/db/db.ts';
@@ -18,6 +18,9 @@ export interface ProjectTables {
     applied_by: string;
     bundle_digest: string;
     source: string | null;
+    simulation_of: string | null;
+    /** Of a simulation; null of every other project. */
+    expires_at: number | null;
   };
   projects_bundle: { digest: string; files: string };
   projects_resource: { kind: string; name: string; project: string; digest: string; spec: string; applied_at: number };
@@ -57,6 +60,7 @@ export interface ApplyInput {
   readonly source: SourceCommit | undefined;
   /** Refuse when the project stands elsewhere. */
   readonly expectedApply: number | undefined;
+  readonly simulation: ProjectSimulation | undefined;
 }
 
 export interface ApplyResult {
@@ -106,9 +110,10 @@ async function removeResource(
 }
 
 async function putResource(trx: Trx, kind: AnyResourceKind, input: ApplyInput, wanted: WantedResource): Promise<void> {
-  const { project, actor } = input;
+  const { project, actor, simulation } = input;
   const spec = kind.parse(wanted.name, wanted.spec);
-  await kind.apply(trx, { name: wanted.name, spec, digest: wanted.digest, project, actor });
+  const { name, digest } = wanted;
+  await kind.apply(trx, { name, spec, digest, project, actor, simulationOf: simulation?.of });
   const row = { digest: wanted.digest, spec: canonicalJson(wanted.spec), applied_at: trx.now };
   await trx
     .tables<ProjectTables>()
@@ -141,6 +146,29 @@ async function checkExpected(tables: Kysely<ProjectTables>, input: ApplyInput): 
   });
 }
 
+/** Events of a simulation say of what, so that policies overlook them; a kind that says it more exactly is not overruled. */
+function tellingSimulation(trx: Trx, simulationOf: string | null | undefined): Trx {
+  if (simulationOf === null || simulationOf === undefined) return trx;
+  return { ...trx, emit: (event) => trx.emit({ ...event, body: { simulationOf, ...event.body } }) };
+}
+
+/** A simulation ends by itself: no project becomes one, and none stays by being applied without its end. */
+async function checkSimulation(tables: Kysely<ProjectTables>, { project, simulation }: ApplyInput): Promise<void> {
+  const row = await tables
+    .selectFrom('projects_project')
+    .select('simulation_of')
+    .where('name', '=', project)
+    .executeTakeFirst();
+  const declared = simulation?.of ?? null;
+  if (row === undefined || row.simulation_of === declared) return;
+  const words = (of: string | null): string => (of === null ? 'no simulation' : `a simulation of ${of}`);
+  throw new SlipwayError('project_kind_differs', {
+    project,
+    found: words(row.simulation_of),
+    declared: words(declared),
+  });
+}
+
 async function writeProject(trx: Trx, input: ApplyInput): Promise<number> {
   const tables = trx.tables<ProjectTables>();
   // Of all applies ever: a project that was destroyed and applied again counts on.
@@ -160,10 +188,11 @@ async function writeProject(trx: Trx, input: ApplyInput): Promise<number> {
     bundle_digest: input.bundleDigest,
     source,
   };
+  const simulation = { simulation_of: input.simulation?.of ?? null, expires_at: expiryOf(trx, input) };
   await tables
     .insertInto('projects_project')
-    .values({ name: input.project, ...facts })
-    .onConflict((c) => c.column('name').doUpdateSet(facts))
+    .values({ name: input.project, ...facts, ...simulation })
+    .onConflict((c) => c.column('name').doUpdateSet({ ...facts, ...simulation }))
     .execute();
   await tables
     .insertInto('projects_apply')
@@ -177,10 +206,18 @@ async function writeProject(trx: Trx, input: ApplyInput): Promise<number> {
   return applyNumber;
 }
 
+const expiryOf = (trx: Trx, { simulation }: ApplyInput): number | null =>
+  simulation === undefined ? null : trx.now + simulation.keepMs;
+
 export interface ProjectOperations {
   readonly apply: Operation<ApplyInput, ApplyResult>;
   readonly destroy: Operation<{ project: string; actor: string }, ApplyResult>;
+  /** Destroys simulations whose time is over, at most ten; answers with how many. */
+  readonly expire: Operation<Record<string, never>, number>;
 }
+
+/** Simulations that end in one transaction. */
+const expiredPerSweep = 10;
 
 /** `kinds` in the order in which they are applied; removal runs the other way. */
 export function createProjectOperations(kinds: readonly AnyResourceKind[]): ProjectOperations {
@@ -196,9 +233,11 @@ export function createProjectOperations(kinds: readonly AnyResourceKind[]): Proj
   };
   const rank = (name: string): number => kinds.findIndex((k) => k.kind === name);
 
-  const apply = operation('projects.apply', async (trx, input: ApplyInput): Promise<ApplyResult> => {
+  const apply = operation('projects.apply', async (plain, input: ApplyInput): Promise<ApplyResult> => {
+    const trx = tellingSimulation(plain, input.simulation?.of);
     const tables = trx.tables<ProjectTables>();
     await checkExpected(tables, input);
+    await checkSimulation(tables, input);
     const stored = await listResources(tables, input.project);
     const key = (r: { kind: string; name: string }): string => `${r.kind}/${r.name}`;
     const wantedKeys = new Set(input.wanted.map(key));
@@ -224,8 +263,15 @@ export function createProjectOperations(kinds: readonly AnyResourceKind[]): Proj
       .select(['apply_number', 'bundle_digest'])
       .where('name', '=', input.project)
       .executeTakeFirst();
-    if (changed.length === 0 && project?.bundle_digest === input.bundleDigest)
+    if (changed.length === 0 && project?.bundle_digest === input.bundleDigest) {
+      if (input.simulation !== undefined)
+        await tables
+          .updateTable('projects_project')
+          .set({ expires_at: expiryOf(trx, input) })
+          .where('name', '=', input.project)
+          .execute();
       return { applyNumber: project.apply_number, changed };
+    }
     const applyNumber = await writeProject(trx, input);
     await trx.emit({
       kind: 'project.applied',
@@ -242,44 +288,76 @@ export function createProjectOperations(kinds: readonly AnyResourceKind[]): Proj
     return { applyNumber, changed };
   });
 
+  /** The project's own row is gone already, so that of two who destroy it one finds nothing. */
+  const removeAll = async (
+    plain: Trx,
+    { project, simulationOf, actor }: { project: string; simulationOf: string | null; actor: string },
+  ): Promise<ApplyResult['changed']> => {
+    const trx = tellingSimulation(plain, simulationOf);
+    const stored = await listResources(trx.tables<ProjectTables>(), project);
+    for (const old of stored.sort((a, b) => rank(b.kind) - rank(a.kind)))
+      await removeResource(trx, kindOf(old.kind), { name: old.name, project, actor });
+    const changed = stored.map(({ kind, name }) => ({ kind, name, action: 'delete' as const }));
+    await trx.emit({
+      kind: 'project.destroyed',
+      actor,
+      subject: `project:${project}`,
+      body: { changed: changed.slice(0, 200) },
+    });
+    return changed;
+  };
+
   const destroy = operation(
     'projects.destroy',
-    async (trx, input: { project: string; actor: string }): Promise<ApplyResult> => {
-      const tables = trx.tables<ProjectTables>();
-      const project = await tables
-        .selectFrom('projects_project')
-        .select('apply_number')
-        .where('name', '=', input.project)
+    async (trx, { project, actor }: { project: string; actor: string }): Promise<ApplyResult> => {
+      const removed = await trx
+        .tables<ProjectTables>()
+        .deleteFrom('projects_project')
+        .where('name', '=', project)
+        .returning(['apply_number', 'simulation_of'])
         .executeTakeFirst();
-      if (!project)
+      if (!removed)
         throw new SlipwayError('not_found', {
           noun: 'project',
-          name: input.project,
+          name: project,
           remedy: '`slipway plan` shows what a folder would create.',
         });
-      const changed: { kind: string; name: string; action: ResourceDiff['action'] }[] = [];
-      const stored = await listResources(tables, input.project);
-      for (const old of stored.sort((a, b) => rank(b.kind) - rank(a.kind))) {
-        await removeResource(trx, kindOf(old.kind), { name: old.name, project: input.project, actor: input.actor });
-        changed.push({ kind: old.kind, name: old.name, action: 'delete' });
-      }
-      await tables.deleteFrom('projects_project').where('name', '=', input.project).execute();
-      await trx.emit({
-        kind: 'project.destroyed',
-        actor: input.actor,
-        subject: `project:${input.project}`,
-        body: { changed: changed.slice(0, 200) },
-      });
-      return { applyNumber: project.apply_number, changed };
+      const changed = await removeAll(trx, { project, simulationOf: removed.simulation_of, actor });
+      return { applyNumber: removed.apply_number, changed };
     },
   );
-  return { apply, destroy };
+
+  const expire = operation('projects.expire-simulations', async (trx, _: Record<string, never>): Promise<number> => {
+    const tables = trx.tables<ProjectTables>();
+    const due = await tables
+      .selectFrom('projects_project')
+      .select('name')
+      .where('expires_at', '<=', trx.now)
+      .orderBy('expires_at')
+      .limit(expiredPerSweep)
+      .execute();
+    let ended = 0;
+    for (const { name: project } of due) {
+      // Renewed or ended by another since: the row says so under its lock.
+      const removed = await tables
+        .deleteFrom('projects_project')
+        .where('name', '=', project)
+        .where('expires_at', '<=', trx.now)
+        .returning('simulation_of')
+        .executeTakeFirst();
+      if (removed === undefined) continue;
+      await removeAll(trx, { project, simulationOf: removed.simulation_of, actor: 'system:simulations' });
+      ended++;
+    }
+    return ended;
+  });
+  return { apply, destroy, expire };
 }
 
 export function projectsStore(operations: ProjectOperations): StoreModule {
   return {
     name: 'projects',
     migrations: join(import.meta.dirname, 'migrations'),
-    operations: [operations.apply, operations.destroy],
+    operations: [operations.apply, operations.destroy, operations.expire],
   };
 }

@@ -1,0 +1,160 @@
+/** The project of a simulation: an endpoint of its own with copies of the monitors, which end when nobody renews them. */
+import type { Endpoint, Monitor, Policy, ProjectManifest, ResourceDeclaration } from '@slipway/contract';
+import { SlipwayError } from '@slipway/contract';
+import { z } from 'zod';
+import type { Session } from '../command.ts';
+import type { HeldRows } from './rows.ts';
+import type { Schedule } from './schedule.ts';
+import type { Inputs } from './shift.ts';
+
+type Client = Session['client'];
+
+export interface SimulationPlan {
+  readonly endpoint: Endpoint;
+  readonly version: number;
+  readonly monitors: readonly Monitor[];
+  /** Copies of these act on what the simulation shows; none unless asked for. */
+  readonly policies: readonly Policy[];
+  readonly rows: HeldRows;
+  /** As they are sent, one for each event of the schedule. */
+  readonly inputs: readonly Inputs[];
+  readonly schedule: Schedule;
+  readonly labelsAfterMs: number;
+  /** Rows a second; as fast as the server answers unless said. */
+  readonly rate: number | undefined;
+  /** Event time in so many times real time. */
+  readonly speed: number | undefined;
+}
+
+export interface Simulation {
+  /** Its endpoint, and the project that it is declared in. */
+  readonly name: string;
+  /** The copy of each monitor. */
+  readonly copies: ReadonlyMap<string, string>;
+}
+
+/** A simulation whose command was killed ends by itself after this time. */
+const leaseMs = 120_000;
+const renewEveryMs = 30_000;
+/** One that was kept for a look. */
+export const keptMs: number = 7 * 86_400_000;
+
+/** Names are new each time: two simulations may run at once, and none meets what an earlier one left. */
+export function simulationOf(
+  { endpoint, monitors }: Pick<SimulationPlan, 'endpoint' | 'monitors'>,
+  now: number,
+): Simulation {
+  const suffix = `simulation-${now.toString(36)}`;
+  return {
+    name: `${endpoint.name}-${suffix}`,
+    copies: new Map(monitors.map(({ name }) => [name, `${name}-${suffix}`])),
+  };
+}
+
+export interface Declared {
+  /** Leaves it in use for a week. */
+  keep(): Promise<void>;
+  /** Takes everything out of use. */
+  destroy(): Promise<void>;
+}
+
+/** Declares it, and goes on renewing it. */
+export async function declareSimulation(
+  client: Client,
+  plan: SimulationPlan,
+  simulation: Simulation,
+): Promise<Declared> {
+  const params = { project: simulation.name };
+  const manifest = { resources: resourcesOf(plan, simulation), bundle: [] };
+  const apply = (keepMs: number, expected: Pick<ProjectManifest, 'expectedApply'>) =>
+    client.projects.apply({
+      params,
+      body: { ...manifest, ...expected, simulation: { of: plan.endpoint.name, keepMs } },
+    });
+  const { applyNumber: expectedApply } = await apply(leaseMs, { expectedApply: 0 });
+  const timer = setInterval(() => {
+    // One that somebody ended is not begun again; whoever asks it next is told that it is gone.
+    apply(leaseMs, { expectedApply }).catch((error: unknown) => {
+      if (error instanceof SlipwayError && error.status < 500) clearInterval(timer);
+    });
+  }, renewEveryMs);
+  timer.unref();
+  return {
+    keep: async () => {
+      clearInterval(timer);
+      await apply(keptMs, { expectedApply });
+    },
+    destroy: async () => {
+      clearInterval(timer);
+      await destroySimulation(client, simulation);
+    },
+  };
+}
+
+/** Takes the version into use that the real endpoint serves. */
+export async function deploySimulation(
+  client: Client,
+  { endpoint, version }: SimulationPlan,
+  { name }: Simulation,
+): Promise<void> {
+  await client.endpoints.deploy({
+    params: { endpoint: name },
+    body: { traffic: [{ version, percent: 100 }], reason: `simulation of ${endpoint.name}` },
+  });
+}
+
+export async function destroySimulation(client: Client, { name }: Simulation): Promise<void> {
+  try {
+    await client.projects.destroy({ params: { project: name } });
+  } catch (error) {
+    // It was never declared, or somebody else ended it.
+    if (!(error instanceof SlipwayError) || error.code !== 'not_found') throw error;
+  }
+}
+
+function resourcesOf(plan: SimulationPlan, { name, copies }: Simulation): ResourceDeclaration[] {
+  const { endpoint, monitors, policies, schedule } = plan;
+  const { model, durability } = endpoint.spec;
+  const zone = schedule.layout.kind === 'even' ? { zone: 'UTC' } : {};
+  const resources = [
+    { kind: 'endpoint', name, spec: { model, durability, simulationOf: endpoint.name } },
+    ...monitors.map((monitor) => ({
+      kind: 'monitor',
+      name: copies.get(monitor.name) ?? '',
+      spec: { ...monitor.spec, ...zone, endpoint: name, simulationOf: monitor.name },
+    })),
+    ...policies.map((policy) => ({
+      kind: 'policy',
+      name: `${policy.name}${name.slice(endpoint.name.length)}`,
+      spec: copiedPolicy(policy, plan, { name, copies }),
+    })),
+  ];
+  return resources.map((one) => ({ ...one, spec: jsonOf(one.spec) }));
+}
+
+/** As it travels: what is undefined is left out. */
+const jsonOf = (spec: unknown): ResourceDeclaration['spec'] => z.json().parse(JSON.parse(JSON.stringify(spec)));
+
+/** The same, of the copies: what happens in a simulation concerns only policies that ask for it. */
+function copiedPolicy(
+  { spec }: Policy,
+  { endpoint, monitors }: SimulationPlan,
+  { name, copies }: Simulation,
+): Policy['spec'] {
+  const where = Object.fromEntries(
+    Object.entries(spec.where).map(([path, value]) => {
+      if (value === endpoint.name) return [path, name];
+      return [path, typeof value === 'string' ? (copies.get(value) ?? value) : value];
+    }),
+  );
+  const of = [endpoint.name, ...monitors.map((monitor) => monitor.name)];
+  const action =
+    'rollout' in spec.do && spec.do.rollout.endpoint === endpoint.name
+      ? { rollout: { ...spec.do.rollout, endpoint: name } }
+      : spec.do;
+  return {
+    ...spec,
+    where: { ...where, simulationOf: of },
+    do: action,
+  };
+}
