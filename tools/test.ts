@@ -52,14 +52,14 @@ const suites: readonly Suite[] = [
     name: 'console',
     what: 'the web console in a real browser, over what the demo leaves',
     // One process: these files share a browser and the workspace of the demo.
-    args: nodeTest(['tests/console/{console,failures,working,steady,absence,tables}.test.ts'], 1, [
+    args: nodeTest(['tests/console/{console,overview,failures,working,steady,absence,tables}.test.ts'], 1, [
       '--test-isolation=none',
     ]),
   },
   {
     name: 'pages',
     what: 'single areas of the console, each over a workspace of its own',
-    args: nodeTest(['tests/console/!(console|failures|working|steady|absence|tables).test.ts'], 1),
+    args: nodeTest(['tests/console/!(console|overview|failures|working|steady|absence|tables).test.ts'], 1),
   },
   { name: 'compat', what: 'the real foreign clients', args: nodeTest(['tests/compat/**/*.test.ts'], 1) },
   { name: 'sim', what: 'seeded faults', args: () => ['tests/sim/main.ts', '--seeds', '10'] },

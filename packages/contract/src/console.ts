@@ -21,6 +21,8 @@ export const Loop = z.object({
   register: ModelVersion.optional(),
   rollout: Rollout.optional(),
   serve: Endpoint.optional(),
+  /** What the only endpoint was declared to answer; left out where there are several, or it does not say. */
+  question: z.string().optional(),
   /** Newest first. */
   monitor: z.object({ monitor: Name, windows: z.array(MonitorWindow) }).optional(),
   /** Without a firing when a policy is declared and has not fired yet. */

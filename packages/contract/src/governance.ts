@@ -125,7 +125,8 @@ export const governanceRoutes = routes({
     permission: 'governance.read',
     summary: 'Recompute every digest and the chain, all of it or a range after a sequence number',
     query: z.object({
-      after: z.coerce.number().int().min(0).default(0),
+      /** `known`: from where the chain has been found to hold since the server started. */
+      after: z.union([z.literal('known'), z.coerce.number().int().min(0)]).default(0),
       limit: z.coerce.number().int().min(1).optional(),
     }),
     response: LedgerVerdict,

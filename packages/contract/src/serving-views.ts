@@ -1,7 +1,7 @@
 /** What is computed from the prediction log and from a running judge: series by arm, trials, ranges of inputs, progress. */
 import { z } from 'zod';
 import { Duration } from './duration.ts';
-import { Instant, Name } from './names.ts';
+import { Instant, Name, PageQuery } from './names.ts';
 import { routes } from './route.ts';
 import { ModelTask, Prediction, predictionArms, predictionClocks, rolloutStates } from './serving.ts';
 
@@ -63,6 +63,23 @@ export const EndpointSeries = z.object({
   ),
 });
 export type EndpointSeries = z.infer<typeof EndpointSeries>;
+
+/** One endpoint over the window of the answer that it is part of. */
+export const EndpointSummary = z.object({
+  endpoint: Name,
+  /** Of each bucket. */
+  requests: z.array(z.int()),
+  /** Of the newest requests of the window, as many as `sampled` says; null where there are none. */
+  latencyUsP50: z.number().nullable(),
+  latencyUsP99: z.number().nullable(),
+  /** Of those too: requests that a version on trial was to score and could not. */
+  faults: z.int(),
+  sampled: z.int(),
+});
+export type EndpointSummary = z.infer<typeof EndpointSummary>;
+
+const hourMs = 3_600_000;
+const summaryWindowMs = { min: 60_000, max: 31 * 24 * hourMs };
 
 const TrialValue = z.union([z.number(), z.string().max(2000), z.boolean(), z.null()]);
 
@@ -171,6 +188,28 @@ export type RolloutProgress = z.infer<typeof RolloutProgress>;
 const endpointParams = z.object({ endpoint: Name });
 
 export const servingViewRoutes = routes({
+  'endpoints.summary': {
+    method: 'GET',
+    path: '/api/endpoint-summary',
+    permission: 'serving.read',
+    summary:
+      'Requests over time, latency and faults of every endpoint, in one window up to the newest prediction of them all, by the clock of the server',
+    query: PageQuery.extend({
+      window: QueryDuration.refine(
+        (ms) => ms >= summaryWindowMs.min && ms <= summaryWindowMs.max,
+        'from 1m to 31d',
+      ).default(hourMs),
+    }),
+    response: z.object({
+      from: Instant,
+      /** Not included. */
+      to: Instant,
+      /** Length of a bucket: 30 of them make the window. */
+      stepMs: z.int(),
+      items: z.array(EndpointSummary),
+      nextPageToken: z.string().optional(),
+    }),
+  },
   'endpoints.series': {
     method: 'GET',
     path: '/api/endpoints/{endpoint}/series',

@@ -51,6 +51,7 @@ export function createLoop(ledger: Ledger, modules: Modules): () => Promise<Loop
       policy,
       alerts,
       approvals,
+      endpoints,
     ] = await Promise.all([
       ofLast('dataset.version-created', 'dataset', (name) => data.get(name)),
       quality.listValidations({ limit: validationsLookedAt }),
@@ -64,7 +65,9 @@ export function createLoop(ledger: Ledger, modules: Modules): () => Promise<Loop
       lastPolicy(automation),
       monitoring.alerts({ limit: attentionMax, state: 'open' }),
       modules.approvals.list({ limit: attentionMax, state: 'waiting' }),
+      serving.list({ limit: 2 }),
     ]);
+    const question = endpoints.items.length === 1 ? endpoints.items[0]?.spec.description : undefined;
     const gate = gateModel === undefined ? undefined : await firstOf(registry.listGates({ model: gateModel, ...one }));
     const validate = validations.items[0];
     return {
@@ -76,6 +79,7 @@ export function createLoop(ledger: Ledger, modules: Modules): () => Promise<Loop
       ...(version && { register: version }),
       ...(rollout && { rollout }),
       ...(endpoint && { serve: endpoint }),
+      ...(question !== undefined && question !== '' && { question }),
       ...(monitor && { monitor }),
       ...(policy && { policy }),
       attention: {

@@ -110,6 +110,7 @@ export const operations = {
   'rollouts.resume': ['POST', '/api/rollouts/{rollout}/resume'],
   'rollouts.rollBack': ['POST', '/api/rollouts/{rollout}/roll-back'],
   'rollouts.cancel': ['POST', '/api/rollouts/{rollout}/cancel'],
+  'endpoints.summary': ['GET', '/api/endpoint-summary'],
   'endpoints.series': ['GET', '/api/endpoints/{endpoint}/series'],
   'endpoints.try': ['POST', '/api/endpoints/{endpoint}/try'],
   'endpoints.inputs': ['GET', '/api/endpoints/{endpoint}/inputs'],

@@ -32,7 +32,7 @@ interface LineChartProps {
   /** Decision lines with their names. */
   readonly lines?: readonly { readonly value: number; readonly name: string; readonly color: string }[];
   /** What happened at some x: a vertical line with a word. */
-  readonly marks?: readonly { readonly x: number; readonly name: string }[];
+  readonly marks?: readonly { readonly x: number; readonly name: string; readonly color?: string }[];
   /** How a value of the axis is written, where it is not the plain number. */
   readonly yWords?: (value: number) => string;
   readonly height?: number;
@@ -238,14 +238,14 @@ function optionsOf(props: LineChartProps, width: number, height: number): uPlot.
   const drawMarks = (plot: uPlot): void => {
     const { ctx, bbox } = plot;
     ctx.save();
-    ctx.strokeStyle = token('--zero');
-    ctx.fillStyle = token('--text-2');
     ctx.font = `${11 * devicePixelRatio}px ${token('--font-sans')}`;
     ctx.setLineDash([4 * devicePixelRatio, 3 * devicePixelRatio]);
     ctx.lineWidth = devicePixelRatio;
     for (const mark of props.marks ?? []) {
       const x = plot.valToPos(isTime ? mark.x / 1000 : mark.x, 'x', true);
       if (!(x >= bbox.left && x <= bbox.left + bbox.width)) continue;
+      ctx.strokeStyle = token(mark.color ?? '--zero');
+      ctx.fillStyle = token(mark.color ?? '--text-2');
       ctx.beginPath();
       ctx.moveTo(x, bbox.top);
       ctx.lineTo(x, bbox.top + bbox.height);

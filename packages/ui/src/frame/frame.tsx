@@ -14,6 +14,7 @@ import { Arrival } from './arrival.tsx';
 import type { Counter } from './counters.ts';
 import { useCounters } from './counters.ts';
 import { useAuthorisedDownloads } from './downloads.ts';
+import { LedgerTail } from './ledger-tail.tsx';
 import { keyHelp, useKeys } from './keys.ts';
 import type { PaletteAction } from './palette.tsx';
 import { Palette } from './palette.tsx';
@@ -283,7 +284,6 @@ function Live(): ReactElement {
 }
 
 function Tail(): ReactElement {
-  const { headSeq } = useStream();
   const { zone } = usePreferences();
   return (
     <span className="tail">
@@ -295,7 +295,7 @@ function Tail(): ReactElement {
       >
         Times in {zoneWord()}
       </button>
-      <Link to={to.ledger}>ledger #{count(headSeq)}</Link>
+      <LedgerTail />
     </span>
   );
 }

@@ -136,7 +136,7 @@ function onwardOf(items: readonly Found[]): readonly Choice[] {
 const runsOf = (items: readonly Found[]): readonly Choice[] =>
   items
     .filter(({ kind }) => kind === 'pipeline')
-    .map(({ id, name }) => toPath({ icon: 'play', word: `Run ${name}`, detail: 'do' }, `${to.pipeline(id)}?form=run`));
+    .map(({ id, name }) => toPath({ icon: 'play', word: `Run ${name}`, detail: 'do' }, to.pipelineForm(id)));
 
 const intoSight = (option: HTMLLIElement | null): void => option?.scrollIntoView({ block: 'nearest' });
 

@@ -51,6 +51,8 @@ const segment = encodeURIComponent;
 export const to = {
   overview: base,
   data: at('data'),
+  /** With the form that stores files. */
+  addFiles: `${at('data')}?form=add`,
   dataset: (name: string, version: number | string = 'latest') =>
     at(`data/${segment(name)}/versions/${segment(String(version))}`),
   validation: (id: string) => at(`data/validations/${segment(id)}`),
@@ -58,6 +60,8 @@ export const to = {
   featureSet: (name: string) => at(`features/${segment(name)}`),
   pipelines: at('pipelines'),
   pipeline: (name: string) => at(`pipelines/${segment(name)}`),
+  /** With the form that runs it. */
+  pipelineForm: (name: string) => `${at(`pipelines/${segment(name)}`)}?form=run`,
   pipelineRun: (id: string) => at(`pipeline-runs/${segment(id)}`),
   experiments: at('experiments'),
   compare: (ids: readonly string[]) => at(`experiments/compare?runs=${ids.map(segment).join(',')}`),

@@ -4,6 +4,7 @@ import type { Binding } from '../../platform/http/binding.ts';
 import { bind, Stream } from '../../platform/http/binding.ts';
 import type { Ledger } from '../../platform/ledger/ledger.ts';
 import { searchLedger } from './search.ts';
+import { createVerify } from './verify.ts';
 import type { Explain } from './why.ts';
 import { explainOnward, explainWhy } from './why.ts';
 
@@ -23,11 +24,12 @@ const keepAliveMs = 15_000;
 
 export function governanceBinding(deps: GovernanceDeps): Binding {
   const { ledger } = deps;
+  const verify = createVerify(ledger);
   return bind(governanceRoutes, {
     'why.get': ({ params }) => explainWhy(deps.explainers, { kind: params.kind, id: params.id }),
     'why.onward': ({ params }) => explainOnward(deps.followers, { kind: params.kind, id: params.id }),
     'ledger.list': ({ query }) => searchLedger(ledger, query),
-    'ledger.verify': ({ query }) => ledger.verify({ afterSeq: query.after, limit: query.limit }),
+    'ledger.verify': ({ query }) => verify(query),
     'events.follow': async ({ query }, caller) => {
       const last = Number(caller.headers['last-event-id'] ?? Number.NaN);
       const after = Number.isSafeInteger(last) ? last : query.after;

@@ -39,6 +39,10 @@ export function servingBinding(serving: Serving): Binding {
         return serving.predictions(params.endpoint, { from, to, clock, order, labelled, limit, pageToken, filter });
       },
       'predictions.get': ({ params }) => serving.prediction(params.prediction),
+      'endpoints.summary': async ({ query: { window, ...page } }) => {
+        const { items, ...rest } = await serving.summary(page, window);
+        return { ...rest, items: [...items] };
+      },
       'endpoints.series': ({ params, query }) => serving.series(params.endpoint, query),
       'endpoints.try': async ({ params, body }) => serving.try(params.endpoint, body),
       'endpoints.inputs': async ({ params }) => ({

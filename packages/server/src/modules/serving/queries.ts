@@ -12,6 +12,8 @@ export interface ServingQueries {
   endpointRows(): Promise<EndpointRow[]>;
   mustRow(name: string): Promise<EndpointRow>;
   readonly list: (page: PageRequest) => Promise<Page<Endpoint>>;
+  /** Those of the same page. */
+  readonly names: (page: PageRequest) => Promise<Page<string>>;
   readonly get: (name: string) => Promise<Endpoint>;
   readonly deployments: (name: string, page: PageRequest) => Promise<Page<Deployment>>;
   readonly findDeployment: (id: string) => Promise<Deployment | undefined>;
@@ -57,24 +59,31 @@ export function createQueries(db: Db): ServingQueries {
       ...(rollout === undefined ? {} : { runningRollout: rollout.id }),
     };
   };
+  const pageOfRows = async ({ limit, pageToken }: PageRequest): Promise<Page<EndpointRow>> => {
+    const query = tables()
+      .selectFrom('serving_endpoint')
+      .selectAll()
+      .orderBy('name')
+      .limit(limit + 1);
+    const rows = await (pageToken === undefined ? query : query.where('name', '>', pageToken)).execute();
+    return pageOf(
+      rows,
+      limit,
+      (row) => row.name,
+      (row) => row,
+    );
+  };
   return {
     // As many as are declared: few. A scan would start a reader thread with the server, 25 MB before anybody needs it.
     endpointRows: () => tables().selectFrom('serving_endpoint').selectAll().execute(),
     mustRow,
-    list: async ({ limit, pageToken }) => {
-      const query = tables()
-        .selectFrom('serving_endpoint')
-        .selectAll()
-        .orderBy('name')
-        .limit(limit + 1);
-      const rows = await (pageToken === undefined ? query : query.where('name', '>', pageToken)).execute();
-      const page = pageOf(
-        rows,
-        limit,
-        (row) => row.name,
-        (row) => row,
-      );
+    list: async (request) => {
+      const page = await pageOfRows(request);
       return { ...page, items: await Promise.all(page.items.map(describe)) };
+    },
+    names: async (request) => {
+      const page = await pageOfRows(request);
+      return { ...page, items: page.items.map(({ name }) => name) };
     },
     get: async (name) => describe(await mustRow(name)),
     findDeploymentOf,

@@ -7,6 +7,7 @@ import type {
   Deployment,
   Endpoint,
   EndpointSeries,
+  EndpointSummary,
   Prediction,
   PredictionRecord,
   Rollout,
@@ -51,6 +52,8 @@ import { createRollouts, sweepEveryMs } from './rollouts.ts';
 import type { DecidedApproval } from './rollouts.ts';
 import type { EndpointRow } from './rows.ts';
 import { endpointOf } from './rows.ts';
+import type { SummaryWindow } from './endpoint-summary.ts';
+import { summaryOf, summaryWindow } from './endpoint-summary.ts';
 import type { SeriesQuery } from './series.ts';
 import { createSeriesReader } from './series.ts';
 import { endpointsTopic } from './store.ts';
@@ -95,6 +98,8 @@ export interface FoundPage extends Page<PredictionRecord> {
   readonly isScanBound: boolean;
 }
 
+export interface SummaryPage extends SummaryWindow, Page<EndpointSummary> {}
+
 export interface Serving {
   /** Loads every deployed endpoint and takes running rollouts up again. */
   start(): Promise<void>;
@@ -118,6 +123,8 @@ export interface Serving {
   /** A page of logged predictions: see prediction-search.ts. */
   predictions(name: string, query: PredictionQuery): Promise<FoundPage>;
   series(name: string, query: SeriesQuery): Promise<EndpointSeries>;
+  /** What the endpoints of one page of `list` answered lately: see endpoint-summary.ts. */
+  summary(page: PageRequest, windowMs: number): Promise<SummaryPage>;
   /** Scores by every loaded version, off the log. */
   try(name: string, inputs: TrialInputs): Trial;
   seenInputs(name: string): Promise<SeenInputs>;
@@ -241,6 +248,19 @@ export function createServing(deps: ServingDeps): Serving {
     series: async (name, query) => {
       await queries.mustRow(name);
       return series.read(live.must(name), query);
+    },
+    summary: async (page, windowMs) => {
+      const { items, ...next } = await queries.names(page);
+      const window = summaryWindow(
+        items.map((name) => live.find(name)),
+        windowMs,
+        clock.now(),
+      );
+      return {
+        ...window,
+        ...next,
+        items: await Promise.all(items.map((name) => summaryOf(name, live.find(name), window))),
+      };
     },
     try: (name, inputs) => tryInputs(live.must(name), inputs, clock),
     seenInputs: async (name) => {

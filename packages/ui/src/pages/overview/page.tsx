@@ -1,26 +1,25 @@
 /** The first page: the loop, what needs somebody, who answers, how good the answers are, what happened last. */
-import type { Alert, Approval, Endpoint, Loop, MonitorWindow, Rollout } from '@slipway/contract';
+import type { Endpoint, Loop, Rollout } from '@slipway/contract';
 import type { ReactElement, ReactNode } from 'react';
 import { useMemo } from 'react';
 import { Link } from 'react-router';
 import { useAsk } from '../../api/queries.ts';
-import { DataTable } from '../../components/data-table.tsx';
 import { EventList } from '../../components/event-list.tsx';
-import type { IconName } from '../../components/icon.tsx';
 import { Icon } from '../../components/icon.tsx';
 import { Grid, PageHead, Panel } from '../../components/layout.tsx';
-import { LineChart } from '../../components/line-chart.tsx';
 import { EmptyState, Loaded } from '../../components/states.tsx';
-import { StatusBadge, statusOf } from '../../components/status.tsx';
-import { Traffic } from '../../components/traffic.tsx';
+import { statusOf } from '../../components/status.tsx';
 import { to } from '../../frame/places.ts';
-import { boundsOf, isWithin, useBounds, useTimeRange } from '../../frame/time-range.ts';
+import { useBounds } from '../../frame/time-range.ts';
 import { useView } from '../../frame/view.tsx';
-import { count, fullInstant, instant, plural } from '../../words.ts';
-import { mainFigure } from '../monitors/quality.ts';
+import { instant, plural } from '../../words.ts';
+import { Attention } from './attention.tsx';
+import { Endpoints } from './endpoints.tsx';
 import type { Stage } from './loop.ts';
 import { stagesOf } from './loop.ts';
 import { LoopMap } from './loop-map.tsx';
+import { NewMenu } from './new-menu.tsx';
+import './overview.css';
 
 const eventsShown = 12;
 
@@ -40,21 +39,55 @@ function Opened({ loop }: { loop: Loop }): ReactElement {
   if (done === 0) return <FirstRun stages={stages} />;
   return (
     <>
-      <PageHead title="Overview" sentence={sentenceOf(loop, stages)} />
+      <PageHead
+        title={loop.question ?? 'Overview'}
+        sentence={sentenceOf(loop, stages)}
+        actions={<Actions loop={loop} />}
+      />
       <section className="panel" style={{ marginBottom: 'var(--gap)' }}>
         <header>
           <h2>The loop</h2>
-          <span className="cap">{done === 10 ? 'every stage has run' : `${done} of 10 stages have run`}</span>
+          <span className="cap">
+            {[roundOf(loop), done === 10 ? 'every stage has run' : `${done} of 10 stages have run`]
+              .filter((part) => part !== undefined)
+              .join('; ')}
+          </span>
         </header>
         <LoopMap stages={stages} middle={middleOf(loop.serve, loop.rollout)} />
       </section>
       <Grid>
         <Attention {...loop.attention} />
-        <Endpoints windows={loop.monitor?.windows ?? []} monitor={loop.monitor?.monitor} />
+        <Endpoints loop={loop} />
         <Recent />
       </Grid>
     </>
   );
+}
+
+function Actions({ loop: { train, serve } }: { loop: Loop }): ReactElement {
+  return (
+    <>
+      <Link className="btn" to={train === undefined ? to.pipelines : to.pipelineForm(train.pipeline)}>
+        <Icon name="play" small />
+        Run pipeline
+      </Link>
+      <NewMenu pipeline={train?.pipeline} endpoint={serve?.name} />
+    </>
+  );
+}
+
+const policyPrefix = 'policy:';
+
+/** A round ends with a version: while a pipeline runs that may register the next one, it is that one's. */
+function roundOf({ register, train }: Loop): string | undefined {
+  if (train === undefined) return undefined;
+  const isNext = train.state === 'running' && (register === undefined || train.startedAt > register.createdAt);
+  const number = (register?.number ?? 0) + (isNext ? 1 : 0);
+  if (number === 0) return undefined;
+  const by = train.startedBy.startsWith(policyPrefix)
+    ? `policy ${train.startedBy.slice(policyPrefix.length)}`
+    : train.startedBy;
+  return `round ${number}, started by ${by}`;
 }
 
 const verdictWords: Readonly<Record<string, string>> = {
@@ -98,188 +131,6 @@ function middleOf(endpoint: Endpoint | undefined, rollout: Rollout | undefined):
     </>
   );
 }
-
-function Attention({ alerts, refused, approvals }: Loop['attention']): ReactElement {
-  return (
-    <Panel title="Needs attention" span={5} flush actions={<Link to={to.alerts}>All alerts</Link>}>
-      {alerts.length + refused.length + approvals.length === 0 ? (
-        <EmptyState title="Nothing waits for you">Approvals, alerts and refused data appear here.</EmptyState>
-      ) : (
-        <ul>
-          {approvals.map((approval) => (
-            <ApprovalRow key={approval.id} approval={approval} />
-          ))}
-          {alerts.map((alert) => (
-            <AlertRow key={alert.id} alert={alert} />
-          ))}
-          {refused.map((v) => (
-            <Todo
-              key={v.id}
-              icon="bad"
-              tone="bad"
-              title={`${v.datasetVersions.map((d) => `${d.dataset}@${d.version}`).join(', ')} refused`}
-              at={v.createdAt}
-              action={<Link to={to.validation(v.id)}>See rows</Link>}
-            >
-              {v.failed} of {v.evaluated} expectations failed.
-            </Todo>
-          ))}
-        </ul>
-      )}
-    </Panel>
-  );
-}
-
-interface TodoProps {
-  readonly icon: IconName;
-  readonly tone: 'bad' | 'warn' | 'wait';
-  readonly title: string;
-  readonly at: number;
-  readonly action: ReactElement;
-  readonly children: ReactNode;
-}
-
-function Todo({ icon, tone, title, at, action, children }: TodoProps): ReactElement {
-  return (
-    <li className="todo">
-      <span className={tone}>
-        <Icon name={icon} />
-      </span>
-      <div>
-        <p className="m">
-          {title}{' '}
-          <time className="t3 sm" title={fullInstant(at)}>
-            {instant(at)}
-          </time>
-        </p>
-        <p>{children}</p>
-      </div>
-      {action}
-    </li>
-  );
-}
-
-function ApprovalRow({ approval }: { approval: Approval }): ReactElement {
-  const isAlias = approval.kind === 'alias';
-  return (
-    <Todo
-      icon="hold"
-      tone="wait"
-      title={isAlias ? `${approval.model}@${approval.alias} to v${approval.version}` : `Policy ${approval.policy}`}
-      at={approval.askedAt}
-      action={<Link to={isAlias ? to.model(approval.model) : to.policy(approval.policy)}>Decide</Link>}
-    >
-      Asked by {approval.askedBy}; a {approval.role} decides before {instant(approval.lapsesAt)}.
-    </Todo>
-  );
-}
-
-function AlertRow({ alert }: { alert: Alert }): ReactElement {
-  return (
-    <Todo
-      icon="warn"
-      tone={alert.severity === 'alert' ? 'bad' : 'warn'}
-      title={`${alert.severity === 'alert' ? 'Alert' : 'Warning'} of ${alert.monitor}`}
-      at={alert.at}
-      action={<Link to={to.monitor(alert.monitor)}>Open</Link>}
-    >
-      {alert.sentence}
-    </Todo>
-  );
-}
-
-interface EndpointsProps {
-  readonly windows: readonly MonitorWindow[];
-  readonly monitor: string | undefined;
-}
-
-function Endpoints({ windows, monitor }: EndpointsProps): ReactElement {
-  const endpoints = useAsk('endpoints.list', { query: { limit: 20 } });
-  return (
-    <Panel title="Endpoints" span={7} flush actions={<Link to={to.endpoints}>All endpoints</Link>}>
-      <Loaded query={endpoints}>
-        {({ items }) => (
-          <DataTable
-            label="Endpoints"
-            rows={items}
-            rowKey={(e) => e.name}
-            href={(e) => to.endpoint(e.name)}
-            columns={[
-              { key: 'name', head: 'Endpoint', cell: (e) => <Link to={to.endpoint(e.name)}>{e.name}</Link> },
-              {
-                key: 'state',
-                head: 'State',
-                cell: (e) => (
-                  <StatusBadge
-                    plain
-                    state={
-                      e.deployment === undefined
-                        ? { tone: 'idle', word: 'Empty' }
-                        : e.runningRollout === undefined
-                          ? { tone: 'ok', word: 'Deployed' }
-                          : { tone: 'run', word: 'Rolling out' }
-                    }
-                  />
-                ),
-              },
-              { key: 'traffic', head: 'Traffic', cell: (e) => <Traffic endpoint={e} /> },
-              {
-                key: 'labels',
-                head: 'Labels',
-                isNumber: true,
-                cell: (e) => count(e.labelCount),
-                value: (e) => e.labelCount,
-              },
-            ]}
-          />
-        )}
-      </Loaded>
-      <Quality windows={windows} monitor={monitor} />
-    </Panel>
-  );
-}
-
-/** How good the answers were, window by window. */
-function Quality({ windows, monitor }: EndpointsProps): ReactElement {
-  const range = useTimeRange();
-  const inRange = boundsOf(range, windows[0]?.to ?? 0);
-  const ordered = windows.toReversed().filter((w) => mainFigure(w) !== undefined && isWithin(w.from, inRange));
-  const figure = ordered.map(mainFigure).at(-1)?.name ?? 'AUC';
-  const estimates = ordered.map((w) => mainFigure(w)?.value);
-  return (
-    <>
-      {ordered.length > 1 && (
-        <div className="padded quality">
-          <LineChart
-            label={`${figure} by window of ${monitor ?? 'the monitor'}, with 95 % intervals`}
-            x={ordered.map((w) => w.from)}
-            height={170}
-            marks={marksOf(ordered)}
-            series={[
-              {
-                name: `${figure} by window, 95 % interval`,
-                color: '--arm-champion',
-                values: estimates.map((e) => e?.value ?? null),
-                low: estimates.map((e) => e?.low ?? null),
-                high: estimates.map((e) => e?.high ?? null),
-              },
-            ]}
-          />
-        </div>
-      )}
-      {windows.length > 1 && ordered.length < 2 && (
-        <p className="padded t3 sm">Fewer than two judged windows lie in {range.word.toLowerCase()}.</p>
-      )}
-    </>
-  );
-}
-
-/** Where another version took over, and where the monitor raised its alert. */
-const marksOf = (windows: readonly MonitorWindow[]): { readonly x: number; readonly name: string }[] =>
-  windows.flatMap((w, i) => [
-    ...(w.verdict === 'alert' ? [{ x: w.from, name: 'alert' }] : []),
-    ...(i > 0 && windows[i - 1]?.version !== w.version ? [{ x: w.from, name: `v${w.version}` }] : []),
-  ]);
 
 function Recent(): ReactElement {
   const bounds = useBounds();
