@@ -54,3 +54,21 @@ test('a name that is no zone is known as such', () => {
   assert.equal(isTimeZone('Europe/Paris'), true);
   assert.equal(isTimeZone('Mars/Olympus'), false);
 });
+
+test('the local date is that of the runtime, also on the days on which clocks change and before 1970', () => {
+  const zones = ['America/New_York', 'Australia/Lord_Howe', 'Pacific/Apia', 'America/Recife', 'Asia/Gaza'];
+  for (const zone of zones) {
+    const calendar = createCalendar('day', zone);
+    const local = new Intl.DateTimeFormat('en-CA', { timeZone: zone, dateStyle: 'short' });
+    fc.assert(
+      fc.property(fc.integer({ min: Date.UTC(1968, 0, 1), max: Date.UTC(2030, 0, 1) }), (at) => {
+        assert.equal(new Date(calendar.dayOf(at) * 86_400_000).toISOString().slice(0, 10), local.format(at));
+      }),
+      { numRuns: 300 },
+    );
+  }
+  // Clocks of Recife went back after a week of summer time, at midnight: the day between has 25 hours.
+  const recife = createCalendar('day', 'America/Recife');
+  const back = recife.windowAt(Date.parse('2000-10-14T12:00Z'));
+  assert.equal(back.to - back.from, 25 * 3_600_000);
+});

@@ -24,6 +24,7 @@ export interface Calendar {
 
 const dayMs = 86_400_000;
 const hourMs = 3_600_000;
+const quarterMs = 900_000;
 /** 1970-01-01 was a Thursday: the Monday before it is three days earlier. */
 const mondayOffset = 3;
 
@@ -89,20 +90,37 @@ export function createCalendar(kind: WindowKind, zone: string): Calendar {
   };
 }
 
-/** Local time minus UTC, in milliseconds, remembered per quarter of an hour: clocks change on those. */
+/**
+ * Local time minus UTC, in milliseconds, remembered per day of UTC. Since 1970 no zone has changed its clock twice within six
+ * days, so that a day with one offset at both ends has it throughout; on the others, and before 1970, it is remembered per
+ * quarter of an hour: clocks change on those.
+ */
 function offsetsOf(zone: string): (at: number) => number {
   if (zone === 'UTC') return () => 0;
   const offsetAt = zoneOffset(zone);
-  const quarterMs = 900_000;
-  const known = new Map<number, number>();
-  return (at) => {
-    const quarter = Math.floor(at / quarterMs);
-    let offset = known.get(quarter);
-    if (offset === undefined) {
-      offset = offsetAt(quarter * quarterMs);
-      if (known.size > 100_000) known.clear();
-      known.set(quarter, offset);
-    }
-    return offset;
+  const days = new Map<number, number>();
+  const quarters = new Map<number, number>();
+  const ofDay = (day: number): number => {
+    const offset = offsetAt(day * dayMs);
+    return day >= 0 && offset === offsetAt((day + 1) * dayMs) ? offset : Number.NaN;
   };
+  return (at) => {
+    const day = Math.floor(at / dayMs);
+    const offset = remember(days, day, ofDay);
+    return Number.isNaN(offset)
+      ? remember(quarters, Math.floor(at / quarterMs), (quarter) => offsetAt(quarter * quarterMs))
+      : offset;
+  };
+}
+
+const rememberedMax = 100_000;
+
+function remember(known: Map<number, number>, key: number, offsetOf: (key: number) => number): number {
+  let offset = known.get(key);
+  if (offset === undefined) {
+    offset = offsetOf(key);
+    if (known.size > rememberedMax) known.clear();
+    known.set(key, offset);
+  }
+  return offset;
 }

@@ -69,10 +69,9 @@ export function auc(data: Scored, order: Uint32Array = orderOf(data.scores)): nu
  * negative row likewise, each scaled by sqrt(k / (k - 1)) of its class so that the sum of squares is DeLong's variance.
  * Unweighted.
  */
-export function aucEstimate(data: Scored): Estimate {
+export function aucEstimate(data: Scored, order: Uint32Array = orderOf(data.scores)): Estimate {
   const { scores, labels } = data;
   const n = scores.length;
-  const order = orderOf(scores);
   const wins = new Float64Array(n);
   let positives = 0;
   for (let i = 0; i < n; i++) positives += at(labels, i);
@@ -180,12 +179,14 @@ export interface BinOptions {
   readonly by: 'count' | 'width';
   /** 10 unless said. */
   readonly bins?: number;
+  /** `orderOf(scores)`, where the caller has it already. */
+  readonly order?: Uint32Array;
 }
 
 /** The calibration table: mean score against observed rate per bin of score; empty bins are left out. */
 export function calibrationTable(data: Scored, options: BinOptions): CalibrationBin[] {
   const bins = options.bins ?? 10;
-  const order = orderOf(data.scores);
+  const order = options.order ?? orderOf(data.scores);
   const n = order.length;
   const binOf = (position: number): number =>
     options.by === 'count'

@@ -112,8 +112,13 @@ function countPlaces(values: readonly (string | null)[], categories: number, pla
 
 const sharesOfCounts = (counts: readonly number[], rows: number): number[] => counts.map((n) => n / Math.max(1, rows));
 
-export interface TextDrift extends SharesDrift {
+/** What a window's text column is beside a reference, whatever came before it and whatever is thought of it. */
+export interface TextMeasure {
+  /** Rows of the window. */
+  readonly count: number;
+  /** Of each category, then of other, new and missing values: rows, and their share. */
   readonly counts: readonly number[];
+  readonly shares: readonly number[];
   readonly nullShare: number;
   readonly referenceNullShare: number;
   /** Share of rows whose value the reference did not have; undefined where it cannot be known. */
@@ -122,24 +127,38 @@ export interface TextDrift extends SharesDrift {
   readonly newValues: readonly { readonly value: string; readonly count: number }[];
 }
 
+export type TextDrift = SharesDrift & TextMeasure;
+
 /** Compares a window with the reference. Never throws for the data's sake. */
 export function measureText(
   reference: TextReference,
   values: readonly (string | null)[],
   options: DriftOptions = {},
 ): TextDrift {
+  return judgeTextColumn(reference, measureTextColumn(reference, values), options);
+}
+
+/** All that takes a look at the rows. */
+export function measureTextColumn(reference: TextReference, values: readonly (string | null)[]): TextMeasure {
   const placeOf = placesOf(reference.categories, reference.others);
   const { categories } = reference;
-  const counts = countPlaces(values, categories.length, placeOf);
-  const shares = sharesOfCounts(counts, values.length);
+  const rows = new Map<string | null, number>();
+  for (const value of values) rows.set(value, (rows.get(value) ?? 0) + 1);
+  const counts = Array.from({ length: categories.length + 3 }, () => 0);
   const fresh = new Map<string, number>();
-  for (const value of values) {
-    if (value === null || placeOf(value) !== categories.length + 1) continue;
-    fresh.set(keyOf(value), (fresh.get(keyOf(value)) ?? 0) + 1);
+  for (const [value, count] of rows) {
+    const place = placeOf(value);
+    counts[place] = (counts[place] ?? 0) + count;
+    if (value !== null && place === categories.length + 1) {
+      const key = keyOf(value);
+      fresh.set(key, (fresh.get(key) ?? 0) + count);
+    }
   }
+  const shares = sharesOfCounts(counts, values.length);
   return {
-    ...measureShares(reference, shares, { rows: values.length, ...options }),
+    count: values.length,
     counts,
+    shares,
     nullShare: shares.at(-1) ?? 0,
     referenceNullShare: reference.count === 0 ? 0 : reference.nullCount / reference.count,
     newShare: reference.others === undefined ? undefined : (shares[categories.length + 1] ?? 0),
@@ -148,4 +167,9 @@ export function measureText(
       .slice(0, newValuesShown)
       .map(([value, count]) => ({ value, count })),
   };
+}
+
+/** What is to be thought of it: of the same reference. */
+export function judgeTextColumn(reference: TextReference, measure: TextMeasure, options: DriftOptions = {}): TextDrift {
+  return { ...measure, ...measureShares(reference, measure.shares, { rows: measure.count, ...options }) };
 }

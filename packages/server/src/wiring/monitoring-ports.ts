@@ -20,7 +20,8 @@ interface Deps {
 export function createMonitoringPorts({ serving, registry, objects, analytics }: Deps): MonitoringPorts {
   return {
     findModel: async (endpoint) => (await serving.get(endpoint)).spec.model,
-    findNextPrediction: (endpoint, at) => serving.findNextPrediction(endpoint, at),
+    findNextPrediction: (endpoint, at, enough) => serving.findNextPrediction(endpoint, at, enough),
+    markPredictions: (endpoint, range) => serving.markLabelled(endpoint, range),
     readPredictions: (endpoint, range) => serving.readLabelled(endpoint, range),
     readPairs: (endpoint, range) => serving.versionPairs(endpoint, range),
     taskOf: (endpoint) => serving.task(endpoint),

@@ -6,13 +6,15 @@
  */
 import type { Alert, Backtest, BacktestAlert, BacktestWindow, Monitor, MonitorSettings } from '@slipway/contract';
 import { backtestTimeMs, backtestWindowsMax, SlipwayError } from '@slipway/contract';
+import { createCalendar } from '../../lib/calendar.ts';
 import type { TimeWindow } from '../../lib/calendar.ts';
 import { nextStep } from './alert-rule.ts';
 import type { OpenAlert } from './alert-rule.ts';
 import type { JudgedWindow } from './judge-window.ts';
-import type { JudgingDeps, ReadWindow, Remembered } from './judging.ts';
-import { completeWindows, judgeRead, memoryOf, readWindow } from './judging.ts';
-import type { Reference } from './references.ts';
+import type { FoundWindow, JudgingDeps, MeasuringContext, Remembered } from './judging.ts';
+import { completeWindows, judgeFound, measureRange, memoryOf } from './judging.ts';
+import { isKnown } from './measure-window.ts';
+import type { MeasuredWindows } from './measured-windows.ts';
 import { getReference, noReference, readReference } from './references.ts';
 import { findWindowBefore, listAlertsBetween, listWindowVerdicts } from './read.ts';
 import { checkMonitorSpec } from './store.ts';
@@ -37,8 +39,12 @@ function withSettings(monitor: Monitor, settings: MonitorSettings): Monitor {
   return { ...monitor, spec };
 }
 
+export interface BacktestDeps extends JudgingDeps {
+  readonly measuredWindows: MeasuredWindows;
+}
+
 export async function backtest(
-  deps: JudgingDeps,
+  deps: BacktestDeps,
   monitor: Monitor,
   { signal, ...settings }: MonitorSettings & { readonly signal?: AbortSignal | undefined },
 ): Promise<Backtest> {
@@ -52,22 +58,26 @@ export async function backtest(
   const isSameCalendar = tried.spec.window === monitor.spec.window && tried.spec.zone === monitor.spec.zone;
   const first = isSameCalendar ? await findWindowBefore(tables, monitor.name, from) : undefined;
   let before: Remembered | undefined = first && memoryOf(first);
-  const reference = references(deps, isSameCalendar ? monitor : tried, isSameCalendar);
+  const context = {
+    reference: references(deps, isSameCalendar ? monitor : tried, isSameCalendar),
+    days: createCalendar('day', tried.spec.zone),
+  };
   const startedAt = deps.clock.monotonic();
   const judged: JudgedWindow[] = [];
   let nextFrom: number | undefined;
-  const windows = readAhead(completeWindows(deps, tried, from), (window) => readWindow(deps, tried, window));
-  for await (const { window, reading } of windows) {
-    if (window.to > to) break;
+  const windows = measureAhead(windowsUpTo(to, completeWindows(deps, tried, from)), (window) =>
+    find(deps, tried, window, context),
+  );
+  for await (const { window, measuring } of windows) {
     const isLate = deps.clock.monotonic() - startedAt > backtestTimeMs;
     if (judged.length >= backtestWindowsMax || isLate) {
       nextFrom = window.from;
       break;
     }
     signal?.throwIfAborted();
-    const read = await reading;
-    if (read === undefined) continue;
-    const result = await judgeRead(deps, tried, read, { reference, before });
+    const measured = await measuring;
+    if (measured === undefined) continue;
+    const result = await judgeFound(deps, tried, measured, before);
     judged.push(result);
     before = { model: result.window.model, version: result.window.version, memory: result.memory };
   }
@@ -84,25 +94,52 @@ export async function backtest(
   };
 }
 
-/** Windows that are read while an earlier one is judged. */
-const windowsAhead = 4;
-
-interface Reading {
-  readonly window: TimeWindow;
-  readonly reading: Promise<ReadWindow | undefined>;
+async function* windowsUpTo(to: number, windows: AsyncIterable<TimeWindow>): AsyncGenerator<TimeWindow> {
+  for await (const window of windows) {
+    if (window.to > to) return;
+    yield window;
+  }
 }
 
-/** Windows in their order, the next ones being read already. */
-async function* readAhead(
+/** As it was measured before, where neither the log nor its labels have moved since. */
+async function find(
+  deps: BacktestDeps,
+  monitor: Monitor,
+  window: TimeWindow,
+  context: MeasuringContext,
+): Promise<FoundWindow | undefined> {
+  const { endpoint, spec } = monitor;
+  const model = await deps.findModel(endpoint);
+  const key = JSON.stringify([monitor.name, endpoint, model, spec.window, spec.zone, window.from, window.to]);
+  // Asked before the rows are read: what moves in between is measured again next time.
+  const mark = await deps.markPredictions(endpoint, window);
+  const kept = deps.measuredWindows.find(key, mark);
+  // Training rows that were missing may have come.
+  if (kept !== undefined && (kept.measured.isReferenceKnown || !isKnown(await context.reference(kept)))) return kept;
+  const found = await measureRange(deps, monitor, window, context);
+  if (found !== undefined) deps.measuredWindows.keep(key, mark, found);
+  return found;
+}
+
+/** Windows that are measured while an earlier one is judged. */
+const windowsAhead = 4;
+
+interface Measuring {
+  readonly window: TimeWindow;
+  readonly measuring: Promise<FoundWindow | undefined>;
+}
+
+/** Windows in their order, the next ones being measured already. */
+async function* measureAhead(
   windows: AsyncIterable<TimeWindow>,
-  read: (window: TimeWindow) => Promise<ReadWindow | undefined>,
-): AsyncGenerator<Reading> {
-  const waiting: Reading[] = [];
+  measure: (window: TimeWindow) => Promise<FoundWindow | undefined>,
+): AsyncGenerator<Measuring> {
+  const waiting: Measuring[] = [];
   for await (const window of windows) {
-    const reading = read(window);
+    const measuring = measure(window);
     // Whoever takes the window hears of it; nobody may come to take it.
-    reading.catch(() => undefined);
-    waiting.push({ window, reading });
+    measuring.catch(() => undefined);
+    waiting.push({ window, measuring });
     const first = waiting.length > windowsAhead ? waiting.shift() : undefined;
     if (first !== undefined) yield first;
   }
@@ -110,12 +147,8 @@ async function* readAhead(
 }
 
 /** Summaries of training do not depend on the rules, only on the windows that their ordinary weeks are cut in. */
-function references(
-  deps: JudgingDeps,
-  monitor: Monitor,
-  isKept: boolean,
-): (key: { readonly model: string; readonly version: number }) => Promise<Reference> {
-  const made = new Map<number, Promise<Reference>>();
+function references(deps: JudgingDeps, monitor: Monitor, isKept: boolean): MeasuringContext['reference'] {
+  const made = new Map<number, ReturnType<MeasuringContext['reference']>>();
   return (key) => {
     const found =
       made.get(key.version) ??

@@ -2,11 +2,16 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MonitorSpec } from '@slipway/contract';
 import { createRandom } from '../../lib/random.ts';
-import { judgeClasses, judgeNumbers } from './judge-answers.ts';
+import type { QualityOf, Rules } from './judge-answers.ts';
+import { judgeQuality, measureQuality } from './judge-answers.ts';
 import type { Labelled } from './judged-figures.ts';
+import type { QuantileAnswers } from './ports.ts';
 
 const spec = MonitorSpec.parse({ endpoint: 'e' });
 const count = 2000;
+
+const judgeNumbers = (rows: Labelled, rules: Rules, quantiles?: QuantileAnswers): QualityOf =>
+  judgeQuality(measureQuality(rows, { kind: 'number', ...(quantiles && { quantiles }) }), rules);
 
 /** Labels of predictions over ten days. */
 const labelled = (labels: readonly number[], scores: readonly number[]): Labelled => ({
@@ -62,12 +67,12 @@ function classes(right: number) {
 
 test('several classes: as right as they say is ok; less often is a gap of level and a rise of the loss', () => {
   const honest = classes(0.8);
-  const good = judgeClasses(honest.rows, honest.answers, { spec, referenceLoss: 0.64 });
+  const good = judgeQuality(measureQuality(honest.rows, honest.answers), { spec, referenceLoss: 0.64 });
   assert.equal(good.verdict, 'ok');
   assert(Math.abs((good.figures.accuracy?.value ?? 0) - 0.8) < 0.03);
   assert(Math.abs((good.figures.logLoss?.value ?? 0) - (-0.8 * Math.log(0.8) - 0.2 * Math.log(0.1))) < 0.06);
   const proud = classes(0.6);
-  const bad = judgeClasses(proud.rows, proud.answers, { spec, referenceLoss: 0.64 });
+  const bad = judgeQuality(measureQuality(proud.rows, proud.answers), { spec, referenceLoss: 0.64 });
   assert.equal(bad.verdict, 'alert');
   assert((bad.figures.calibration?.gap ?? 0) < -0.15 && (bad.figures.calibration?.z ?? 0) < -10);
   assert.match(bad.sentence(100), /right in 0\.\d+ of 2000 labelled .* against 0\.64 expected \(\+6\d %/);

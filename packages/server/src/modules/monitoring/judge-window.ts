@@ -1,57 +1,32 @@
 /**
- * One window of an endpoint's log, judged: level (calibration gap), ranking (AUC) and loss of the labelled predictions,
- * drift of the scores and of every feature against the version's own training weeks.
- * Pure, in slices: after each column the event loop gets its turn.
+ * A measured window judged under a monitor's rules: level (calibration gap), ranking (AUC) and loss of the labelled predictions,
+ * drift of the scores and of every feature against the version's own training weeks. Pure; the rows were looked at before
+ * (measure-window.ts).
  *
  * Only the level decides between ok, warning and alert, since it alone says that the predictions are wrong; drift says what
  * changed, and a drifted column (one that jumped further than training weeks do) makes a warning of an ok window where the
  * monitor wants that. What moved no further, or no faster, than ordinary weeks is called season.
  */
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { ColumnDriftRow, DriftFigure, MonitorSpec, MonitorWindow } from '@slipway/contract';
-import { breaksGapRule, measureCalibrationGap } from '../../lib/calibration-gap.ts';
-import { aucEstimate, expectedCalibrationError, logLoss } from '../../lib/classification.ts';
 import { pictureOf } from '../../lib/drift-bins.ts';
-import { measureDrift } from '../../lib/drift.ts';
-import type { ColumnDrift, ReferenceColumn, SharesDrift } from '../../lib/drift.ts';
-import { measureText } from '../../lib/drift-text.ts';
-import type { TextDrift, TextReference } from '../../lib/drift-text.ts';
-import { clustersOf, judge } from '../../lib/intervals.ts';
-import { pText } from '../../lib/paired.ts';
-import type { QualityOf } from './judge-answers.ts';
-import { judgeClasses, judgeNumbers } from './judge-answers.ts';
-import type { Labelled } from './judged-figures.ts';
-import { finite, fixed, numberOf, signed } from './judged-figures.ts';
-import type { Answers, NumberColumn, TextColumn } from './ports.ts';
+import { judgeColumn } from '../../lib/drift.ts';
+import type { ColumnDrift, SharesDrift } from '../../lib/drift.ts';
+import { judgeTextColumn } from '../../lib/drift-text.ts';
+import type { TextDrift } from '../../lib/drift-text.ts';
+import { judgeQuality } from './judge-answers.ts';
+import { finite, fixed } from './judged-figures.ts';
+import type { MeasuredNumber, MeasuredText, MeasuredWindow } from './measure-window.ts';
 import type { DriftMemory } from './read.ts';
-
-/** Predictions of one version in one window. Columns are [rows]. */
-export interface WindowRows {
-  /** Predictions of the window, whatever the version. */
-  readonly total: number;
-  readonly score: Float64Array;
-  /** 0, 1, the place of a class, a number, or NaN where no label came. */
-  readonly label: Float64Array;
-  /** Local day of each prediction: rows of one day are not independent. */
-  readonly day: Float64Array;
-  readonly features: readonly NumberColumn[];
-  readonly texts: readonly TextColumn[];
-}
-
-/** The name under which the scores stand among the reference's columns. */
-export const scoreColumn = '(score)';
 
 export interface Subject extends Pick<
   MonitorWindow,
   'id' | 'monitor' | 'endpoint' | 'model' | 'version' | 'from' | 'to' | 'judgedAt'
 > {
   readonly spec: MonitorSpec;
-  /** Of the window's rows. */
-  readonly answers: Answers;
+  /** Local date on which the window begins, as 2013-04-22. */
+  readonly date: string;
   /** What the loss of several classes, or of numbers, should be. */
   readonly referenceLoss: number | undefined;
-  /** Empty when the training data is not known. */
-  readonly reference: { readonly numbers: readonly ReferenceColumn[]; readonly texts: readonly TextReference[] };
   readonly memory: DriftMemory;
 }
 
@@ -67,92 +42,33 @@ export interface JudgedWindow {
   readonly figures: WindowFigures;
 }
 
-export async function judgeWindow(subject: Subject, rows: WindowRows): Promise<JudgedWindow> {
-  const { spec, reference, answers: _, referenceLoss: __, ...identity } = subject;
-  const labelled = labelledRows(rows);
-  const drift = await measureColumns(subject, rows);
+export function judgeWindow(subject: Subject, measured: MeasuredWindow): JudgedWindow {
+  const { spec, date, referenceLoss, memory: before, ...identity } = subject;
+  const drift = judgeColumns(before, measured);
   const { memory, figures } = drift;
-  const isKnown = reference.numbers.length + reference.texts.length > 0;
-  const count = labelled.scores.length;
+  const { used, labelled: count } = measured;
   const base = {
-    ...omitMemory(identity),
-    count: rows.total,
-    used: rows.score.length,
+    ...identity,
+    count: measured.total,
+    used,
     labelled: count,
-    coverage: rows.score.length === 0 ? 0 : count / rows.score.length,
+    coverage: used === 0 ? 0 : count / used,
     ...(drift.score === undefined ? {} : { scoreDrift: rowOf(drift.score) }),
     drift: drift.features.map((column) => column.row),
   };
-  const day = dateText(subject.from, spec.zone);
-  if (count < spec.labelledMin) {
-    const sentence = `${capital(spec.window)} of ${day}: ${count} labelled of ${rows.score.length} predictions, at least ${spec.labelledMin} are needed to judge quality.${driftText(drift, isKnown)}`;
+  if (measured.quality === undefined || count < spec.labelledMin) {
+    const sentence = `${capital(spec.window)} of ${date}: ${count} labelled of ${used} predictions, at least ${spec.labelledMin} are needed to judge quality.${driftText(drift, measured.isReferenceKnown)}`;
     return { window: { ...base, verdict: 'too-few-labels', sentence }, memory, figures };
   }
-  const quality = judgeQuality(subject, labelled);
+  const quality = judgeQuality(measured.quality, { spec, referenceLoss });
   const hasDrift = spec.drift.warns && drift.features.some(({ row }) => row.status === 'drift');
   const verdict = quality.verdict === 'ok' && hasDrift ? 'warning' : quality.verdict;
-  const head = `${capital(spec.window)} of ${day}: ${quality.sentence(Math.round(base.coverage * 100))}`;
-  const sentence = `${head}${driftText(drift, isKnown)}`;
+  const head = `${capital(spec.window)} of ${date}: ${quality.sentence(Math.round(base.coverage * 100))}`;
+  const sentence = `${head}${driftText(drift, measured.isReferenceKnown)}`;
   return { window: { ...base, verdict, sentence, ...quality.figures }, memory, figures };
 }
 
-function judgeQuality(subject: Subject, labelled: Labelled): QualityOf {
-  const { spec, answers, referenceLoss } = subject;
-  if (answers.kind === 'number') return judgeNumbers(labelled, { spec, referenceLoss }, answers.quantiles);
-  if (answers.kind === 'classes') return judgeClasses(labelled, answers, { spec, referenceLoss });
-  return judgeScores(labelled, spec);
-}
-
-function judgeScores(labelled: Labelled, spec: MonitorSpec): QualityOf {
-  const clusters = clustersOf(labelled.days);
-  const measured = measureCalibrationGap(labelled, clusters);
-  const auc = judge(aucEstimate(labelled), { clusters });
-  const isAlert = breaksGapRule(measured, spec.alert);
-  const isWarning = breaksGapRule(measured, spec.warning);
-  const byDay = measured.clustered;
-  const aucText = Number.isNaN(auc.estimate)
-    ? ''
-    : ` AUC ${fixed(auc.estimate)} (${fixed(auc.lower)} to ${fixed(auc.upper)}).`;
-  return {
-    verdict: isAlert ? 'alert' : isWarning ? 'warning' : 'ok',
-    sentence: (coverage) =>
-      `predicted ${fixed(measured.meanScore)}, observed ${fixed(measured.observedRate)} on ${labelled.labels.length} labelled ` +
-      `(${coverage} %): gap ${signed(measured.gap)}, z ${measured.z.toFixed(1)} (clustered over ${clusters.count} days p ${pText(byDay?.p ?? NaN)}).` +
-      aucText,
-    figures: {
-      calibration: {
-        meanScore: measured.meanScore,
-        observedRate: measured.observedRate,
-        gap: measured.gap,
-        z: finite(measured.z),
-        dayStandardError: finite(byDay?.standardError ?? NaN),
-        dayP: finite(byDay?.p ?? NaN),
-        ece: expectedCalibrationError(labelled, { by: 'count' }),
-      },
-      ...(Number.isNaN(auc.estimate) ? {} : { auc: numberOf(auc) }),
-      logLoss: numberOf(judge(logLoss(labelled), { clusters })),
-    },
-  };
-}
-
-function omitMemory<T extends { readonly memory: DriftMemory }>(identity: T): Omit<T, 'memory'> {
-  const { memory: _, ...rest } = identity;
-  return rest;
-}
-
-function labelledRows({ label, score, day }: WindowRows): Labelled {
-  const found: Labelled = { rows: [], scores: [], labels: [], days: [] };
-  label.forEach((value, i) => {
-    if (Number.isNaN(value)) return;
-    found.rows.push(i);
-    found.scores.push(score[i] ?? NaN);
-    found.labels.push(value);
-    found.days.push(day[i] ?? 0);
-  });
-  return found;
-}
-
-interface MeasuredDrift {
+interface JudgedColumns {
   readonly score: ColumnDrift | undefined;
   /** The furthest beyond its own threshold first. */
   readonly features: readonly { readonly ratio: number; readonly row: ColumnDriftRow }[];
@@ -160,58 +76,50 @@ interface MeasuredDrift {
   readonly figures: WindowFigures;
 }
 
-async function measureColumns(subject: Subject, rows: WindowRows): Promise<MeasuredDrift> {
-  const { numbers, texts } = subject.reference;
-  const memory: Record<string, DriftMemory[string]> = { ...subject.memory };
+function judgeColumns(before: DriftMemory, measured: MeasuredWindow): JudgedColumns {
+  const memory: Record<string, DriftMemory[string]> = { ...before };
   const figures: DriftFigure[] = [];
   const remember = (found: SharesDrift): void => {
     if (found.status === 'ordinary' || found.status === 'season')
       memory[found.name] = { shares: found.shares, count: found.count };
   };
-  const measureNumber = ({ name, values }: NumberColumn): ColumnDrift | undefined => {
-    const reference = numbers.find((column) => column.name === name);
-    if (reference === undefined) return undefined;
-    const found = measureDrift(reference, values, { before: subject.memory[name] });
+  const judgeNumber = ({ reference, measure }: MeasuredNumber): ColumnDrift => {
+    const found = judgeColumn(reference, measure, { before: before[reference.name] });
     remember(found);
-    const figure = numberFigure(reference, found, values);
+    const figure = numberFigure(reference, found);
     if (figure !== undefined) figures.push(figure);
     return found;
   };
-  const score = measureNumber({ name: scoreColumn, values: rows.score });
-  const features: { ratio: number; row: ColumnDriftRow }[] = [];
-  for (const column of rows.features) {
-    const found = measureNumber(column);
-    if (found !== undefined) features.push({ ratio: found.ratio, row: rowOf(found) });
-    await nextTurn();
-  }
-  for (const { name, values } of rows.texts) {
-    // The log has a place for every input of a model among its numbers: of a text nothing but missing ones.
-    const reference = texts.find((column) => column.name === name);
-    if (reference === undefined || numbers.some((column) => column.name === name)) continue;
-    const found = measureText(reference, values, { before: subject.memory[name] });
+  const judgeText = ({ reference, measure }: MeasuredText): TextDrift => {
+    const found = judgeTextColumn(reference, measure, { before: before[reference.name] });
     remember(found);
     figures.push(textFigure(reference, found));
-    features.push({ ratio: found.ratio, row: textRowOf(found) });
-    await nextTurn();
-  }
+    return found;
+  };
+  const score = measured.score && judgeNumber(measured.score);
+  const features = measured.columns.map((column) => {
+    if (column.kind === 'text') {
+      const found = judgeText(column);
+      return { ratio: found.ratio, row: textRowOf(found) };
+    }
+    const found = judgeNumber(column);
+    return { ratio: found.ratio, row: rowOf(found) };
+  });
   features.sort((a, b) => b.ratio - a.ratio);
-  const referenceRows = Math.max(0, ...numbers.map((c) => c.count), ...texts.map((c) => c.count));
-  return { score, features, memory, figures: { referenceRows, columns: figures } };
+  return { score, features, memory, figures: { referenceRows: measured.referenceRows, columns: figures } };
 }
 
 function numberFigure(
-  reference: ReferenceColumn,
-  { name, picture }: ColumnDrift,
-  values: Float64Array,
+  reference: MeasuredNumber['reference'],
+  { name, picture, nullCount }: ColumnDrift,
 ): DriftFigure | undefined {
   if (reference.picture === undefined || picture === undefined) return undefined;
   const shown = pictureOf(reference.picture.bins, reference.picture.counts, picture);
   if (shown === undefined) return undefined;
-  const window = values.reduce((n, value) => n + (Number.isNaN(value) ? 1 : 0), 0);
-  return { kind: 'number', name, ...shown, missing: { reference: reference.nullCount, window } };
+  return { kind: 'number', name, ...shown, missing: { reference: reference.nullCount, window: nullCount } };
 }
 
-function textFigure(reference: TextReference, { name, counts }: TextDrift): DriftFigure {
+function textFigure(reference: MeasuredText['reference'], { name, counts }: TextDrift): DriftFigure {
   const n = reference.categories.length;
   const pair = (i: number): { reference: number; window: number } => ({
     reference: reference.counts[i] ?? 0,
@@ -227,7 +135,7 @@ function textFigure(reference: TextReference, { name, counts }: TextDrift): Drif
   };
 }
 
-function driftText(drift: MeasuredDrift, isKnown: boolean): string {
+function driftText(drift: JudgedColumns, isKnown: boolean): string {
   if (!isKnown) return ' Drift was not measured: the training data of this version is not known.';
   const named = (status: ColumnDrift['status']): string[] =>
     drift.features.filter(({ row }) => row.status === status).map(({ row }) => row.name);
@@ -294,10 +202,3 @@ function textRowOf(column: TextDrift): ColumnDriftRow {
 }
 
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
-
-/** Local date, as 2013-04-22. */
-function dateText(at: number, zone: string): string {
-  return new Intl.DateTimeFormat('en-CA', { timeZone: zone, year: 'numeric', month: '2-digit', day: '2-digit' }).format(
-    at,
-  );
-}

@@ -6,9 +6,10 @@ import type { Clock } from '../../platform/clock.ts';
 import type { Db } from '../../platform/db/db.ts';
 import type { Ids } from '../../platform/ids.ts';
 import { judgeWindow } from './judge-window.ts';
-import type { JudgedWindow, WindowRows } from './judge-window.ts';
-import type { MonitoringPorts, PredictionRows } from './ports.ts';
-import type { Reference } from './references.ts';
+import type { JudgedWindow } from './judge-window.ts';
+import type { MeasuredWindow, Reference, WindowRows } from './measure-window.ts';
+import { measureWindow } from './measure-window.ts';
+import type { Answers, MonitoringPorts, PredictionRows } from './ports.ts';
 import { getReference } from './references.ts';
 import type { DriftMemory } from './read.ts';
 import { findLastWindow, findWindowBefore, stored } from './read.ts';
@@ -38,7 +39,7 @@ export async function* completeWindows(
   let from = first;
   // Labels come in every few seconds, windows close once a week: most calls end here, without a look at the log.
   while (calendar.windowAt(from).to <= completeTo) {
-    const next = await deps.findNextPrediction(monitor.endpoint, from);
+    const next = await deps.findNextPrediction(monitor.endpoint, from, calendar.windowAt(from).to);
     if (next === undefined) return;
     const window = calendar.windowAt(next);
     if (window.to > completeTo) return;
@@ -67,13 +68,13 @@ export async function judgeRange(
   monitor: Monitor,
   range: TimeWindow,
 ): Promise<JudgedWindow | undefined> {
-  const read = await readWindow(deps, monitor, range);
-  if (read === undefined) return undefined;
-  const before = await findWindowBefore(deps.db.read<MonitoringTables>(), monitor.name, range.from);
-  return judgeRead(deps, monitor, read, {
+  const found = await measureRange(deps, monitor, range, {
     reference: (key) => getReference(deps, monitor, key),
-    before: before && memoryOf(before),
+    days: createCalendar('day', monitor.spec.zone),
   });
+  if (found === undefined) return undefined;
+  const before = await findWindowBefore(deps.db.read<MonitoringTables>(), monitor.name, range.from);
+  return judgeFound(deps, monitor, found, before && memoryOf(before));
 }
 
 export interface Remembered {
@@ -88,64 +89,65 @@ export const memoryOf = ({ model, version, memory }: WindowRow): Remembered => (
   memory: stored<DriftMemory>(memory),
 });
 
-export interface JudgingContext {
+export interface MeasuringContext {
   readonly reference: (key: { readonly model: string; readonly version: number }) => Promise<Reference>;
-  /** The window before, whose movement the next is measured from. */
-  readonly before: Remembered | undefined;
+  /** Days of the monitor's zone. */
+  readonly days: Calendar;
 }
 
-/** A window's predictions by the version that served most of them. */
-export interface ReadWindow {
+/** A window's predictions by the version that served most of them, measured. */
+export interface FoundWindow {
   readonly range: TimeWindow;
+  /** Local date on which it begins, as 2013-04-22. */
+  readonly date: string;
   readonly model: string;
   readonly version: number;
-  readonly rows: WindowRows;
+  /** What its answers are besides a score: decides which loss is expected of them. */
+  readonly kind: Answers['kind'];
+  readonly measured: MeasuredWindow;
 }
+
+const dayMs = 86_400_000;
 
 /** Undefined when the range holds no prediction. */
-export async function readWindow(
-  deps: Pick<MonitoringPorts, 'findModel' | 'readPredictions'>,
-  monitor: Monitor,
+export async function measureRange(
+  deps: Pick<MonitoringPorts, 'findModel' | 'readPredictions' | 'answer'>,
+  { endpoint }: Pick<Monitor, 'endpoint'>,
   range: TimeWindow,
-): Promise<ReadWindow | undefined> {
-  const model = await deps.findModel(monitor.endpoint);
+  { reference, days }: MeasuringContext,
+): Promise<FoundWindow | undefined> {
+  const model = await deps.findModel(endpoint);
   if (model === undefined || range.from >= range.to) return undefined;
-  const rows = await deps.readPredictions(monitor.endpoint, { ...range, rowsMax: windowRowsMax, features: true });
-  const version = mostFrequent(rows.version);
+  const read = await deps.readPredictions(endpoint, { ...range, rowsMax: windowRowsMax, features: true });
+  const version = mostFrequent(read.version);
   if (version === undefined) return undefined;
-  return { range, model, version, rows: rowsOfVersion(rows, version, createCalendar('day', monitor.spec.zone)) };
+  const rows = rowsOfVersion(read, version, days);
+  const answers = await deps.answer(model, version, { count: rows.score.length, ...rows });
+  return {
+    range,
+    date: new Date(days.dayOf(range.from) * dayMs).toISOString().slice(0, 10),
+    model,
+    version,
+    kind: answers.kind,
+    measured: await measureWindow(rows, { answers, reference: await reference({ model, version }) }),
+  };
 }
 
-export async function judgeRead(
+/** `before`: the window before, whose movement this one is measured from. */
+export async function judgeFound(
   deps: JudgingDeps,
   monitor: Monitor,
-  { range, model, version, rows }: ReadWindow,
-  { reference, before }: JudgingContext,
+  { range, date, model, version, kind, measured }: FoundWindow,
+  before: Remembered | undefined,
 ): Promise<JudgedWindow> {
-  const answers = await deps.answer(model, version, { count: rows.score.length, ...rows });
-  const metric = answers.kind === 'number' ? 'rmse' : 'logLoss';
+  const metric = kind === 'number' ? 'rmse' : 'logLoss';
   const referenceLoss =
-    answers.kind === 'score'
-      ? undefined
-      : (monitor.spec.loss.reference ?? (await deps.findGateFigure(model, version, metric)));
-  return judgeWindow(
-    {
-      id: deps.ids.next('monitorWindow'),
-      monitor: monitor.name,
-      endpoint: monitor.endpoint,
-      model,
-      version,
-      from: range.from,
-      to: range.to,
-      judgedAt: deps.clock.now(),
-      spec: monitor.spec,
-      answers,
-      referenceLoss,
-      reference: await reference({ model, version }),
-      memory: before !== undefined && before.model === model && before.version === version ? before.memory : {},
-    },
-    rows,
-  );
+    kind === 'score' ? undefined : (monitor.spec.loss.reference ?? (await deps.findGateFigure(model, version, metric)));
+  const { name, endpoint, spec } = monitor;
+  const identity = { id: deps.ids.next('monitorWindow'), monitor: name, endpoint, model, version };
+  const memory = before?.model === model && before.version === version ? before.memory : {};
+  const times = { from: range.from, to: range.to, judgedAt: deps.clock.now() };
+  return judgeWindow({ ...identity, ...times, spec, date, referenceLoss, memory }, measured);
 }
 
 function mostFrequent(versions: Int32Array): number | undefined {
@@ -155,19 +157,23 @@ function mostFrequent(versions: Int32Array): number | undefined {
 }
 
 /** The rows that this version answered, with its own scores. */
-function rowsOfVersion(rows: PredictionRows, version: number, calendar: Calendar): WindowRows {
+function rowsOfVersion(rows: PredictionRows, version: number, days: Calendar): WindowRows {
   // The usual case: nothing to leave out.
-  if (rows.version.every((v) => v === version)) return { ...rows, day: rows.at.map((at) => calendar.dayOf(at)) };
+  if (rows.version.every((v) => v === version)) return { ...rows, day: rows.at.map((at) => days.dayOf(at)) };
   const picked: number[] = [];
   rows.version.forEach((v, i) => {
     if (v === version) picked.push(i);
   });
-  const take = (values: Float64Array): Float64Array => Float64Array.from(picked, (i) => values[i] ?? NaN);
+  const take = (values: Float64Array): Float64Array => {
+    const taken = new Float64Array(picked.length);
+    picked.forEach((from, i) => (taken[i] = values[from] ?? NaN));
+    return taken;
+  };
   return {
     total: rows.total,
     score: take(rows.score),
     label: take(rows.label),
-    day: Float64Array.from(picked, (i) => calendar.dayOf(rows.at[i] ?? 0)),
+    day: take(rows.at).map((at) => days.dayOf(at)),
     features: rows.features.map(({ name, values }) => ({ name, values: take(values) })),
     texts: rows.texts.map(({ name, values }) => ({ name, values: picked.map((i) => values[i] ?? null) })),
   };

@@ -57,6 +57,7 @@ function portsOf(change: (rows: PredictionRows) => PredictionRows = (rows) => ro
     taskOf: () => ({ kind: 'binary' }),
     readPairs: async () => [],
     findGateFigure: async () => undefined,
+    markPredictions: async () => 'still',
     findNextPrediction: async (_, at) => all.at.find((x) => x >= at),
     readPredictions: async (_, { from, to }) => {
       const first = all.at.findIndex((x) => x >= from);

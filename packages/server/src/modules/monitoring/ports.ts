@@ -95,8 +95,10 @@ export interface MonitoringPorts {
   /** A figure that the version's gate saw, such as `logLoss`. */
   readonly findGateFigure: (model: string, version: number, metric: string) => Promise<number | undefined>;
   readonly readPredictions: (endpoint: string, range: ReadRange) => Promise<PredictionRows>;
-  /** Event time of the first prediction at or after an instant. */
-  readonly findNextPrediction: (endpoint: string, at: number) => Promise<number | undefined>;
+  /** A text that is another one whenever `readPredictions` of the range may be, for less than reading it. */
+  readonly markPredictions: (endpoint: string, range: Pick<ReadRange, 'from' | 'to'>) => Promise<string>;
+  /** Event time of the first prediction at or after an instant; of several before `enough` any one. */
+  readonly findNextPrediction: (endpoint: string, at: number, enough?: number) => Promise<number | undefined>;
   /** The registered model that an endpoint serves. */
   readonly findModel: (endpoint: string) => Promise<string | undefined>;
   /** Undefined when the version's training data is not known. */

@@ -9,7 +9,8 @@ import type { ReferenceColumn } from '../../lib/drift.ts';
 import { describeText } from '../../lib/drift-text.ts';
 import type { TextReference } from '../../lib/drift-text.ts';
 import type { Db } from '../../platform/db/db.ts';
-import { scoreColumn } from './judge-window.ts';
+import type { Reference } from './measure-window.ts';
+import { scoreColumn } from './measure-window.ts';
 import type { MonitoringPorts, ReferenceRows } from './ports.ts';
 import { findReference, stored } from './read.ts';
 import { saveReference } from './store.ts';
@@ -17,11 +18,6 @@ import type { MonitoringTables } from './tables.ts';
 
 /** Most training rows that a reference is made from: 20,000 rows summarise in about 5 ms per column. */
 const referenceRowsMax = 20_000;
-
-export interface Reference {
-  readonly numbers: readonly ReferenceColumn[];
-  readonly texts: readonly TextReference[];
-}
 
 export const noReference: Reference = { numbers: [], texts: [] };
 

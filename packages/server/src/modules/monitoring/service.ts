@@ -31,6 +31,7 @@ import type { CompareRequest } from './compare-versions.ts';
 import { compareVersions } from './compare-versions.ts';
 import { heatOf, pendingWindows, summaryOf, windowDrift } from './history.ts';
 import { judgeDueWindows, judgeRange } from './judging.ts';
+import { createMeasuredWindows } from './measured-windows.ts';
 import type { MonitoringPorts } from './ports.ts';
 import {
   alertMissing,
@@ -98,6 +99,7 @@ export function createMonitoring(deps: MonitoringDeps): Monitoring {
   const { db, ledger, log } = deps;
   const tables = (): Kysely<MonitoringTables> => db.read<MonitoringTables>();
   const evaluating = new Map<string, Promise<MonitorWindow[]>>();
+  const measuredWindows = createMeasuredWindows();
   let trying = Promise.resolve();
 
   const get = async (name: string): Promise<Monitor> => {
@@ -187,7 +189,7 @@ export function createMonitoring(deps: MonitoringDeps): Monitoring {
       try {
         await before;
         signal?.throwIfAborted();
-        return await backtest(deps, await get(name), { ...settings, signal });
+        return await backtest({ ...deps, measuredWindows }, await get(name), { ...settings, signal });
       } finally {
         resolve();
       }

@@ -138,30 +138,51 @@ export interface Label {
 export async function readLabels(db: Db, endpoint: string, ids: readonly string[]): Promise<Map<string, Label>> {
   const found = new Map<string, Label>();
   for (const part of parts(ids)) {
-    const rows = await labelsOf(db, endpoint).where('prediction_id', 'in', part).execute();
+    const rows = await labelsOf(db, endpoint).select(labelColumns).where('prediction_id', 'in', part).execute();
     for (const row of rows) found.set(row.prediction_id, labelOf(row));
   }
   return found;
 }
 
-/** Labels of all predictions between two ids, both included: ids are in the order of their making. */
-export async function readLabelRange(
-  db: Db,
-  endpoint: string,
-  range: { readonly first: string; readonly last: string },
-): Promise<Map<string, Label>> {
-  const query = labelsOf(db, endpoint)
-    .where('prediction_id', '>=', range.first)
-    .where('prediction_id', '<=', range.last);
-  return new Map((await db.scan(query)).map((row) => [row.prediction_id, labelOf(row)]));
+/** Predictions between two ids, both included: ids are in the order of their making. */
+export interface IdRange {
+  readonly first: string;
+  readonly last: string;
 }
 
+/** Labels of all predictions of a range. */
+export async function readLabelRange(db: Db, endpoint: string, range: IdRange): Promise<Map<string, Label>> {
+  const rows = await db.scan(labelsBetween(db, endpoint, range).select(labelColumns));
+  return new Map(rows.map((row) => [row.prediction_id, labelOf(row)]));
+}
+
+/** Their values alone, for those who need no more. */
+export async function readValueRange(db: Db, endpoint: string, range: IdRange): Promise<Map<string, number>> {
+  const rows = await db.scan(labelsBetween(db, endpoint, range).select(['prediction_id', 'value']));
+  return new Map(rows.map((row) => [row.prediction_id, row.value]));
+}
+
+/**
+ * A text that changes when a label of the range comes or is corrected: their count, sum and last change. Two corrections of one
+ * millisecond that cancel each other, with this read between them, are the one thing that it does not see.
+ */
+export async function markLabelRange(db: Db, endpoint: string, range: IdRange): Promise<string> {
+  const query = labelsBetween(db, endpoint, range).select(({ fn }) => [
+    fn.countAll<number>().as('count'),
+    fn.sum<number | null>('value').as('sum'),
+    fn.max('joined_at').as('changedAt'),
+  ]);
+  const [row] = await db.scan(query);
+  return `${row?.count} ${row?.sum} ${row?.changedAt}`;
+}
+
+const labelColumns = ['prediction_id', 'value', 'first_value', 'joined_number', 'at'] as const;
+
 const labelsOf = (db: Db, endpoint: string) =>
-  db
-    .read<ServingTables>()
-    .selectFrom('serving_label')
-    .select(['prediction_id', 'value', 'first_value', 'joined_number', 'at'])
-    .where('endpoint', '=', endpoint);
+  db.read<ServingTables>().selectFrom('serving_label').where('endpoint', '=', endpoint);
+
+const labelsBetween = (db: Db, endpoint: string, { first, last }: IdRange) =>
+  labelsOf(db, endpoint).where('prediction_id', '>=', first).where('prediction_id', '<=', last);
 
 const labelOf = (row: Omit<LabelRow, 'endpoint' | 'joined_at'>): Label => ({
   value: row.value,

@@ -3,7 +3,7 @@
  * them up, without an object for each of them.
  */
 import type { RecordPlace } from './log-segment.ts';
-import { atOf, findInputs, headOf, idOf, readFeature, shadowScoreOf } from './log-record.ts';
+import { atOf, featureIn, findInputs, headOf, idOf, shadowScoreOf, viewOf } from './log-record.ts';
 
 /** Columns are [rows], in the order of the log. */
 export interface LabelledColumns {
@@ -40,6 +40,77 @@ function put<T>(values: T[], row: number, { value, none }: { readonly value: T; 
   values.push(value);
 }
 
+interface FeatureColumn {
+  readonly place: number;
+  readonly values: number[];
+}
+
+type Inputs = Pick<LabelledColumns, 'features' | 'texts'>;
+
+interface InputColumns {
+  take(place: RecordPlace, names: readonly string[], row: number): void;
+  finish(rows: number): Inputs;
+}
+
+function collectInputs(): InputColumns {
+  const numbers = new Map<string, number[]>();
+  const texts = new Map<string, (string | null)[]>();
+  let segment: { readonly names: readonly string[]; readonly columns: readonly FeatureColumn[] } | undefined;
+  let view: DataView = new DataView(new ArrayBuffer(0));
+
+  const columnsOf = (names: readonly string[]): readonly FeatureColumn[] => {
+    if (segment?.names === names) return segment.columns;
+    const columns: FeatureColumn[] = [];
+    names.forEach((name, place) => {
+      // The first of two equal names counts.
+      if (names.indexOf(name) !== place) return;
+      const values = numbers.get(name) ?? [];
+      numbers.set(name, values);
+      columns.push({ place, values });
+    });
+    segment = { names, columns };
+    return columns;
+  };
+
+  return {
+    take: ({ bytes, offset }, names, row) => {
+      // Several hundred records come in one buffer.
+      if (view.buffer !== bytes.buffer || view.byteOffset !== bytes.byteOffset || view.byteLength !== bytes.byteLength)
+        view = viewOf(bytes);
+      for (const { place, values } of columnsOf(names)) {
+        const value = featureIn(view, offset, place);
+        if (values.length === row) values.push(value);
+        else put(values, row, { value, none: Number.NaN });
+      }
+      const text = findInputs(bytes, offset, names.length);
+      // Inputs that were the features are numbers.
+      if (text === undefined) return;
+      const inputs: unknown = JSON.parse(text);
+      if (typeof inputs !== 'object' || inputs === null) return;
+      for (const [name, value] of Object.entries(inputs)) {
+        if (typeof value !== 'string') continue;
+        let values = texts.get(name);
+        if (values === undefined) texts.set(name, (values = []));
+        put(values, row, { value, none: null });
+      }
+    },
+    finish: (rows) => ({
+      features: [...numbers].map(([name, values]) => {
+        const all = new Float64Array(rows).fill(Number.NaN, values.length);
+        all.set(values);
+        return { name, values: all };
+      }),
+      texts: [...texts].map(([name, values]) => ({
+        name,
+        values:
+          values.length === rows
+            ? values
+            : Array.from({ length: rows }, (_, row): string | null => values[row] ?? null),
+      })),
+    }),
+  };
+}
+
 export function collectColumns({ features }: { readonly features: boolean }): RecordColumns {
   const ids: string[] = [];
   const at: number[] = [];
@@ -47,29 +118,7 @@ export function collectColumns({ features }: { readonly features: boolean }): Re
   const score: number[] = [];
   const shadowVersion: number[] = [];
   const shadowScore: number[] = [];
-  const numbers = new Map<string, number[]>();
-  const texts = new Map<string, (string | null)[]>();
-
-  const takeFeatures = ({ bytes, offset }: RecordPlace, names: readonly string[], row: number): void => {
-    names.forEach((name, i) => {
-      let values = numbers.get(name);
-      if (values === undefined) numbers.set(name, (values = []));
-      // The first of two equal names counts.
-      if (values.length <= row) put(values, row, { value: readFeature(bytes, offset, i), none: Number.NaN });
-    });
-    const text = findInputs(bytes, offset, names.length);
-    // Inputs that were the features are numbers.
-    if (text === undefined) return;
-    const inputs: unknown = JSON.parse(text);
-    if (typeof inputs !== 'object' || inputs === null) return;
-    for (const [name, value] of Object.entries(inputs)) {
-      if (typeof value !== 'string') continue;
-      let values = texts.get(name);
-      if (values === undefined) texts.set(name, (values = []));
-      put(values, row, { value, none: null });
-    }
-  };
-
+  const inputs = collectInputs();
   return {
     ids,
     take: (place, names) => {
@@ -81,7 +130,7 @@ export function collectColumns({ features }: { readonly features: boolean }): Re
       score.push(head.score);
       shadowVersion.push(head.shadowVersion);
       shadowScore.push(shadowScoreOf(bytes, offset));
-      if (features) takeFeatures(place, names, row);
+      if (features) inputs.take(place, names, row);
     },
     finish: (total, labelOf) => ({
       total,
@@ -92,15 +141,7 @@ export function collectColumns({ features }: { readonly features: boolean }): Re
       shadowVersion: Int32Array.from(shadowVersion),
       shadowScore: Float64Array.from(shadowScore),
       label: Float64Array.from(ids, (id) => labelOf(id) ?? Number.NaN),
-      features: [...numbers].map(([name, values]) => {
-        const all = new Float64Array(ids.length).fill(Number.NaN, values.length);
-        all.set(values);
-        return { name, values: all };
-      }),
-      texts: [...texts].map(([name, values]) => ({
-        name,
-        values: values.length === ids.length ? values : ids.map((_, row) => values[row] ?? null),
-      })),
+      ...inputs.finish(ids.length),
     }),
   };
 }

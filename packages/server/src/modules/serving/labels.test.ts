@@ -125,4 +125,44 @@ eachDatabase((database, open) => {
     assert.ok(others.label.length === 1200 && others.label.every((label) => Number.isNaN(label)));
     assert.deepEqual([others.features, others.texts], [[], []]);
   });
+
+  test(`${database}: the mark of a range moves with its predictions and its labels, and with nothing else`, async (t) => {
+    let bench: ServingBench;
+    try {
+      bench = await openBench(open);
+    } catch (error) {
+      if (!(error instanceof PostgresMissing) || process.env['CI'] === 'true') throw error;
+      return t.skip(error.message);
+    }
+    await using _ = bench;
+    const serving = await bench.start();
+    for (const name of ['e', 'f']) {
+      await serving.deploy(name, { traffic: [{ version: 1, percent: 100 }], reason: '' }, 'owner');
+    }
+    const range = { from: 100, to: 200 };
+    const predict = (endpoint: string, at: number): string =>
+      serving.predict(endpoint, [{ at, inputs: { x0: 1 } }])[0]?.id ?? '';
+    const marks = [await serving.markLabelled('e', range)];
+    const moved = async (): Promise<boolean> => {
+      marks.push(await serving.markLabelled('e', range));
+      return marks.at(-1) !== marks.at(-2);
+    };
+    const label = (predictionId: string, value: number) =>
+      serving.label('e', [{ predictionId, value, at: 1 }], options);
+    const inside = predict('e', 150);
+    assert.ok(await moved(), 'a prediction of the range');
+    predict('f', 150);
+    assert.ok(!(await moved()), 'a prediction of another endpoint');
+    await label(inside, 0);
+    assert.ok(await moved(), 'a label of 0');
+    await label(inside, 0);
+    assert.ok(!(await moved()), 'the same label again');
+    bench.clock.advance(1);
+    await label(inside, 1);
+    assert.ok(await moved(), 'a correction');
+    bench.clock.advance(1);
+    await label(inside, 0);
+    assert.ok(await moved(), 'back to the first value');
+    assert.equal(new Set(marks).size, 5);
+  });
 });

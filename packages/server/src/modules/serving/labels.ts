@@ -1,8 +1,8 @@
 /** Labels beside the predictions of the log. */
 import type { Db } from '../../platform/db/db.ts';
 import type { EndpointRuntime } from './endpoint-runtime.ts';
-import type { Label } from './label-store.ts';
-import { readLabelRange, readLabels } from './label-store.ts';
+import type { IdRange, Label } from './label-store.ts';
+import { markLabelRange, readLabelRange, readLabels, readValueRange } from './label-store.ts';
 import type { LabelledColumns } from './labelled-columns.ts';
 import { collectColumns } from './labelled-columns.ts';
 
@@ -16,6 +16,8 @@ export interface Labels {
   of(endpoint: EndpointRuntime, ids: readonly string[]): Promise<ReadonlyMap<string, Label>>;
   /** Records of a range of event time, or an even share of them, with the labels that they have now; NaN where none came. */
   readLabelled(endpoint: EndpointRuntime, range: LabelledRange): Promise<LabelledColumns>;
+  /** A text that is another one whenever `readLabelled` of the range may be; the log is not read for it. */
+  mark(endpoint: EndpointRuntime, range: Pick<LabelledRange, 'from' | 'to'>): Promise<string>;
 }
 
 export interface LabelledRange {
@@ -28,24 +30,39 @@ export interface LabelledRange {
 }
 
 export function createLabels(db: Db): Labels {
-  const of = async (endpoint: EndpointRuntime, ids: readonly string[]): Promise<ReadonlyMap<string, Label>> => {
-    if (ids.length <= fewIds) return readLabels(db, endpoint.name, ids);
-    let first = ids[0] ?? '';
-    let last = first;
-    for (const id of ids) {
-      if (id < first) first = id;
-      if (id > last) last = id;
-    }
-    const isDense = endpoint.log.countBetween(first, last) <= rangeFactor * ids.length;
-    return isDense ? readLabelRange(db, endpoint.name, { first, last }) : readLabels(db, endpoint.name, ids);
+  const of = (endpoint: EndpointRuntime, ids: readonly string[]): Promise<ReadonlyMap<string, Label>> => {
+    const range = denseRange(endpoint, ids);
+    return range === undefined ? readLabels(db, endpoint.name, ids) : readLabelRange(db, endpoint.name, range);
+  };
+  const valuesOf = async (endpoint: EndpointRuntime, ids: readonly string[]): Promise<ReadonlyMap<string, number>> => {
+    const range = denseRange(endpoint, ids);
+    if (range !== undefined) return readValueRange(db, endpoint.name, range);
+    return new Map([...(await readLabels(db, endpoint.name, ids))].map(([id, { value }]) => [id, value]));
   };
   return {
     of,
     readLabelled: async (endpoint, { features, ...range }) => {
       const columns = collectColumns({ features });
       const total = await endpoint.log.sampleEventTime(range, columns.take);
-      const labels = await of(endpoint, columns.ids);
-      return columns.finish(total, (id) => labels.get(id)?.value);
+      const values = await valuesOf(endpoint, columns.ids);
+      return columns.finish(total, (id) => values.get(id));
+    },
+    mark: async (endpoint, range) => {
+      const outline = endpoint.log.outlineEventTime(range);
+      if (outline === undefined) return 'none';
+      return `${outline.mark} ${await markLabelRange(db, endpoint.name, outline)}`;
     },
   };
+}
+
+/** The range of the ids where most predictions in it are wanted: its labels are read at once. */
+function denseRange(endpoint: EndpointRuntime, ids: readonly string[]): IdRange | undefined {
+  if (ids.length <= fewIds) return undefined;
+  let first = ids[0] ?? '';
+  let last = first;
+  for (const id of ids) {
+    if (id < first) first = id;
+    if (id > last) last = id;
+  }
+  return endpoint.log.countBetween(first, last) <= rangeFactor * ids.length ? { first, last } : undefined;
 }

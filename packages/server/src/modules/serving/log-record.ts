@@ -98,7 +98,7 @@ export function extendRange(range: RecordRange, by: RecordRange): void {
   range.instanceIds += by.instanceIds;
 }
 
-const viewOf = (buffer: Buffer): DataView => new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength);
+export const viewOf = (buffer: Buffer): DataView => new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength);
 
 export interface Block {
   /** The block is the first `sizeBytes` of these, until the next block is made. */
@@ -290,6 +290,9 @@ export const idHexOf = (file: Buffer, offset: number): string =>
 
 export const readFeature = (file: Buffer, offset: number, feature: number): number =>
   file.readDoubleLE(offset + fixedBytes + 8 * feature);
+/** The same of a view of the file's bytes: for those who read very many. */
+export const featureIn = (file: DataView, offset: number, feature: number): number =>
+  file.getFloat64(offset + fixedBytes + 8 * feature, true);
 export const shadowScoreOf = (file: Buffer, offset: number): number => file.readFloatLE(offset + 56);
 
 /** JSON text of the inputs; undefined where they were the features. */

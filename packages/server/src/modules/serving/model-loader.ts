@@ -10,17 +10,24 @@ import { createScorer } from './scorer.ts';
 export interface ModelLoader {
   /** Throws `model_not_servable`, `feature_service_differs`, and what the registry says of a version that is not there. */
   readonly loadArm: (spec: EndpointSpec, version: number) => Promise<Arm>;
-  /** A scorer of bare columns; undefined when the version has no ONNX file. */
+  /**
+   * A scorer of bare columns; undefined when the version has no ONNX file. The last few are kept and shared: write a row and
+   * read its score in one turn of the event loop.
+   */
   loadScorer(model: string, version: number, featureNames: readonly string[]): Promise<Scorer | undefined>;
   /** The number of a version, given as number or alias. */
   readonly numberOf: (spec: EndpointSpec, candidate: number | string) => Promise<number>;
 }
+
+/** Scorers of bare columns that are kept: a few megabytes each. Reading a model's file again takes 15 ms and more. */
+const keptMax = 8;
 
 export function createModelLoader(deps: {
   readonly registry: RegistryPort;
   readonly features: FeaturePort;
 }): ModelLoader {
   const { registry, features } = deps;
+  const kept = new Map<string, Promise<Scorer | undefined>>();
   const load = async (
     found: ModelVersion,
     featureNames: readonly string[] | undefined,
@@ -48,8 +55,23 @@ export function createModelLoader(deps: {
       }
       return createArm(version, scorer, reader);
     },
-    loadScorer: async (model, version, featureNames) =>
-      load(await registry.getVersion(model, String(version)), featureNames),
+    loadScorer: async (model, version, featureNames) => {
+      const found = await registry.getVersion(model, String(version));
+      if (found.onnx === undefined) return undefined;
+      // A name may be of another model by now; these bytes under these names always answer the same.
+      const key = JSON.stringify([found.onnx.digest, model, version, signatureNames(found.signature), featureNames]);
+      const scorer = kept.get(key) ?? load(found, featureNames);
+      kept.delete(key);
+      kept.set(key, scorer);
+      const [oldest] = kept.keys();
+      if (kept.size > keptMax && oldest !== undefined) kept.delete(oldest);
+      try {
+        return await scorer;
+      } catch (error) {
+        kept.delete(key);
+        throw error;
+      }
+    },
     numberOf: async (spec, candidate) =>
       typeof candidate === 'number' ? candidate : (await registry.getVersion(spec.model, candidate)).number,
   };

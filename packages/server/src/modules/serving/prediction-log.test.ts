@@ -230,12 +230,27 @@ test('every way of reading answers like a list of all records, before and after 
       );
       const later = written.filter((r) => r.at >= from).map((r) => r.at);
       assert.equal(await opened.findNextAt(from), later.length === 0 ? undefined : Math.min(...later));
+      const enough = await opened.findNextAt(from, to);
+      const first = Math.min(...later);
+      if (first < to) assert.ok(enough !== undefined && later.includes(enough) && enough < to);
+      else assert.equal(enough, later.length === 0 ? undefined : first);
+      const inRange = written.filter((r) => r.at >= from && r.at < to).map((r) => r.id);
+      const outline = opened.outlineEventTime({ from, to });
+      if (outline === undefined) assert.deepEqual(inRange, []);
+      else assert.ok(inRange.every((id) => outline.first <= id && id <= outline.last));
+      for (const rowsMax of [1, 3, 100]) {
+        let taken = 0;
+        assert.equal(await opened.sampleEventTime({ from, to, rowsMax }, () => taken++), inRange.length);
+        assert.equal(taken, Math.ceil(inRange.length / Math.max(1, Math.ceil(inRange.length / rowsMax))));
+      }
       for (const r of written.slice(0, 3)) assert.equal((await opened.find(r.id))?.inputs, r.inputs);
     };
     for (const { at, textBytes, features } of blocks) {
       opened.useFeatures([features]);
       const records = at.map((x) => ({ ...record(x, [x]), servedAt: x + 1000, inputs: 'x'.repeat(textBytes) }));
+      const before = opened.outlineEventTime({ from, to })?.mark;
       opened.append(records);
+      if (at.some((x) => x >= from && x < to)) assert.notEqual(opened.outlineEventTime({ from, to })?.mark, before);
       written.push(...records);
     }
     await check();

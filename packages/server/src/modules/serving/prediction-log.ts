@@ -11,14 +11,14 @@
 import { existsSync, mkdirSync, readdirSync, unlinkSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { idToHex, isId, SlipwayError, writeIdBytes } from '@slipway/contract';
+import { idFromHex, idToHex, isId, SlipwayError, writeIdBytes } from '@slipway/contract';
 import type { Clock } from '../../platform/clock.ts';
 import type { Log } from '../../platform/log.ts';
 import type { AppendFile } from './append-file.ts';
 import { createAppendFile, openAppendFile } from './append-file.ts';
 import type { LogRecord, NewRecord, RecordRange } from './log-record.ts';
 import { atOf, BlockWriter, decodeRecord, hasId, servedAtOf } from './log-record.ts';
-import type { RecordPlace, Segment, SegmentHead } from './log-segment.ts';
+import type { RecordPlace, Segment, SegmentHead, Span } from './log-segment.ts';
 import { keepIndex, newSegment, noteBlock, openSegment, readSpans } from './log-segment.ts';
 import type { PredictionLookup } from './prediction-lookup.ts';
 import { createLookup } from './prediction-lookup.ts';
@@ -48,11 +48,13 @@ export interface PredictionLog {
    * is counted from memory.
    */
   sampleEventTime(
-    range: { readonly from: number; readonly to: number; readonly rowsMax: number },
+    range: EventRange & { readonly rowsMax: number },
     take: (place: RecordPlace, featureNames: readonly string[]) => void,
   ): Promise<number>;
-  /** The earliest event time at or after this instant. */
-  findNextAt(atMs: number): Promise<number | undefined>;
+  /** What is known of a range of event time from memory: see `RangeOutline`. Undefined where it holds nothing. */
+  outlineEventTime(range: EventRange): RangeOutline | undefined;
+  /** The earliest event time at or after this instant; of several before `enoughMs` any one that is known from memory. */
+  findNextAt(atMs: number, enoughMs?: number): Promise<number | undefined>;
   /** Records served at or after this instant of wall time. */
   readServedSince(servedMs: number): AsyncGenerator<LoggedPrediction>;
   find(predictionId: string): Promise<LoggedPrediction | undefined>;
@@ -159,17 +161,19 @@ export function openPredictionLog(options: {
       }
     },
     sampleEventTime: async (range, take) => {
-      const total = await countEventTime(segments, range);
-      const stride = Math.max(1, Math.ceil(total / range.rowsMax));
+      // Where everything is taken, reading it counts it.
+      const isWhole = countSpans(segments, inEventTime(range)) <= range.rowsMax;
+      const stride = isWhole ? 1 : Math.max(1, Math.ceil((await countEventTime(segments, range)) / range.rowsMax));
       let seen = 0;
       // Every so manieth, beginning with the first.
       for await (const { places, features } of placesOf(segments, inEventTime(range))) {
         for (const place of places) if (seen++ % stride === 0) take(place, features);
       }
-      return total;
+      return seen;
     },
     readEventTime: (from, to) => read(segments, inEventTime({ from, to })),
-    findNextAt: (atMs) => findNextAt(segments, atMs),
+    outlineEventTime: (range) => outlineOf(segments, inEventTime(range)),
+    findNextAt: (atMs, enoughMs) => findNextAt(segments, atMs, enoughMs),
     readServedSince: (servedMs) =>
       read(segments, {
         mayHold: (range) => range.toServedAt >= servedMs,
@@ -234,15 +238,52 @@ function openSegments(folder: string, log: Log): Segment[] {
   return segments;
 }
 
-interface EventRange {
+/** Records with `from <= at < to`. */
+export interface EventRange {
   readonly from: number;
   readonly to: number;
+}
+
+export interface RangeOutline {
+  /** Another text whenever a record of the range may have been appended. */
+  readonly mark: string;
+  /** The ids of its records lie between these. */
+  readonly first: string;
+  readonly last: string;
 }
 
 const inEventTime = ({ from, to }: EventRange): Wanted => ({
   mayHold: (range) => range.toAt >= from && range.fromAt < to,
   isWanted: ({ bytes, offset }) => atOf(bytes, offset) >= from && atOf(bytes, offset) < to,
 });
+
+function* spansOf(segments: readonly Segment[], { mayHold }: Wanted): Generator<Span> {
+  for (const segment of segments) {
+    if (!mayHold(segment.range)) continue;
+    for (const span of segment.spans) if (mayHold(span.range)) yield span;
+  }
+}
+
+/** At least as many records as are wanted, from memory. */
+function countSpans(segments: readonly Segment[], wanted: Wanted): number {
+  let count = 0;
+  for (const { range } of spansOf(segments, wanted)) count += range.count;
+  return count;
+}
+
+/** The log is appended to and erased as a whole: its begin and the records of the spans say what they are. */
+function outlineOf(segments: readonly Segment[], wanted: Wanted): RangeOutline | undefined {
+  let [count, firstMs, lastMs] = [0, Infinity, -Infinity];
+  for (const { range } of spansOf(segments, wanted)) {
+    count += range.count;
+    firstMs = Math.min(firstMs, range.fromIdMs);
+    lastMs = Math.max(lastMs, range.toIdMs);
+  }
+  if (count === 0) return undefined;
+  const idOf = (ms: number, rest: string): string =>
+    idFromHex('prediction', ms.toString(16).padStart(12, '0') + rest.repeat(20));
+  return { mark: `${segments[0]?.head.startedAt} ${count}`, first: idOf(firstMs, '0'), last: idOf(lastMs, 'f') };
+}
 
 /** Spans that lie wholly in the range are counted from memory; those at its edges are read. */
 async function countEventTime(segments: readonly Segment[], range: EventRange): Promise<number> {
@@ -295,8 +336,8 @@ function inputsText(names: readonly string[], features: Float64Array): string {
   return JSON.stringify(Object.fromEntries(names.map((name, i) => [name, features[i] ?? null])));
 }
 
-/** Ranges that begin at or after the instant answer from memory; only those around it are read. */
-async function findNextAt(segments: readonly Segment[], atMs: number): Promise<number | undefined> {
+/** Ranges that begin at or after the instant answer from memory; only those around it are read, where there is need. */
+async function findNextAt(segments: readonly Segment[], atMs: number, enoughMs = atMs): Promise<number | undefined> {
   let first = Infinity;
   const around: Segment[] = [];
   for (const segment of segments) {
@@ -304,8 +345,11 @@ async function findNextAt(segments: readonly Segment[], atMs: number): Promise<n
     if (segment.range.fromAt >= atMs) first = Math.min(first, segment.range.fromAt);
     else around.push(segment);
   }
+  for (const { spans } of around) {
+    for (const { range } of spans) if (range.fromAt >= atMs) first = Math.min(first, range.fromAt);
+  }
+  if (first < enoughMs) return first;
   for (const segment of around) {
-    for (const { range } of segment.spans) if (range.fromAt >= atMs) first = Math.min(first, range.fromAt);
     const spans = segment.spans.filter(({ range }) => range.fromAt < atMs && atMs <= range.toAt);
     for await (const places of readSpans(segment, spans)) {
       for (const { bytes, offset } of places) {

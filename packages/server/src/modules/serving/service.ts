@@ -135,7 +135,10 @@ export interface Serving {
   versionPairs(name: string, range: PairRange): Promise<readonly VersionPair[]>;
   /** What its outcomes are judged by. */
   task(name: string): JudgedTask;
-  findNextPrediction(name: string, at: number): Promise<number | undefined>;
+  /** A text that is another one whenever `readLabelled` of the range may be; the log is not read for it. */
+  markLabelled(name: string, range: Pick<LabelledRange, 'from' | 'to'>): Promise<string>;
+  /** Event time of the first prediction at or after an instant; of several before `enough` any one. */
+  findNextPrediction(name: string, at: number, enough?: number): Promise<number | undefined>;
   /** Scores rows that are complete in these columns (training rows): for references, off the prediction log. */
   scoreRows(model: string, version: number, columns: readonly ScoredColumn[]): Promise<Float64Array | undefined>;
   /** What the version says of rows beyond their scores; undefined where it has no ONNX file. */
@@ -284,7 +287,8 @@ export function createServing(deps: ServingDeps): Serving {
     readLabelled: async (name, range) => labels.readLabelled(live.must(name), range),
     versionPairs: async (name, range) => readVersionPairs({ labels, answers }, live.must(name), range),
     task: (name) => taskOf(live.must(name)),
-    findNextPrediction: async (name, at) => live.must(name).log.findNextAt(at),
+    markLabelled: async (name, range) => labels.mark(live.must(name), range),
+    findNextPrediction: async (name, at, enough) => live.must(name).log.findNextAt(at, enough),
     scoreRows: (model, version, columns) => scoreRows(parts, { model, version, columns }),
     answerRows: async (model, version, rows) => {
       const scorer = await parts.loader.loadScorer(model, version, rows.names);
