@@ -24,7 +24,7 @@ type Head = Pick<Stage, 'word' | 'icon' | 'path' | 'hint' | 'command'>;
 
 const stage = (key: string, head: Head, fact: Stage['fact']): Stage => ({ key, ...head, fact });
 
-/** In the order in which the map draws them: the upper row to the right, the lower one as it stands. */
+/** In the order of the loop. */
 export function stagesOf(loop: Loop): readonly Stage[] {
   return [
     dataStage(loop),
@@ -32,11 +32,11 @@ export function stagesOf(loop: Loop): readonly Stage[] {
     featuresStage(loop),
     trainStage(loop),
     gateStage(loop),
-    policyStage(loop),
-    monitorStage(loop),
-    serveStage(loop),
-    rolloutStage(loop),
     registerStage(loop),
+    rolloutStage(loop),
+    serveStage(loop),
+    monitorStage(loop),
+    policyStage(loop),
   ];
 }
 
