@@ -8,7 +8,7 @@ import { action, CommandFailure } from '../command.ts';
 import { readRecipe, recipeFile } from '../init/mend-recipe.ts';
 import { mendTable } from '../init/mend-table.ts';
 import { plainName } from '../init/names.ts';
-import { openScratch } from '../init/scratch.ts';
+import { openScratch, removeAtExit } from '../init/scratch.ts';
 import { count } from '../output.ts';
 
 interface Flags {
@@ -54,12 +54,13 @@ export function registerMend(data: Command, addFile: AddFile): void {
           const to = join(folder, `${stemOf(path)}.parquet`);
           await mustExist(path);
           if (flags.force !== true) await mustBeFree(to);
-          output.progress(`mending ${basename(path)}`);
-          await using scratch = await openScratch();
+          await using scratch = await openScratch(output);
+          session.undo(() => scratch.stop());
           const made = join(scratch.folder, 'table.parquet');
-          const { rowCount, notes } = await mendTable(scratch, recipe, path, made);
+          const { rowCount, notes } = await scratch.during(`mending ${basename(path)}`, () =>
+            mendTable(scratch, recipe, path, made),
+          );
           await moveTo(made, to);
-          output.endProgress();
           if (!output.json)
             output.note(
               [`${basename(path)}: ${count(rowCount, 'row')} in ${to}`, ...notes.map((note) => `  ${note}`)].join('\n'),
@@ -106,11 +107,14 @@ async function mustBeFree(path: string): Promise<void> {
 async function moveTo(from: string, to: string): Promise<void> {
   await mkdir(dirname(to), { recursive: true });
   const part = `${to}.part`;
+  const removing = removeAtExit(part);
   try {
     await copyFile(from, part);
     await rename(part, to);
   } catch (error) {
     await rm(part, { force: true });
     throw error;
+  } finally {
+    removing.off();
   }
 }

@@ -39,10 +39,9 @@ export function registerPull(data: Command, addFile: AddFile): void {
         if (flags.table !== undefined && flags.query !== undefined)
           throw new CommandFailure('usage', 'give --table or --query, not both');
         session.leaves('nothing was added');
-        await using scratch = await openScratch();
-        output.progress('reading');
-        const table = await loadTable(scratch, flags);
-        output.endProgress();
+        await using scratch = await openScratch(output);
+        session.undo(() => scratch.stop());
+        const table = await scratch.during('reading', () => loadTable(scratch, flags));
         const file = fileNameOf(flags.as ?? plainName(table.stem, 'rows'));
         const path = join(scratch.folder, file);
         await copyFile(table.parquet, path);

@@ -75,7 +75,8 @@ export function register(program: Command): void {
         session.leaves('nothing was written');
         const asker =
           flags.yes === true ? takesProposals : process.stdin.isTTY === true ? terminalAsker() : refusesQuestions;
-        await using scratch = await openScratch();
+        await using scratch = await openScratch(output);
+        session.undo(() => scratch.stop());
         try {
           const project = plainName(name, 'project');
           if (project !== name) output.note(`The project is called "${project}".`);
@@ -83,12 +84,8 @@ export function register(program: Command): void {
             throw new CommandFailure('usage', 'give --table or --query, not both');
           if (flags.dryRun !== true && flags.force !== true)
             await mustBeFree(flags.dir ?? project, projectPaths({ isPython: flags.python === true }));
-          output.progress(`reading ${basename(flags.from)}`);
-          const table = await loadTable(scratch, flags);
-          output.progress('counting');
-          output.endProgress();
+          const table = await scratch.during(`reading ${shownSource(flags.from)}`, () => loadTable(scratch, flags));
           const findings = await inspectTable({ scratch, table, project, answers: flags, asker });
-          output.endProgress();
           if (flags.python === true) mustHaveColumns(findings);
           if (flags.dryRun === true) return output.result({ findings }, () => findingsText(findings));
           if (!output.json) output.note(`${findingsText(findings)}\n`);
@@ -100,6 +97,9 @@ export function register(program: Command): void {
       }),
     );
 }
+
+/** Never a password. */
+const shownSource = (from: string): string => (from.includes('://') ? 'rows of a database' : basename(from));
 
 interface Writing {
   readonly scratch: Scratch;
@@ -117,14 +117,14 @@ async function write({ scratch, table, findings, flags }: Writing) {
   const copies = isAsIs ? [] : [{ path: copied, from: table.parquet }];
   const recipe = table.recipe === undefined ? undefined : { dataset: findings.dataset, ...table.recipe };
   const sample = await mixedSample(scratch, findings);
-  const rules = await planRules(scratch, findings, table.parquet);
+  const rules = await scratch.during('planning expectations', () => planRules(scratch, findings, table.parquet));
   const request: WriteRequest = {
     folder,
     files: projectFiles({ findings, rules, sample, dataPath, isPython, recipe }),
     copies,
     force: flags.force === true,
   };
-  const files = await writeProject(request);
+  const files = await scratch.during(`writing ${folder}`, () => writeProject(request));
   return {
     folder,
     files,

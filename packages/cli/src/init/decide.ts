@@ -94,7 +94,7 @@ export function chooseTask(target: ColumnFacts, rowCount: number, asked: Task | 
     );
   if (distinct === 1)
     throw refused(
-      `the target "${name}" is ${JSON.stringify(target.top[0]?.value ?? target.min)} in all ${present.toLocaleString('en-US')} rows that have it: two different values are the least that can be told apart. Add rows of another outcome, or choose another column with --target.`,
+      `the target "${name}" is ${JSON.stringify(target.min)} in all ${present.toLocaleString('en-US')} rows that have it: two different values are the least that can be told apart. Add rows of another outcome, or choose another column with --target.`,
     );
   if (present < rowsMin)
     throw refused(
@@ -182,13 +182,13 @@ export function leftOutOf(facts: TableFacts, target: string): readonly LeftOut[]
 }
 
 function uselessness(
-  { name, kind, type, missing, distinct, words, min, max, top }: ColumnFacts,
+  { name, kind, type, missing, distinct, words, min, max }: ColumnFacts,
   rowCount: number,
 ): string | undefined {
   const present = rowCount - missing;
   if (present === 0) return 'empty in every row';
   if (kind === 'other') return `${type} is no kind of column that a model takes`;
-  if (distinct <= 1 && missing === 0) return `${JSON.stringify(top[0]?.value ?? min)} in every row`;
+  if (distinct <= 1 && missing === 0) return `${JSON.stringify(min)} in every row`;
   if (present < namingRowsMin) return undefined;
   const isAllDifferent = distinct >= present;
   if (kind === 'text' && isAllDifferent && words <= nameWordsMax) return 'differs in every row: it names the row';

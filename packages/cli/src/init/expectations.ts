@@ -7,7 +7,7 @@ import { sqlName } from '@slipway/server/analytics';
 import { features } from './findings.ts';
 import type { ColumnFinding, Findings } from './findings.ts';
 import { yamlText, yamlValue } from './names.ts';
-import type { Scratch } from './scratch.ts';
+import type { Row, Scratch } from './scratch.ts';
 
 /** Columns that get rules; more would be a file that nobody reads. */
 const columnsMax = 60;
@@ -50,11 +50,17 @@ export async function planRules(scratch: Scratch, findings: Findings, parquet: s
   const held = await heldSql(scratch, findings);
   const relation = `(select *, ${held} AS "~held" from read_parquet('${parquet.replaceAll("'", "''")}', file_row_number = true))`;
   const columns = features(findings).slice(0, columnsMax);
+  const asked = { scratch, relation, rowCount: findings.rowCount };
+  const ranges = await rangeRules(asked, columns.filter(isMeasured(findings.rowCount)));
   const rules = [...targetRules(findings), ...names(findings)];
-  for (const column of columns)
-    rules.push(...(await columnRules({ scratch, relation, rowCount: findings.rowCount }, column)));
+  for (const column of columns) rules.push(...(await columnRules(asked, column)), ...(ranges.get(column.name) ?? []));
   return rules;
 }
+
+const isMeasured =
+  (rowCount: number) =>
+  ({ kind, missing }: ColumnFinding): boolean =>
+    kind === 'number' && missing < rowCount;
 
 function names({ leftOut }: Findings): Rule[] {
   return leftOut
@@ -87,7 +93,6 @@ async function columnRules(asked: Asked, column: ColumnFinding): Promise<Rule[]>
   const { name, kind, distinct, missing } = column;
   const present = missingRule(column, asked.rowCount);
   if (asked.rowCount === missing) return present;
-  if (kind === 'number') return [...present, await rangeRule(asked, name)];
   if (kind === 'text' && distinct <= valuesMax && column.words <= wordsMax)
     return [...present, ...(await listRule(asked, name))];
   return present;
@@ -102,23 +107,58 @@ function missingRule({ name, missing }: ColumnFinding, rowCount: number): Rule[]
 /** Two digits, rounded down. */
 const shareDown = (share: number): string => String(Math.max(0, Math.floor(share * 100) / 100));
 
-async function rangeRule({ scratch, relation }: Asked, name: string): Promise<Rule> {
-  const column = `${sqlName(name)}::double`;
-  const finite = `isfinite(${column})`;
-  const row = await scratch.one(
-    `select min(${column}) filter (where not "~held" and ${finite}) AS low, max(${column}) filter (where not "~held" and ${finite}) AS high,
-      min(${column}) filter (where ${finite}) AS "allLow", max(${column}) filter (where ${finite}) AS "allHigh" from ${relation}`,
+/** Of all columns of numbers, in two scans. */
+async function rangeRules(
+  { scratch, relation }: Asked,
+  columns: readonly ColumnFinding[],
+): Promise<ReadonlyMap<string, readonly Rule[]>> {
+  if (columns.length === 0) return new Map();
+  const number = columns.map(({ name }) => `${sqlName(name)}::double`);
+  const parts = number.flatMap((value, i) => [
+    `min(${value}) filter (where isfinite(${value})) AS low${i}`,
+    `max(${value}) filter (where isfinite(${value})) AS high${i}`,
+  ]);
+  const sides = await scratch.rows(
+    `select coalesce("~held", true) AS held, ${parts.join(', ')} from ${relation} group by 1 order by 1`,
   );
-  const [allLow, allHigh] = [Number(row['allLow'] ?? 0), Number(row['allHigh'] ?? 0)];
-  const [low, high] = withRoom(Number(row['low'] ?? allLow), Number(row['high'] ?? allHigh));
-  const outside = Number(
-    (
-      await scratch.one(
-        `select count(*) filter (where not (${column} between ${low} and ${high})) / count(${column})::double AS share from ${relation} where "~held"`,
-      )
-    )['share'] ?? 0,
+  const seen = columns.map((_, i) => {
+    const all = rangeOf(sides, i) ?? [0, 0];
+    const learnt =
+      rangeOf(
+        sides.filter(({ held }) => held === false),
+        i,
+      ) ?? all;
+    return { learnt: withRoom(...learnt), all: withRoom(...all) };
+  });
+  const shares = seen.map(
+    ({ learnt: [low, high] }, i) =>
+      `count(*) filter (where not (${number[i]} between ${low} and ${high})) / count(${number[i]})::double AS s${i}`,
   );
-  const [min, max] = outside > 0 ? withRoom(allLow, allHigh) : [low, high];
+  const held = await scratch.one(`select ${shares.join(', ')} from ${relation} where "~held"`);
+  return new Map(
+    columns.map(({ name }, i) => [
+      name,
+      seen[i] === undefined ? [] : [rangeRule(name, seen[i], Number(held[`s${i}`] ?? 0))],
+    ]),
+  );
+}
+
+type Range = readonly [number, number];
+
+/** Of column `i`, over the sides that are given. */
+function rangeOf(sides: readonly Row[], i: number): Range | undefined {
+  const lows = sides.flatMap((row) => row[`low${i}`] ?? []).map(Number);
+  const highs = sides.flatMap((row) => row[`high${i}`] ?? []).map(Number);
+  return lows.length === 0 ? undefined : [Math.min(...lows), Math.max(...highs)];
+}
+
+/** `outside` is the share of held out values beyond the range that was learnt. */
+function rangeRule(
+  name: string,
+  { learnt, all }: { readonly learnt: Range; readonly all: Range },
+  outside: number,
+): Rule {
+  const [min, max] = outside > 0 ? all : learnt;
   const mostly = outside > 0 ? { mostly: shareDown(Math.max(mostlyMin, 1 - 2 * outside)) } : {};
   return rule(name, 'expect_column_values_to_be_between', {
     min_value: String(min),

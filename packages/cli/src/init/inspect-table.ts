@@ -47,7 +47,7 @@ const reasonsShown = 8;
 
 export async function inspectTable(inspection: Inspection): Promise<Findings> {
   const { scratch, table, answers, asker, project } = inspection;
-  const facts = await countTable(scratch, table.parquet);
+  const facts = await scratch.during('counting values', () => countTable(scratch, table.parquet));
   mustHaveRows(facts, table.shown);
   const target = await askTarget(facts, answers, asker);
   const choice = chooseTask(target, facts.rowCount, answers.task);
@@ -58,11 +58,10 @@ export async function inspectTable(inspection: Inspection): Promise<Findings> {
   const asked = facts.columns.filter(
     ({ name }) => name !== target.name && !useless.some(({ column }) => column === name),
   );
-  const { suspected, strong } = await suspectLeaks(scratch, asked, {
-    target: target.name,
-    task: choice.task,
-    positive,
-  });
+  const question = { target: target.name, task: choice.task, positive };
+  const { suspected, strong } = await scratch.during('looking for columns that know the answer', () =>
+    suspectLeaks(scratch, asked, question),
+  );
   const skipped = new Set([
     target.name,
     ...useless.map(({ column }) => column),
@@ -207,14 +206,18 @@ function mustOrder({ name, kind, type, missing }: ColumnFacts, { rowCount }: Tab
     );
 }
 
+const exactCutRowsMax = 1_000_000;
+
 async function classNotOnBothSides(
   scratch: Scratch,
-  { target, classes }: SplitRequest,
+  { target, classes, facts }: SplitRequest,
   { by, column }: Split,
 ): Promise<string | undefined> {
   if (by !== 'time' || column === undefined || classes.length === 0) return undefined;
   const [t, when] = [sqlName(target), sqlName(column)];
-  const cut = `(select quantile_disc(${when}, 0.8) from rows where ${t} is not null)`;
+  // An exact one keeps every value in memory.
+  const quantile = facts.rowCount > exactCutRowsMax ? 'approx_quantile' : 'quantile_disc';
+  const cut = `(select ${quantile}(${when}, 0.8) from rows where ${t} is not null)`;
   const found = await scratch.rows(
     `select ${t}::varchar AS label, count(*) filter (where ${when} >= ${cut}) AS held, count(*) filter (where ${when} < ${cut}) AS learnt from rows where ${t} is not null group by 1 order by 1`,
   );

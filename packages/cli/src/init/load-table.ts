@@ -13,6 +13,7 @@ import { selectOf, withoutPassword, writePostgresRows, writeSqliteRows } from '.
 import type { MendRecipe } from './mend-recipe.ts';
 import { readTextTable } from './read-text-table.ts';
 import type { Scratch } from './scratch.ts';
+import { parquetOptions } from './scratch.ts';
 import { findTextDates } from './text-dates.ts';
 
 export interface LoadRequest extends TableRequest {
@@ -53,7 +54,7 @@ export async function loadTable(scratch: Scratch, request: LoadRequest): Promise
   const stem = basename(from, extname(from)).replace(/\.(csv|tsv|txt)$/i, '');
   switch (kind) {
     case 'csv': {
-      const { mended, delimiter, columns } = await readTextTable(scratch, paths, parquet);
+      const { mended, delimiter, columns } = await readTextTable(scratch, { paths, to: parquet });
       if (mended.length === 0 && paths.every((path) => path.endsWith('.csv')))
         return { shown, stem, parquet, mended, asIs: from };
       return { shown, stem, parquet, mended, asIs: undefined, recipe: { delimiter, columns } };
@@ -61,7 +62,7 @@ export async function loadTable(scratch: Scratch, request: LoadRequest): Promise
     case 'sqlite': {
       const rows = join(scratch.folder, 'rows.csv');
       const what = await writeSqliteRows(from, request, rows);
-      const { mended } = await readTextTable(scratch, [rows], parquet);
+      const { mended } = await readTextTable(scratch, { paths: [rows], to: parquet });
       return { shown: what, stem: request.table ?? stem, parquet, mended, asIs: undefined };
     }
     case 'duckdb':
@@ -82,7 +83,7 @@ const isServed = (path: string): boolean => /\.(parquet|ndjson|jsonl)$/.test(pat
 async function loadPostgres(scratch: Scratch, request: LoadRequest, parquet: string): Promise<LoadedTable> {
   const rows = join(scratch.folder, 'rows.csv');
   const shown = await writePostgresRows(request.from, request, rows);
-  const { mended } = await readTextTable(scratch, [rows], parquet);
+  const { mended } = await readTextTable(scratch, { paths: [rows], to: parquet });
   const stem = request.table?.split('.').at(-1) ?? (withoutPassword(request.from).split('/').at(-1) || 'rows');
   return { shown, stem, parquet, mended, asIs: undefined };
 }
@@ -141,7 +142,7 @@ async function copyTyped(
     const { names, changed } = usableNames(written, isReservedColumn);
     const picked = written.map((name, i) => `${dates.get(name)?.sql ?? sqlName(name)} as ${sqlName(names[i] ?? name)}`);
     await scratch.run(
-      `copy (select ${picked.join(', ')} from ${relation}) to ${sqlText(parquet)} (format parquet, compression zstd)`,
+      `copy (select ${picked.join(', ')} from ${relation}) to ${sqlText(parquet)} (${parquetOptions(names.length)})`,
     );
     return [...changed, ...[...dates.values()].map(({ note }) => note)];
   } catch (error) {

@@ -8,8 +8,10 @@ import { usableNames } from './csv-text.ts';
 import type { ColumnRecipe, MendRecipe } from './mend-recipe.ts';
 import { recipeFile, valueSql } from './mend-recipe.ts';
 import type { TextFile } from './read-text-table.ts';
-import { copyRegular, nameOfDelimiter, numericShareMin, readable } from './read-text-table.ts';
+import { copyRegular, nameOfDelimiter, readable } from './read-text-table.ts';
 import type { Scratch } from './scratch.ts';
+import { parquetOptions } from './scratch.ts';
+import { numericShareMin } from './text-columns.ts';
 
 export interface Mended {
   readonly rowCount: number;
@@ -32,7 +34,7 @@ export async function mendTable(scratch: Scratch, recipe: MendRecipe, path: stri
   for (const one of odd) mustBeFew(file.shown, one);
   const picked = recipe.columns.map((column) => `${valueSql(column)} AS ${sqlName(column.name)}`);
   await scratch.run(
-    `copy (select ${picked.join(', ')} from ${rows}) to ${sqlText(to)} (format parquet, compression zstd)`,
+    `copy (select ${picked.join(', ')} from ${rows}) to ${sqlText(to)} (${parquetOptions(picked.length)})`,
   );
   return {
     rowCount,

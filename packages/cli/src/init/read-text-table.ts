@@ -1,21 +1,19 @@
 /** CSV files as one Parquet file with the types that their values have; what had to be mended on the way is told. */
+import { stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { sqlName, sqlText } from '@slipway/server/analytics';
-import { inferColumnTypes, isReservedColumn } from '@slipway/server/tables';
+import { isReservedColumn } from '@slipway/server/tables';
 import { CommandFailure } from '../failure.ts';
 import { count } from '../output.ts';
 import type { Delimiter, Encoding, TextShape } from './csv-text.ts';
 import { tellEncoding, tellShape, toUtf8, unzip, usableNames } from './csv-text.ts';
 import type { ColumnRecipe } from './mend-recipe.ts';
-import { isNumberSql, valueSql } from './mend-recipe.ts';
+import { valueSql } from './mend-recipe.ts';
+import { readAtOnce } from './read-at-once.ts';
 import type { Scratch } from './scratch.ts';
-import type { TextDate } from './text-dates.ts';
-import { findTextDates } from './text-dates.ts';
-
-/** What people write where nothing is known. */
-const missingMarkers = ['NA', 'N/A', 'n/a', 'NULL', 'null', 'None', 'NaN', 'nan', '?', '-', '.'] as const;
-/** A column is numeric where at least this share of its values are; the others are then missing. */
-export const numericShareMin = 0.95;
+import { parquetOptions } from './scratch.ts';
+import type { TextColumn } from './text-columns.ts';
+import { columnsOf } from './text-columns.ts';
 
 export interface MendedTable {
   /** What differs from the files, one sentence each; none where the server reads them as they are. */
@@ -32,23 +30,31 @@ export interface TextFile {
   readonly notes: readonly string[];
 }
 
-/** `columns` whose type is known to be text are not guessed. */
-export async function readTextTable(scratch: Scratch, paths: readonly string[], to: string): Promise<MendedTable> {
+/** From this size on a second pass is spared where the first rows tell how the others are read. */
+const largeFromBytes = 16 * 1024 * 1024;
+/** Rows that tell it, and values, where a table is wide. Ways to write dates are told from the first two thousand. */
+const headRowsMax = 20_000;
+const headRowsMin = 2000;
+const headValuesMax = 2_000_000;
+
+export interface TextTable {
+  readonly paths: readonly string[];
+  /** The Parquet file that is written. */
+  readonly to: string;
+  readonly largeFromBytes?: number;
+  readonly headRows?: number;
+}
+
+export async function readTextTable(scratch: Scratch, table: TextTable): Promise<MendedTable> {
+  const { paths, to } = table;
   const files: TextFile[] = [];
   for (const [i, path] of paths.entries()) files.push(await readable(scratch, path, i));
   const [first] = files;
   if (first === undefined) throw new CommandFailure('failed', 'there is no file to read');
   for (const file of files) mustAgree(first, file);
   const { names, changed } = usableNames(first.shape.header, isReservedColumn);
-  // Read once: whatever is asked next is asked of columns, not of lines.
-  const texts = join(scratch.folder, 'texts.parquet');
-  await copyRegular(scratch, { files, names, to: texts });
-  const read = `read_parquet(${sqlText(texts)})`;
-  const columns = await columnsOf(scratch, read, names);
-  const picked = columns.map(({ recipe }) => `${valueSql(recipe)} AS ${sqlName(recipe.name)}`);
-  await scratch.run(
-    `copy (select ${picked.join(', ')} from ${read}) to ${sqlText(to)} (format parquet, compression zstd)`,
-  );
+  const columns =
+    (await inOnePass(scratch, { files, names, table })) ?? (await inTwoPasses(scratch, { files, names, to }));
   const delimiter =
     first.shape.delimiter === ',' ? [] : [`values are separated by ${nameOfDelimiter(first.shape.delimiter)}`];
   return {
@@ -61,6 +67,46 @@ export async function readTextTable(scratch: Scratch, paths: readonly string[], 
     delimiter: first.shape.delimiter,
     columns: columns.map(({ recipe }) => recipe),
   };
+}
+
+interface OnePass {
+  readonly files: readonly TextFile[];
+  readonly names: readonly string[];
+  readonly table: TextTable;
+}
+
+async function inOnePass(
+  scratch: Scratch,
+  { files, names, table }: OnePass,
+): Promise<readonly TextColumn[] | undefined> {
+  const sizes = await Promise.all(files.map(async ({ path }) => (await stat(path)).size));
+  const sizeBytes = sizes.reduce((sum, size) => sum + size, 0);
+  if (sizeBytes < (table.largeFromBytes ?? largeFromBytes)) return undefined;
+  const rows = Math.floor(headValuesMax / names.length);
+  const headRows = table.headRows ?? Math.max(headRowsMin, Math.min(headRowsMax, rows));
+  const copy = async (select: string): Promise<void> => {
+    // What the first rows were asked for counts its odd lines too.
+    await forgetOddLines(scratch);
+    await copyRegular(scratch, { files, names, to: table.to, select });
+  };
+  try {
+    return await readAtOnce(scratch, { relation: relationOf(files, names), names, headRows, copy, parquet: table.to });
+  } finally {
+    await forgetOddLines(scratch);
+  }
+}
+
+async function inTwoPasses(scratch: Scratch, { files, names, to }: RegularCopy): Promise<readonly TextColumn[]> {
+  // Whatever is asked is asked of columns, not of lines.
+  const texts = join(scratch.folder, 'texts.parquet');
+  await copyRegular(scratch, { files, names, to: texts });
+  const read = `read_parquet(${sqlText(texts)})`;
+  const columns = await columnsOf(scratch, read, names);
+  const picked = columns.map(({ recipe }) => `${valueSql(recipe)} AS ${sqlName(recipe.name)}`);
+  await scratch.run(
+    `copy (select ${picked.join(', ')} from ${read}) to ${sqlText(to)} (${parquetOptions(names.length)})`,
+  );
+  return columns;
 }
 
 export const nameOfDelimiter = (delimiter: string): string =>
@@ -121,18 +167,30 @@ interface RegularCopy {
   readonly files: readonly TextFile[];
   readonly names: readonly string[];
   readonly to: string;
+  /** What is made of the columns, which are texts. */
+  readonly select?: string;
 }
 
 /** Every line must have as many values as the header has names. */
-export async function copyRegular(scratch: Scratch, { files, names, to }: RegularCopy): Promise<void> {
+export async function copyRegular(scratch: Scratch, { files, names, to, select = '*' }: RegularCopy): Promise<void> {
   const relation = relationOf(files, names);
-  await scratch.run(`copy (select * from ${relation}) to ${sqlText(to)} (format parquet)`);
+  try {
+    await scratch.run(`copy (select ${select} from ${relation}) to ${sqlText(to)} (${parquetOptions(names.length)})`);
+    await mustBeRegular(scratch, files);
+  } finally {
+    await forgetOddLines(scratch);
+  }
+}
+
+const forgetOddLines = (scratch: Scratch): Promise<void> =>
+  scratch.run('drop table if exists odd_lines; drop table if exists odd_scans');
+
+async function mustBeRegular(scratch: Scratch, files: readonly TextFile[]): Promise<void> {
   const odd = await scratch.rows(
     'select line, error_type, error_message, left(csv_line, 120) AS "text", file_path AS "file" from odd_lines o join odd_scans s using (scan_id, file_id) order by line limit 1',
   );
-  const [first] = odd;
   const total = Number((await scratch.one('select count(*) AS n from odd_lines'))['n']);
-  await scratch.run('drop table if exists odd_lines; drop table if exists odd_scans');
+  const [first] = odd;
   if (first === undefined) return;
   const shown = files.find(({ path }) => path === first['file'])?.shown ?? files[0]?.shown ?? '';
   const [, wanted, found] = /Expected Number of Columns: (\d+) Found: (\d+)/.exec(String(first['error_message'])) ?? [];
@@ -145,117 +203,4 @@ export async function copyRegular(scratch: Scratch, { files, names, to }: Regula
     'failed',
     `${shown}, line ${Number(first['line'])}: ${what}: ${JSON.stringify(String(first['text']).trimEnd())}${more}. Quote values that hold a delimiter or a quote, or remove the line.`,
   );
-}
-
-interface TextColumn {
-  readonly recipe: ColumnRecipe;
-  readonly note: readonly string[];
-}
-
-async function columnsOf(scratch: Scratch, relation: string, names: readonly string[]): Promise<TextColumn[]> {
-  const inferred = await inferColumnTypes(scratch.connection, relation, names);
-  const texts = inferred.filter(({ type }) => type === 'VARCHAR').map(({ name }) => name);
-  const facts = await numberFacts(scratch, relation, texts);
-  // A marker that stands among numbers means "missing" in the whole table.
-  const markers = new Set([...facts.values()].flatMap((fact) => (isNumeric(fact) ? fact.markers : [])));
-  const words = texts.filter((name) => {
-    const fact = facts.get(name);
-    return fact === undefined || !isNumeric(fact);
-  });
-  const dates = await findTextDates(scratch, relation, { columns: words, missing: missingMarkers });
-  return inferred.map(({ name, type }) => {
-    const fact = facts.get(name);
-    const date = dates.get(name);
-    if (date !== undefined) return dateColumn(date, fact?.markers ?? []);
-    if (fact === undefined) return { recipe: { name, type }, note: [] };
-    if (isNumeric(fact)) return numericColumn(name, fact);
-    const own = [...markers].filter((marker) => fact.markers.includes(marker));
-    if (own.length === 0) return { recipe: { name, type }, note: [] };
-    return {
-      recipe: { name, type, missing: own },
-      note: [`"${name}": ${own.join(', ')} means missing, which is what it means among numbers`],
-    };
-  });
-}
-
-interface NumberFact {
-  /** Values that are neither empty nor a marker. */
-  readonly values: number;
-  readonly markers: readonly string[];
-  readonly plain: number;
-  readonly comma: number;
-  /** Of those with a comma: ones that cannot be thousands. */
-  readonly fraction: number;
-  readonly odd: string | undefined;
-  readonly leadingZero: number;
-}
-
-const isNumeric = ({ values, plain, comma, fraction, leadingZero }: NumberFact): boolean =>
-  values > 0 && leadingZero === 0 && (fraction > 0 ? comma : plain) >= values * numericShareMin;
-
-async function numberFacts(
-  scratch: Scratch,
-  relation: string,
-  names: readonly string[],
-): Promise<ReadonlyMap<string, NumberFact>> {
-  if (names.length === 0) return new Map();
-  const list = missingMarkers.map(sqlText).join(', ');
-  const parts = names.flatMap((name, i) => {
-    const v = sqlName(name);
-    const known = `trim(${v}) not in (${list})`;
-    const isPlain = isNumberSql(`trim(${v})`, 'point');
-    const isComma = isNumberSql(`trim(${v})`, 'comma');
-    return [
-      `count(${v}) filter (where ${known}) AS n${i}`,
-      `count(*) filter (where ${isPlain}) AS p${i}`,
-      `count(*) filter (where ${isComma}) AS c${i}`,
-      `count(*) filter (where ${isComma} and contains(${v}, ',') and not regexp_full_match(trim(${v}), '[-+]?[0-9]{1,3}(,[0-9]{3})')) AS f${i}`,
-      `count(*) filter (where regexp_full_match(trim(${v}), '[-+]?0[0-9]+')) AS z${i}`,
-      `min(${v}) filter (where ${known} and not ${isPlain} and not ${isComma}) AS o${i}`,
-      `list_sort(list(distinct trim(${v})) filter (where not (${known}))) AS m${i}`,
-    ];
-  });
-  const row = await scratch.one(`select ${parts.join(',\n')} from ${relation}`);
-  return new Map(
-    names.map((name, i) => [
-      name,
-      {
-        values: Number(row[`n${i}`]),
-        plain: Number(row[`p${i}`]),
-        comma: Number(row[`c${i}`]),
-        fraction: Number(row[`f${i}`]),
-        leadingZero: Number(row[`z${i}`]),
-        odd: row[`o${i}`] === null ? undefined : String(row[`o${i}`]),
-        markers: markersOf(row[`m${i}`]),
-      },
-    ]),
-  );
-}
-
-/** DuckDB's lists come as such, or as an object with items. */
-function markersOf(value: unknown): string[] {
-  if (Array.isArray(value)) return value.map(String);
-  return typeof value === 'object' && value !== null && 'items' in value ? markersOf(value.items) : [];
-}
-
-function dateColumn({ name, type, format, note }: TextDate, missing: readonly string[]): TextColumn {
-  return { recipe: { name, type, format, ...(missing.length > 0 ? { missing } : {}) }, note: [note] };
-}
-
-function numericColumn(name: string, fact: NumberFact): TextColumn {
-  const isComma = fact.fraction > 0;
-  const odd = fact.values - (isComma ? fact.comma : fact.plain);
-  const missing = fact.markers.length > 0 ? { missing: fact.markers } : {};
-  return {
-    recipe: { name, type: 'DOUBLE', decimal: isComma ? 'comma' : 'point', ...missing },
-    note: [
-      ...(isComma ? [`"${name}" is written with decimal commas`] : []),
-      ...(fact.markers.length > 0 ? [`"${name}": ${fact.markers.join(', ')} means missing`] : []),
-      ...(odd > 0 && fact.odd !== undefined
-        ? [
-            `"${name}": of ${fact.values.toLocaleString('en-US')} values ${odd.toLocaleString('en-US')} ${odd === 1 ? 'is no number' : 'are no numbers'}, such as "${fact.odd.slice(0, 40)}": now missing`,
-          ]
-        : []),
-    ],
-  };
 }

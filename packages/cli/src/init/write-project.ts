@@ -3,6 +3,7 @@ import { access, copyFile, mkdir, mkdtemp, rename, rm, stat, writeFile } from 'n
 import { dirname, join, resolve } from 'node:path';
 import { CommandFailure } from '../failure.ts';
 import type { ProjectFile } from './project-files.ts';
+import { removeAtExit } from './scratch.ts';
 
 export interface WriteRequest {
   readonly folder: string;
@@ -44,6 +45,8 @@ export async function writeProject(request: WriteRequest): Promise<readonly Writ
   const target = resolve(folder);
   await mkdir(dirname(target), { recursive: true });
   const stage = await mkdtemp(join(dirname(target), '.slipway-init-'));
+  // Data is copied into it, which may take as long as it takes to interrupt.
+  const removing = removeAtExit(stage);
   const moved: Move[] = [];
   const isNew = !(await exists(target));
   try {
@@ -61,6 +64,7 @@ export async function writeProject(request: WriteRequest): Promise<readonly Writ
     throw error;
   } finally {
     await rm(stage, { recursive: true, force: true });
+    removing.off();
   }
 }
 

@@ -84,6 +84,10 @@ const guesses: readonly { readonly type: string; readonly fits: (v: string) => s
   },
 ];
 
+/** Whether a text is written as values of a type are, as SQL; undefined where no type is inferred so, as for text. */
+export const fitsTypeSql = (type: string, text: string): string | undefined =>
+  guesses.find((guess) => guess.type === type)?.fits(text);
+
 /** The narrowest type that every value of a column has; text when there is no value. */
 export function inferTypes(
   connection: DuckDBConnection,

@@ -1,7 +1,6 @@
 /** What the command line needs to look at a table as this module would, where no server runs. */
 export { postgresRows } from '../../platform/db/postgres-rows.ts';
-export { inferColumnTypes } from './csv.ts';
+export { fitsTypeSql, inferColumnTypes } from './csv.ts';
 export { kindOf } from './distribution.ts';
 export type { Kind } from './distribution.ts';
 export { isReservedColumn } from './format.ts';
-export { profileColumns } from './profile.ts';
