@@ -279,16 +279,20 @@ export interface SweepResult {
   readonly ended: readonly number[];
 }
 
-/** Expired leases, passed deadlines, overdue cancellations. */
-export const sweepJobs = operation('jobs.sweep', async (trx): Promise<SweepResult> => {
-  const late = await table(trx)
+/** Those whose instant has passed, the earliest first, as many as one sweep takes. */
+const overdue = (trx: Trx, column: 'deadline_at' | 'lease_until', states: typeof open): Promise<JobRow[]> =>
+  table(trx)
     .selectFrom('jobs_job')
     .selectAll()
-    .where('state', 'in', open)
-    .where('deadline_at', '<=', trx.now)
-    .orderBy('deadline_at')
+    .where('state', 'in', states)
+    .where(column, '<=', trx.now)
+    .orderBy(column)
     .limit(sweepLimit)
     .execute();
+
+/** Expired leases, passed deadlines, overdue cancellations. */
+export const sweepJobs = operation('jobs.sweep', async (trx): Promise<SweepResult> => {
+  const late = await overdue(trx, 'deadline_at', open);
   for (const row of late) {
     const error = new SlipwayError('job_deadline_passed', { job: row.id, limitMs: row.deadline_ms });
     await end(
@@ -299,14 +303,7 @@ export const sweepJobs = operation('jobs.sweep', async (trx): Promise<SweepResul
         : { state: failed, reason: 'deadline', message: error.message },
     );
   }
-  const expired = await table(trx)
-    .selectFrom('jobs_job')
-    .selectAll()
-    .where('state', 'in', held)
-    .where('lease_until', '<=', trx.now)
-    .orderBy('lease_until')
-    .limit(sweepLimit)
-    .execute();
+  const expired = await overdue(trx, 'lease_until', held);
   for (const row of expired)
     await takeBack(trx, row, { isFault: true, message: 'its worker was not heard of any more' });
   return { expired: expired.length, ended: late.map((row) => row.id) };
