@@ -1,13 +1,5 @@
 /** Writes of rollouts: each state change is one operation with its deployment and its event. */
-import type {
-  Deployment,
-  ModelTask,
-  Rollout,
-  RolloutDecision,
-  RolloutPlan,
-  RolloutProgress,
-  TrafficShare,
-} from '@slipway/contract';
+import type { Deployment, ModelTask, Rollout, RolloutDecision, RolloutPlan, RolloutProgress } from '@slipway/contract';
 import { SlipwayError } from '@slipway/contract';
 import type { Operation, Trx } from '../../platform/db/db.ts';
 import { operation } from '../../platform/db/db.ts';
@@ -54,10 +46,26 @@ export interface RolloutChange {
 
 export const noHold = { held_at: null, held_by: null, held_reason: null, stage_left_ms: null } as const;
 
-const stageTraffic = (rollout: { candidate: number; incumbent: number }, percent: number): TrafficShare[] => [
-  { version: rollout.incumbent, percent: 100 - percent },
-  { version: rollout.candidate, percent },
-];
+/** Gives the candidate the traffic of one stage. */
+function deployStage(
+  trx: Trx,
+  { id, endpoint, candidate, incumbent }: Pick<RolloutRow, 'id' | 'endpoint' | 'candidate' | 'incumbent'>,
+  { name, percent }: RolloutPlan['stages'][number],
+  by: { readonly deploymentId: string; readonly actor: string },
+): Promise<Deployment> {
+  return addDeployment(trx, {
+    id: by.deploymentId,
+    endpoint,
+    traffic: [
+      { version: incumbent, percent: 100 - percent },
+      { version: candidate, percent },
+    ],
+    shadow: percent === 0 ? candidate : incumbent,
+    rollout: id,
+    reason: `rollout of version ${candidate}: ${name}`,
+    actor: by.actor,
+  });
+}
 
 export const startRollout = operation(
   'serving.start-rollout',
@@ -92,15 +100,7 @@ export const startRollout = operation(
       task: input.task,
     };
     await tables.insertInto('serving_rollout').values(row).execute();
-    const deployment = await addDeployment(trx, {
-      id: input.deploymentId,
-      endpoint: input.endpoint,
-      traffic: stageTraffic(input, first.percent),
-      shadow: first.percent === 0 ? input.candidate : input.incumbent,
-      rollout: input.id,
-      reason: `rollout of version ${input.candidate}: ${first.name}`,
-      actor: input.actor,
-    });
+    const deployment = await deployStage(trx, input, first, input);
     await trx.emit({
       kind: 'rollout.started',
       actor: input.actor,
@@ -132,15 +132,7 @@ export const advanceRollout = operation(
       decisions: JSON.stringify([...decisions, input.decision]),
     };
     await trx.tables<ServingTables>().updateTable('serving_rollout').set(next).where('id', '=', row.id).execute();
-    const deployment = await addDeployment(trx, {
-      id: input.deploymentId,
-      endpoint: row.endpoint,
-      traffic: stageTraffic(row, stage.percent),
-      shadow: stage.percent === 0 ? row.candidate : row.incumbent,
-      rollout: row.id,
-      reason: `rollout of version ${row.candidate}: ${stage.name}`,
-      actor: input.actor,
-    });
+    const deployment = await deployStage(trx, row, stage, input);
     await trx.emit({
       kind: 'rollout.advanced',
       actor: input.actor,
