@@ -4,6 +4,7 @@ import type { TreeEnsemble } from '@slipway/onnx';
 import { writeTreeEnsemble } from '@slipway/onnx';
 import { startScoringServer } from '../open-inference/testing.ts';
 import type { TestModel } from '../open-inference/testing.ts';
+import { stump } from '../test-models.ts';
 import { readCsv } from './csv.ts';
 import { parseLenientJson } from './json.ts';
 
@@ -11,19 +12,7 @@ import { parseLenientJson } from './json.ts';
 const model: TreeEnsemble = {
   kind: 'trees',
   featureNames: ['miles', 'hour'],
-  trees: [
-    [0, 500, 1, 2],
-    [1, 12, 10, 20],
-  ].map(([feature = 0, threshold = 0, left = 0, right = 0]) => ({
-    feature: Int32Array.of(feature, 0, 0),
-    threshold: Float32Array.of(threshold, 0, 0),
-    missingLeft: Uint8Array.of(1, 0, 0),
-    left: Int32Array.of(1, -1, -1),
-    right: Int32Array.of(2, -1, -1),
-    value: Float32Array.of(0, left, right),
-    count: new Uint32Array(3),
-    gain: new Float32Array(3),
-  })),
+  trees: [stump(0, 500, 1, 2), stump(1, 12, 10, 20)],
   baseScore: 0,
   link: 'identity',
   classCount: 1,
