@@ -8,6 +8,7 @@ import { useAsk, useAskPages } from '../../api/queries.ts';
 import { DataTable } from '../../components/data-table.tsx';
 import { Icon } from '../../components/icon.tsx';
 import { Grid, PageHead, Panel } from '../../components/layout.tsx';
+import { LoadedPages } from '../../components/loaded-pages.tsx';
 import { EmptyState, Loaded } from '../../components/states.tsx';
 import { StatusBadge } from '../../components/status.tsx';
 import { to } from '../../frame/places.ts';
@@ -23,7 +24,6 @@ export function Page(): ReactElement {
   const view = useViewState();
   const datasets = useAsk('datasets.list', { query: { limit: 500 } });
   const validations = useAskPages('validations.list', { query: { limit: 30 } });
-  const shown = validations.data?.pages.flatMap((p) => p.items) ?? [];
   const checks = useChecks();
   useView('slipway data list', 'datasets.list', {});
   return (
@@ -53,24 +53,17 @@ export function Page(): ReactElement {
           </Loaded>
         </Panel>
         <Panel title="Validations" caption="newest first" flush>
-          <Loaded query={validations}>
-            {() =>
-              shown.length === 0 ? (
+          <LoadedPages query={validations}>
+            {(rows, more) =>
+              rows.length === 0 ? (
                 <EmptyState title="Nothing has been checked yet" command="slipway data validate SUITE TABLE=DATASET">
                   A suite of expectations is declared by a project; a pipeline step or this command runs it.
                 </EmptyState>
               ) : (
-                <ValidationTable
-                  rows={shown}
-                  more={
-                    validations.hasNextPage
-                      ? { isLoading: validations.isFetchingNextPage, load: () => void validations.fetchNextPage() }
-                      : undefined
-                  }
-                />
+                <ValidationTable rows={rows} more={more} />
               )
             }
-          </Loaded>
+          </LoadedPages>
         </Panel>
       </Grid>
       {view.get('form') === 'add' && (

@@ -5,7 +5,9 @@ import { Link } from 'react-router';
 import { useAskPages } from '../../api/queries.ts';
 import { DataTable } from '../../components/data-table.tsx';
 import { PageHead } from '../../components/layout.tsx';
-import { EmptyState, ErrorNote, Skeleton } from '../../components/states.tsx';
+import type { More } from '../../components/loaded-pages.tsx';
+import { LoadedPages, rowsOf } from '../../components/loaded-pages.tsx';
+import { EmptyState } from '../../components/states.tsx';
 import { AliasBadge } from '../../components/status.tsx';
 import { to } from '../../frame/places.ts';
 import { useView } from '../../frame/view.tsx';
@@ -16,48 +18,50 @@ import './models.css';
 export function Page(): ReactElement {
   const models = useAskPages('models.list', { query: { limit: 100 } });
   useView('slipway model list', 'models.list', { query: { limit: 100 } });
-  const items = models.data?.pages.flatMap((p) => p.items) ?? [];
+  const items = rowsOf(models) ?? [];
   return (
     <>
       <PageHead title="Models" sentence={items.length === 0 ? undefined : sentenceOf(items, models.hasNextPage)} />
-      {models.error !== null && <ErrorNote error={models.error} retry={() => void models.refetch()} />}
-      {models.isPending ? (
-        <Skeleton lines={6} />
-      ) : items.length === 0 ? (
-        models.error === null && (
-          <EmptyState title="No models yet" command="slipway pipeline run train">
-            A model appears when a pipeline registers its first version, or when an MLflow script calls register_model.
-          </EmptyState>
-        )
-      ) : (
-        <section className="panel">
-          <DataTable
-            label="Models"
-            rows={items}
-            rowKey={(m) => m.name}
-            href={(m) => to.model(m.name)}
-            more={
-              models.hasNextPage
-                ? { isLoading: models.isFetchingNextPage, load: () => void models.fetchNextPage() }
-                : undefined
-            }
-            columns={[
-              { key: 'name', head: 'Model', cell: (m) => <Link to={to.model(m.name)}>{m.name}</Link> },
-              { key: 'aliases', head: 'Aliases', cell: (m) => <NamedVersions model={m} /> },
-              { key: 'latest', head: 'Latest', isNumber: true, cell: (m) => `v${m.latestNumber}` },
-              { key: 'gate', head: 'Gate', cell: gateCell },
-              { key: 'approvals', head: 'Asks for approval', cell: asksCell, isExtra: true },
-              { key: 'about', head: 'What it says', isExtra: true, cell: (m) => <About model={m} /> },
-              {
-                key: 'changed',
-                head: 'Changed',
-                cell: (m) => <time title={fullInstant(m.updatedAt)}>{instant(m.updatedAt)}</time>,
-              },
-            ]}
-          />
-        </section>
-      )}
+      <LoadedPages query={models} lines={6}>
+        {(rows, more) =>
+          rows.length === 0 ? (
+            <EmptyState title="No models yet" command="slipway pipeline run train">
+              A model appears when a pipeline registers its first version, or when an MLflow script calls
+              register_model.
+            </EmptyState>
+          ) : (
+            <section className="panel">
+              <ModelTable rows={rows} more={more} />
+            </section>
+          )
+        }
+      </LoadedPages>
     </>
+  );
+}
+
+function ModelTable({ rows, more }: { rows: readonly RegisteredModel[]; more: More | undefined }): ReactElement {
+  return (
+    <DataTable
+      label="Models"
+      rows={rows}
+      rowKey={(m) => m.name}
+      href={(m) => to.model(m.name)}
+      more={more}
+      columns={[
+        { key: 'name', head: 'Model', cell: (m) => <Link to={to.model(m.name)}>{m.name}</Link> },
+        { key: 'aliases', head: 'Aliases', cell: (m) => <NamedVersions model={m} /> },
+        { key: 'latest', head: 'Latest', isNumber: true, cell: (m) => `v${m.latestNumber}` },
+        { key: 'gate', head: 'Gate', cell: gateCell },
+        { key: 'approvals', head: 'Asks for approval', cell: asksCell, isExtra: true },
+        { key: 'about', head: 'What it says', isExtra: true, cell: (m) => <About model={m} /> },
+        {
+          key: 'changed',
+          head: 'Changed',
+          cell: (m) => <time title={fullInstant(m.updatedAt)}>{instant(m.updatedAt)}</time>,
+        },
+      ]}
+    />
   );
 }
 

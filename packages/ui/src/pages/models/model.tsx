@@ -5,7 +5,9 @@ import { Link, useParams } from 'react-router';
 import { useAsk, useAskPages } from '../../api/queries.ts';
 import { DataTable } from '../../components/data-table.tsx';
 import { Grid, PageHead, Pairs, Panel } from '../../components/layout.tsx';
-import { EmptyState, ErrorNote, Loaded, Skeleton } from '../../components/states.tsx';
+import type { More } from '../../components/loaded-pages.tsx';
+import { LoadedPages } from '../../components/loaded-pages.tsx';
+import { EmptyState, Loaded } from '../../components/states.tsx';
 import { AliasBadge, StatusBadge } from '../../components/status.tsx';
 import { to } from '../../frame/places.ts';
 import { useView } from '../../frame/view.tsx';
@@ -66,51 +68,55 @@ function sentenceOf(model: RegisteredModel): ReactNode {
 
 function Versions({ model }: { model: RegisteredModel }): ReactElement {
   const versions = useAskPages('models.versions', { params: { model: model.name }, query: { limit: 50 } });
-  const items = versions.data?.pages.flatMap((p) => p.items) ?? [];
   return (
     <Panel title="Versions" caption="newest first; a version never changes" flush>
-      {versions.error !== null && <ErrorNote error={versions.error} retry={() => void versions.refetch()} />}
-      {versions.isPending ? (
-        <Skeleton />
-      ) : items.length === 0 ? (
-        <EmptyState title="No versions yet">A pipeline step or an MLflow script registers the first one.</EmptyState>
-      ) : (
-        <DataTable
-          label="Versions"
-          rows={items}
-          rowKey={(v) => v.id}
-          href={(v) => to.version(v.model, v.number)}
-          more={
-            versions.hasNextPage
-              ? { isLoading: versions.isFetchingNextPage, load: () => void versions.fetchNextPage() }
-              : undefined
-          }
-          columns={[
-            {
-              key: 'number',
-              head: 'Version',
-              cell: (v) => <Link to={to.version(v.model, v.number)}>v{v.number}</Link>,
-            },
-            { key: 'aliases', head: 'Aliases', cell: aliasesCell, value: (v) => v.aliases.join(' ') },
-            { key: 'gate', head: 'Gate', cell: (v) => <GateBadge plain gate={v.gate} /> },
-            { key: 'data', head: 'Trained on', cell: trainedOn },
-            { key: 'run', head: 'From', cell: fromCell },
-            { key: 'flavor', head: 'Kind', cell: (v) => v.flavor },
-            {
-              key: 'size',
-              head: 'Size',
-              isNumber: true,
-              cell: (v) => bytes(v.files.reduce((sum, f) => sum + f.sizeBytes, 0)),
-            },
-            {
-              key: 'at',
-              head: 'Registered',
-              cell: (v) => <time title={fullInstant(v.createdAt)}>{instant(v.createdAt)}</time>,
-            },
-          ]}
-        />
-      )}
+      <LoadedPages query={versions}>
+        {(rows, more) =>
+          rows.length === 0 ? (
+            <EmptyState title="No versions yet">
+              A pipeline step or an MLflow script registers the first one.
+            </EmptyState>
+          ) : (
+            <VersionTable rows={rows} more={more} />
+          )
+        }
+      </LoadedPages>
     </Panel>
+  );
+}
+
+function VersionTable({ rows, more }: { rows: readonly ModelVersion[]; more: More | undefined }): ReactElement {
+  return (
+    <DataTable
+      label="Versions"
+      rows={rows}
+      rowKey={(v) => v.id}
+      href={(v) => to.version(v.model, v.number)}
+      more={more}
+      columns={[
+        {
+          key: 'number',
+          head: 'Version',
+          cell: (v) => <Link to={to.version(v.model, v.number)}>v{v.number}</Link>,
+        },
+        { key: 'aliases', head: 'Aliases', cell: aliasesCell, value: (v) => v.aliases.join(' ') },
+        { key: 'gate', head: 'Gate', cell: (v) => <GateBadge plain gate={v.gate} /> },
+        { key: 'data', head: 'Trained on', cell: trainedOn },
+        { key: 'run', head: 'From', cell: fromCell },
+        { key: 'flavor', head: 'Kind', cell: (v) => v.flavor },
+        {
+          key: 'size',
+          head: 'Size',
+          isNumber: true,
+          cell: (v) => bytes(v.files.reduce((sum, f) => sum + f.sizeBytes, 0)),
+        },
+        {
+          key: 'at',
+          head: 'Registered',
+          cell: (v) => <time title={fullInstant(v.createdAt)}>{instant(v.createdAt)}</time>,
+        },
+      ]}
+    />
   );
 }
 

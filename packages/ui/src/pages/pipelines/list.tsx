@@ -5,6 +5,7 @@ import { Link } from 'react-router';
 import { useAsk, useAskPages } from '../../api/queries.ts';
 import { DataTable } from '../../components/data-table.tsx';
 import { Grid, PageHead, Panel } from '../../components/layout.tsx';
+import { LoadedPages, rowsOf } from '../../components/loaded-pages.tsx';
 import { EmptyState, Loaded } from '../../components/states.tsx';
 import { StatusBadge, statusOf } from '../../components/status.tsx';
 import type { ViewState } from '../../components/use-view-state.ts';
@@ -33,7 +34,7 @@ export function Page(): ReactElement {
   const state = states.find((one) => one === view.get('state'));
   const filter = { ...(pipeline === undefined ? {} : { pipeline }), ...(state === undefined ? {} : { state }) };
   const runs = useAskPages('pipelineRuns.list', { query: { limit: runsPage, ...filter } });
-  const shown = runs.data?.pages.flatMap((p) => p.items) ?? [];
+  const shown = rowsOf(runs) ?? [];
   const now = useNow(shown.some((r) => !isRunOver(r)));
   const flags = Object.entries(filter).map(([name, value]) => ` --${name} ${value}`);
   useView(`slipway pipeline runs${flags.join('')}`, 'pipelineRuns.list', { query: filter });
@@ -61,9 +62,9 @@ export function Page(): ReactElement {
           flush
           actions={<Filter names={pipelines.data?.items.map((p) => p.name) ?? []} view={view} />}
         >
-          <Loaded query={runs}>
-            {() =>
-              shown.length === 0 && isFiltered ? (
+          <LoadedPages query={runs}>
+            {(rows, more) =>
+              rows.length === 0 && isFiltered ? (
                 <EmptyState title="No run is like this">
                   <button
                     type="button"
@@ -73,26 +74,15 @@ export function Page(): ReactElement {
                     Show all runs
                   </button>
                 </EmptyState>
-              ) : shown.length === 0 ? (
+              ) : rows.length === 0 ? (
                 <EmptyState title="Nothing has run yet" command="slipway pipeline run PIPELINE --param name=value">
                   A run pins the dataset versions that are latest when it starts.
                 </EmptyState>
               ) : (
-                <RunTable
-                  runs={shown}
-                  now={now}
-                  more={
-                    runs.hasNextPage
-                      ? {
-                          isLoading: runs.isFetchingNextPage,
-                          load: () => void runs.fetchNextPage({ cancelRefetch: false }),
-                        }
-                      : undefined
-                  }
-                />
+                <RunTable runs={rows} now={now} more={more} />
               )
             }
-          </Loaded>
+          </LoadedPages>
         </Panel>
       </Grid>
     </>

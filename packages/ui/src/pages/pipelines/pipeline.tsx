@@ -5,6 +5,7 @@ import { useParams } from 'react-router';
 import { useAsk, useAskPages } from '../../api/queries.ts';
 import { Icon } from '../../components/icon.tsx';
 import { PageHead, Pairs, Panel } from '../../components/layout.tsx';
+import { LoadedPages, rowsOf } from '../../components/loaded-pages.tsx';
 import { EmptyState, Loaded } from '../../components/states.tsx';
 import { StatusBadge, statusOf } from '../../components/status.tsx';
 import { useView } from '../../frame/view.tsx';
@@ -25,7 +26,7 @@ export function Page(): ReactElement {
   const { pipeline: name = '' } = useParams();
   const pipeline = useAsk('pipelines.get', { params: { pipeline: name } });
   const runs = useAskPages('pipelineRuns.list', { query: { pipeline: name, limit: runsPage } });
-  const shown = runs.data?.pages.flatMap((p) => p.items) ?? [];
+  const shown = rowsOf(runs) ?? [];
   const now = useNow(shown.some((r) => !isRunOver(r)));
   useView(`slipway pipeline graph ${name}`, 'pipelines.get', { params: { pipeline: name } });
   return (
@@ -33,29 +34,17 @@ export function Page(): ReactElement {
       {(data) => (
         <Opened pipeline={data} runs={shown}>
           <Panel title="Runs" caption="newest first" flush>
-            <Loaded query={runs}>
-              {() =>
-                shown.length === 0 ? (
+            <LoadedPages query={runs}>
+              {(rows, more) =>
+                rows.length === 0 ? (
                   <EmptyState title="It has not run yet" command={commandOf(data)}>
                     Start it here, from the command line, or by a policy.
                   </EmptyState>
                 ) : (
-                  <RunTable
-                    runs={shown}
-                    now={now}
-                    isOfOne
-                    more={
-                      runs.hasNextPage
-                        ? {
-                            isLoading: runs.isFetchingNextPage,
-                            load: () => void runs.fetchNextPage({ cancelRefetch: false }),
-                          }
-                        : undefined
-                    }
-                  />
+                  <RunTable runs={rows} now={now} isOfOne more={more} />
                 )
               }
-            </Loaded>
+            </LoadedPages>
           </Panel>
         </Opened>
       )}

@@ -3,6 +3,7 @@ import type { PipelineRun } from '@slipway/contract';
 import type { ReactElement } from 'react';
 import { Link } from 'react-router';
 import { DataTable } from '../../components/data-table.tsx';
+import type { More } from '../../components/loaded-pages.tsx';
 import { StatusBadge } from '../../components/status.tsx';
 import { to } from '../../frame/places.ts';
 import { duration, fullInstant, instant, short } from '../../words.ts';
@@ -12,7 +13,7 @@ interface RunTableProps {
   readonly runs: readonly PipelineRun[];
   readonly now: number;
   readonly isOfOne?: boolean;
-  readonly more?: { readonly isLoading: boolean; readonly load: () => void } | undefined;
+  readonly more?: More | undefined;
 }
 
 export function RunTable({ runs, now, isOfOne = false, more }: RunTableProps): ReactElement {
