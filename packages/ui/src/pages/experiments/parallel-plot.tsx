@@ -4,7 +4,8 @@
  */
 import type { Run } from '@slipway/contract';
 import type { PointerEvent, ReactElement } from 'react';
-import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react';
+import { useEffect, useMemo, useRef, useState } from 'react';
+import { useWidth } from '../../components/use-width.ts';
 import { useScheme } from '../../theme/scheme.ts';
 import type { Axis, Brush, Positions } from './parallel.ts';
 import { bands, densityOf, isWithin, linesMax, valueAt } from './parallel.ts';
@@ -32,16 +33,8 @@ export function ParallelPlot(props: ParallelPlotProps): ReactElement {
   const { axes, positions, brushes } = props;
   const box = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
-  const [width, setWidth] = useState(0);
+  const width = useWidth(box);
   const { scheme } = useScheme();
-  useLayoutEffect(() => {
-    const element = box.current;
-    if (element === null) return undefined;
-    setWidth(element.clientWidth);
-    const observer = new ResizeObserver(() => setWidth(element.clientWidth));
-    observer.observe(element);
-    return () => observer.disconnect();
-  }, []);
   const xs = useMemo(() => {
     const room = width - margin.left - margin.right;
     return axes.map((_, i) => margin.left + (axes.length === 1 ? room / 2 : (i * room) / (axes.length - 1)));

@@ -5,8 +5,9 @@ import type { Edge, Node, NodeProps } from '@xyflow/react';
 import { Handle, MarkerType, Position, ReactFlow } from '@xyflow/react';
 import '@xyflow/react/dist/base.css';
 import type { ReactElement } from 'react';
-import { useLayoutEffect, useMemo, useRef, useState } from 'react';
+import { useMemo, useRef } from 'react';
 import { Link } from 'react-router';
+import { useWidth } from '../../components/use-width.ts';
 import type { LineageBox } from './lineage-boxes.ts';
 import { boxOf } from './lineage-boxes.ts';
 
@@ -22,14 +23,7 @@ type BoxNode = Node<LineageBox & Record<string, unknown>, 'box'>;
 
 export function LineageGraph({ lineage }: { lineage: VersionLineage }): ReactElement {
   const box = useRef<HTMLDivElement>(null);
-  const [width, setWidth] = useState(0);
-  useLayoutEffect(() => {
-    const element = box.current;
-    if (element === null) return undefined;
-    const observer = new ResizeObserver(() => setWidth(element.clientWidth));
-    observer.observe(element);
-    return () => observer.disconnect();
-  }, []);
+  const width = useWidth(box);
   const drawn = useMemo(() => draw(lineage), [lineage]);
   const zoom = Math.max(zoomMin, Math.min(1, (width - 2 * pad) / drawn.width));
   const height = drawn.height * zoom + 2 * pad + creditHeight;

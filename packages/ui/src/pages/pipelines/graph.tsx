@@ -5,11 +5,12 @@ import type { Edge, Node, NodeProps, ReactFlowInstance } from '@xyflow/react';
 import { Handle, MarkerType, Position, ReactFlow } from '@xyflow/react';
 import '@xyflow/react/dist/base.css';
 import type { ReactElement } from 'react';
-import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react';
+import { useEffect, useMemo, useRef, useState } from 'react';
 import { Link } from 'react-router';
 import { Icon } from '../../components/icon.tsx';
 import type { Tone } from '../../components/status.tsx';
 import { StatusBadge } from '../../components/status.tsx';
+import { useWidth } from '../../components/use-width.ts';
 import { duration } from '../../words.ts';
 import { needsOf, stepStatus } from './facts.ts';
 import { layeredLayout } from './layered-layout.ts';
@@ -56,17 +57,8 @@ interface Drawing {
 
 export function Graph(props: GraphProps): ReactElement {
   const box = useRef<HTMLDivElement>(null);
-  const [width, setWidth] = useState(0);
+  const width = useWidth(box);
   const [flow, setFlow] = useState<ReactFlowInstance<StepNode>>();
-  useLayoutEffect(() => {
-    const element = box.current;
-    if (element === null) return undefined;
-    // Before it is painted for the first time: the height follows from the width.
-    setWidth(element.clientWidth);
-    const observer = new ResizeObserver(() => setWidth(element.clientWidth));
-    observer.observe(element);
-    return () => observer.disconnect();
-  }, []);
   // Ranks of a large graph run to the right at any width: it is moved by hand.
   const isDown = width < narrowPx && props.graph.nodes.length <= finelyLaidMax;
   const { graph, steps, selected, linkTo } = props;
