@@ -21,6 +21,7 @@ import { Rows } from './rows.tsx';
 import { UploadBox } from './upload.tsx';
 import { readerCount, UsedBy } from './used-by.tsx';
 import { Versions } from './versions.tsx';
+import { ValidationLine } from './validation-line.tsx';
 
 const versionsMax = 200;
 
@@ -325,13 +326,7 @@ function Checks({ checks, dataset }: { checks: DatasetReaders['validations']; da
       ) : (
         <ul>
           {checks.map((check) => (
-            <li key={check.id} className="dt-line">
-              <StatusBadge plain state={checkStatus(check)} />
-              <span className="el">
-                <Link to={to.validation(check.id)}>suite {check.suite}</Link>
-              </span>
-              <span className="t3 nw">{instant(check.createdAt)}</span>
-            </li>
+            <ValidationLine key={check.id} check={check} />
           ))}
         </ul>
       )}

@@ -6,7 +6,7 @@ import { EmptyState } from '../../components/states.tsx';
 import { StatusBadge } from '../../components/status.tsx';
 import { to } from '../../frame/places.ts';
 import { instant, short } from '../../words.ts';
-import { checkStatus } from './facts.ts';
+import { ValidationLine } from './validation-line.tsx';
 
 export const readerCount = ({ pipelineRuns, trainingRuns, modelVersions, validations }: DatasetReaders): number =>
   pipelineRuns.length + trainingRuns.length + modelVersions.length + validations.length;
@@ -66,13 +66,7 @@ export function UsedBy({ readers }: { readers: DatasetReaders }): ReactElement {
       </Group>
       <Group title="Validations" count={validations.length}>
         {validations.map((check) => (
-          <li key={check.id} className="dt-line">
-            <StatusBadge plain state={checkStatus(check)} />
-            <span className="el">
-              <Link to={to.validation(check.id)}>suite {check.suite}</Link>
-            </span>
-            <span className="t3 nw">{instant(check.createdAt)}</span>
-          </li>
+          <ValidationLine key={check.id} check={check} />
         ))}
       </Group>
       {readers.hasMore.length > 0 && <p className="tf">The newest 100 of each kind; there are more.</p>}
