@@ -20,193 +20,165 @@ export interface Stage {
   readonly command: string;
 }
 
-type Head = Pick<Stage, 'word' | 'icon' | 'path' | 'hint' | 'command'>;
-
-const stage = (key: string, head: Head, fact: Stage['fact']): Stage => ({ key, ...head, fact });
+/** What a stage shows of itself: where it leads, and its last fact. */
+type Told = Pick<Stage, 'path' | 'fact'>;
 
 /** In the order of the loop. */
-export function stagesOf(loop: Loop): readonly Stage[] {
-  return [
-    dataStage(loop),
-    validateStage(loop),
-    featuresStage(loop),
-    trainStage(loop),
-    gateStage(loop),
-    registerStage(loop),
-    rolloutStage(loop),
-    serveStage(loop),
-    monitorStage(loop),
-    policyStage(loop),
-  ];
-}
+const stages: readonly (Omit<Stage, keyof Told> & { readonly tell: (loop: Loop) => Told })[] = [
+  { key: 'data', word: 'Data', icon: 'data', hint: 'Add a dataset', command: 'slipway data add', tell: ofData },
+  {
+    key: 'validate',
+    word: 'Validate',
+    icon: 'eval',
+    hint: 'Declare a suite',
+    command: 'slipway data validate',
+    tell: ofValidate,
+  },
+  {
+    key: 'features',
+    word: 'Features',
+    icon: 'features',
+    hint: 'Define them in features.yaml',
+    command: 'slipway apply',
+    tell: ofFeatures,
+  },
+  {
+    key: 'train',
+    word: 'Train',
+    icon: 'pipeline',
+    hint: 'Run a pipeline or a script',
+    command: 'slipway pipeline run',
+    tell: ofTrain,
+  },
+  {
+    key: 'gate',
+    word: 'Gate',
+    icon: 'shield',
+    hint: 'Bounds in slipway.yaml',
+    command: 'slipway model gates',
+    tell: ofGate,
+  },
+  {
+    key: 'register',
+    word: 'Register',
+    icon: 'model',
+    hint: 'A run that passes its gate',
+    command: 'slipway model list',
+    tell: ofRegister,
+  },
+  {
+    key: 'rollout',
+    word: 'Roll out',
+    icon: 'branch',
+    hint: 'From the second version on',
+    command: 'slipway endpoint rollout',
+    tell: ofRollout,
+  },
+  {
+    key: 'serve',
+    word: 'Serve',
+    icon: 'endpoint',
+    hint: 'Deploy a version',
+    command: 'slipway endpoint deploy',
+    tell: ofServe,
+  },
+  {
+    key: 'monitor',
+    word: 'Monitor',
+    icon: 'monitor',
+    hint: 'Declare one for an endpoint',
+    command: 'slipway monitor list',
+    tell: ofMonitor,
+  },
+  {
+    key: 'policy',
+    word: 'Policy',
+    icon: 'policy',
+    hint: 'When this happens, do that',
+    command: 'slipway policy list',
+    tell: ofPolicy,
+  },
+];
 
-function dataStage({ data: dataset }: Loop): Stage {
-  return stage(
-    'data',
-    {
-      word: 'Data',
-      icon: 'data',
-      path: dataset === undefined ? to.data : to.dataset(dataset.name),
-      hint: 'Add a dataset',
-      command: 'slipway data add',
-    },
-    dataset?.latest && {
+export const stagesOf = (loop: Loop): readonly Stage[] =>
+  stages.map(({ tell, ...head }) => ({ ...head, ...tell(loop) }));
+
+function ofData({ data: dataset }: Loop): Told {
+  return {
+    path: dataset === undefined ? to.data : to.dataset(dataset.name),
+    fact: dataset?.latest && {
       status: { tone: 'ok', word: 'Stored' },
       lead: `${dataset.name}@${dataset.latest.number}`,
       rest: `, ${count(dataset.latest.rowCount)} rows`,
       below: `${instant(dataset.latest.createdAt)}, ${plural(dataset.latest.fileCount, 'file')}`,
     },
-  );
+  };
 }
 
-function validateStage({ validate: validation }: Loop): Stage {
-  return stage(
-    'validate',
-    {
-      word: 'Validate',
-      icon: 'eval',
-      path: validation === undefined ? to.data : to.validation(validation.id),
-      hint: 'Declare a suite',
-      command: 'slipway data validate',
-    },
-    validation && {
+function ofValidate({ validate: validation }: Loop): Told {
+  return {
+    path: validation === undefined ? to.data : to.validation(validation.id),
+    fact: validation && {
       status: statusOf(validation.success ? 'passed' : 'failed'),
       lead: `${validation.evaluated - validation.failed} of ${validation.evaluated}`,
       rest: ' expectations',
       below: `${validation.suite}, ${instant(validation.createdAt)}`,
     },
-  );
+  };
 }
 
-function featuresStage({ features: set }: Loop): Stage {
-  return stage(
-    'features',
-    {
-      word: 'Features',
-      icon: 'features',
-      path: set === undefined ? to.features : to.featureSet(set.name),
-      hint: 'Define them in features.yaml',
-      command: 'slipway apply',
-    },
-    set && {
+function ofFeatures({ features: set }: Loop): Told {
+  return {
+    path: set === undefined ? to.features : to.featureSet(set.name),
+    fact: set && {
       status: set.state.status === 'ready' ? { tone: 'ok', word: 'Joined' } : statusOf(set.state.status),
       lead: `${set.services[0]?.features.length ?? 0} features`,
       rest: `, ${set.services[0]?.name ?? set.name}`,
       below: `${count(Object.values(set.state.sources).reduce((n, s) => n + s.rows, 0))} events online`,
     },
-  );
+  };
 }
 
-function trainStage({ train: run }: Loop): Stage {
-  return stage(
-    'train',
-    {
-      word: 'Train',
-      icon: 'pipeline',
-      path: run === undefined ? to.pipelines : to.pipelineRun(run.id),
-      hint: 'Run a pipeline or a script',
-      command: 'slipway pipeline run',
-    },
-    run && {
+function ofTrain({ train: run }: Loop): Told {
+  return {
+    path: run === undefined ? to.pipelines : to.pipelineRun(run.id),
+    fact: run && {
       status: statusOf(run.state),
       lead: run.pipeline,
       rest: run.finishedAt === undefined ? ', running' : `, ${duration(run.finishedAt - run.startedAt)}`,
       below: `${instant(run.startedAt)}, by ${run.startedBy}`,
     },
-  );
+  };
 }
 
-function gateStage({ gate }: Loop): Stage {
-  return stage(
-    'gate',
-    {
-      word: 'Gate',
-      icon: 'shield',
-      path: gate?.version === undefined ? to.models : to.version(gate.model, gate.version),
-      hint: 'Bounds in slipway.yaml',
-      command: 'slipway model gates',
-    },
-    gate && {
+function ofGate({ gate }: Loop): Told {
+  return {
+    path: gate?.version === undefined ? to.models : to.version(gate.model, gate.version),
+    fact: gate && {
       status: statusOf(gate.passed ? 'passed' : 'failed'),
       lead: `${gate.checks.filter((c) => c.passed).length} of ${gate.checks.length}`,
       rest: gateFigure(gate.evidence.metrics['auc']),
       below: gateGain(gate.evidence.paired?.differences),
     },
-  );
+  };
 }
 
-function policyStage({ policy }: Loop): Stage {
-  const firing = policy?.firing;
-  return stage(
-    'policy',
-    {
-      word: 'Policy',
-      icon: 'policy',
-      path: policy === undefined ? to.policies : to.policy(policy.policy),
-      hint: 'When this happens, do that',
-      command: 'slipway policy list',
+function ofRegister({ register: version }: Loop): Told {
+  return {
+    path: version === undefined ? to.models : to.version(version.model, version.number),
+    fact: version && {
+      status: { tone: 'ok', word: 'Registered' },
+      lead: `${version.model} v${version.number}`,
+      rest: version.aliases.length === 0 ? '' : ` ${version.aliases.join(', ')}`,
+      below: instant(version.createdAt),
     },
-    policy === undefined
-      ? undefined
-      : {
-          status: firing === undefined ? { tone: 'idle', word: 'Waiting' } : statusOf(firing.state),
-          lead: policy.policy,
-          rest: firing === undefined ? '' : ` fired ${instant(firing.at)}`,
-          below: firing?.reason ?? 'has not fired yet',
-        },
-  );
+  };
 }
 
-function monitorStage({ monitor }: Loop): Stage {
-  const window = monitor?.windows[0];
-  return stage(
-    'monitor',
-    {
-      word: 'Monitor',
-      icon: 'monitor',
-      path: monitor === undefined ? to.monitors : to.monitor(monitor.monitor),
-      hint: 'Declare one for an endpoint',
-      command: 'slipway monitor list',
-    },
-    window && {
-      status: statusOf(window.verdict),
-      lead: `gap ${signed(window.calibration?.gap)}`,
-      rest: `, AUC ${decimals(window.auc?.value)}`,
-      below: `labels ${percent(window.coverage)}, ${plural(window.drift.filter((d) => d.status === 'drift').length, 'column')} drifted`,
-    },
-  );
-}
-
-function serveStage({ serve: endpoint }: Loop): Stage {
-  return stage(
-    'serve',
-    {
-      word: 'Serve',
-      icon: 'endpoint',
-      path: endpoint === undefined ? to.endpoints : to.endpoint(endpoint.name),
-      hint: 'Deploy a version',
-      command: 'slipway endpoint deploy',
-    },
-    endpoint?.deployment && {
-      status: { tone: 'ok', word: 'Deployed' },
-      lead: endpoint.deployment.traffic.map((t) => `v${t.version} ${t.percent} %`).join(', '),
-      rest: '',
-      below: `${plural(endpoint.labelCount, 'label')}, deployment ${endpoint.deployment.number}`,
-    },
-  );
-}
-
-function rolloutStage({ rollout }: Loop): Stage {
-  return stage(
-    'rollout',
-    {
-      word: 'Roll out',
-      icon: 'branch',
-      path: rollout === undefined ? to.endpoints : to.rollout(rollout.id),
-      hint: 'From the second version on',
-      command: 'slipway endpoint rollout',
-    },
-    rollout && {
+function ofRollout({ rollout }: Loop): Told {
+  return {
+    path: rollout === undefined ? to.endpoints : to.rollout(rollout.id),
+    fact: rollout && {
       status:
         rollout.state === 'running'
           ? { tone: 'run', word: `Step ${rollout.stage + 1} of ${rollout.plan.stages.length}` }
@@ -215,26 +187,48 @@ function rolloutStage({ rollout }: Loop): Stage {
       rest: rollout.guard === undefined ? '' : `, guard ${rollout.guard}`,
       below: rollout.decisions.at(-1)?.sentence ?? '',
     },
-  );
+  };
 }
 
-function registerStage({ register: version }: Loop): Stage {
-  return stage(
-    'register',
-    {
-      word: 'Register',
-      icon: 'model',
-      path: version === undefined ? to.models : to.version(version.model, version.number),
-      hint: 'A run that passes its gate',
-      command: 'slipway model list',
+function ofServe({ serve: endpoint }: Loop): Told {
+  return {
+    path: endpoint === undefined ? to.endpoints : to.endpoint(endpoint.name),
+    fact: endpoint?.deployment && {
+      status: { tone: 'ok', word: 'Deployed' },
+      lead: endpoint.deployment.traffic.map((t) => `v${t.version} ${t.percent} %`).join(', '),
+      rest: '',
+      below: `${plural(endpoint.labelCount, 'label')}, deployment ${endpoint.deployment.number}`,
     },
-    version && {
-      status: { tone: 'ok', word: 'Registered' },
-      lead: `${version.model} v${version.number}`,
-      rest: version.aliases.length === 0 ? '' : ` ${version.aliases.join(', ')}`,
-      below: instant(version.createdAt),
+  };
+}
+
+function ofMonitor({ monitor }: Loop): Told {
+  const window = monitor?.windows[0];
+  return {
+    path: monitor === undefined ? to.monitors : to.monitor(monitor.monitor),
+    fact: window && {
+      status: statusOf(window.verdict),
+      lead: `gap ${signed(window.calibration?.gap)}`,
+      rest: `, AUC ${decimals(window.auc?.value)}`,
+      below: `labels ${percent(window.coverage)}, ${plural(window.drift.filter((d) => d.status === 'drift').length, 'column')} drifted`,
     },
-  );
+  };
+}
+
+function ofPolicy({ policy }: Loop): Told {
+  const firing = policy?.firing;
+  return {
+    path: policy === undefined ? to.policies : to.policy(policy.policy),
+    fact:
+      policy === undefined
+        ? undefined
+        : {
+            status: firing === undefined ? { tone: 'idle', word: 'Waiting' } : statusOf(firing.state),
+            lead: policy.policy,
+            rest: firing === undefined ? '' : ` fired ${instant(firing.at)}`,
+            below: firing?.reason ?? 'has not fired yet',
+          },
+  };
 }
 
 const gateFigure = (auc: { readonly value: number } | undefined): string =>
