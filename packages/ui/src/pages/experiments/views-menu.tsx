@@ -5,6 +5,7 @@ import type { SavedView } from '@slipway/contract';
 import type { FormEvent, ReactElement } from 'react';
 import { useState } from 'react';
 import { Link, useLocation } from 'react-router';
+import type { ApiError } from '../../api/client.ts';
 import { useAsk, useChange } from '../../api/queries.ts';
 import { Icon } from '../../components/icon.tsx';
 import { useUndo } from '../../components/undo.tsx';
@@ -65,33 +66,62 @@ export function ViewsMenu(): ReactElement {
   );
 }
 
-function Save({ query, saved }: { query: string; saved: SavedView | undefined }): ReactElement {
-  const create = useChange('views.create');
-  const [name, setName] = useState('');
-  const submit = (event: FormEvent): void => {
+interface NameFormProps {
+  readonly label: string;
+  readonly verb: string;
+  readonly placeholder?: string;
+  /** Once it is drawn. */
+  readonly takesFocus?: boolean;
+  readonly name: string;
+  readonly onName: (name: string) => void;
+  /** Given the name without the blanks around it. */
+  readonly submit: (name: string) => void;
+  readonly change: { readonly isPending: boolean; readonly error: ApiError | null };
+}
+
+function NameForm(props: NameFormProps): ReactElement {
+  const { label, verb, placeholder, takesFocus, name, onName, submit, change } = props;
+  const onSubmit = (event: FormEvent): void => {
     event.preventDefault();
-    create.mutate({ body: { name: name.trim(), query } }, { onSuccess: () => setName('') });
+    submit(name.trim());
   };
-  if (saved !== undefined) return <p className="t3 sm">You look at “{saved.name}” as it was saved.</p>;
   return (
-    <form className="stack" onSubmit={submit}>
+    <form className="stack" onSubmit={onSubmit}>
       <div className="row">
         <input
           className="input"
-          aria-label="Name of the view"
-          placeholder="Save what you see as …"
+          aria-label={label}
+          placeholder={placeholder}
+          data-autofocus={takesFocus}
           required
           maxLength={nameLimitChars}
           dir="auto"
           value={name}
-          onChange={(event) => setName(event.target.value)}
+          onChange={(event) => onName(event.target.value)}
         />
-        <button type="submit" className="btn" disabled={create.isPending || name.trim() === ''}>
-          Save
+        <button type="submit" className="btn" disabled={change.isPending || name.trim() === ''}>
+          {verb}
         </button>
       </div>
-      {create.error !== null && <ErrorNote error={create.error} />}
+      {change.error !== null && <ErrorNote error={change.error} />}
     </form>
+  );
+}
+
+function Save({ query, saved }: { query: string; saved: SavedView | undefined }): ReactElement {
+  const create = useChange('views.create');
+  const [name, setName] = useState('');
+  if (saved !== undefined) return <p className="t3 sm">You look at “{saved.name}” as it was saved.</p>;
+  return (
+    <NameForm
+      label="Name of the view"
+      placeholder="Save what you see as …"
+      verb="Save"
+      name={name}
+      onName={setName}
+      submit={(text) => create.mutate({ body: { name: text, query } }, { onSuccess: () => setName('') })}
+      change={create}
+    />
   );
 }
 
@@ -145,31 +175,19 @@ function View({ view, isNow, query, close, remove }: ViewProps): ReactElement {
   const update = useChange('views.update');
   const [name, setName] = useState<string | undefined>(undefined);
   if (name !== undefined) {
-    const submit = (event: FormEvent): void => {
-      event.preventDefault();
-      update.mutate(
-        { params: { view: view.id }, body: { name: name.trim() } },
-        { onSuccess: () => setName(undefined) },
-      );
-    };
+    const rename = (text: string): void =>
+      update.mutate({ params: { view: view.id }, body: { name: text } }, { onSuccess: () => setName(undefined) });
     return (
       <li>
-        <form className="row" onSubmit={submit}>
-          <input
-            className="input"
-            aria-label={`New name of ${view.name}`}
-            data-autofocus
-            required
-            maxLength={nameLimitChars}
-            dir="auto"
-            value={name}
-            onChange={(event) => setName(event.target.value)}
-          />
-          <button type="submit" className="btn" disabled={update.isPending || name.trim() === ''}>
-            Rename
-          </button>
-        </form>
-        {update.error !== null && <ErrorNote error={update.error} />}
+        <NameForm
+          label={`New name of ${view.name}`}
+          verb="Rename"
+          takesFocus
+          name={name}
+          onName={setName}
+          submit={rename}
+          change={update}
+        />
       </li>
     );
   }
