@@ -25,6 +25,18 @@ test('tests run, plainly; a function of that name is not meant', () => {
   assert.deepEqual(problems(path, 'const graph = describe(sample());'), []);
 });
 
+test('a test is skipped in one way', () => {
+  for (const path of [
+    'packages/server/src/lib/a.test.ts',
+    'packages/server/src/lib/testing.ts',
+    'tests/console/a.ts',
+  ]) {
+    assert.match(problems(path, word('  return t.', 'skip(problem);'))[0] ?? '', /skipUnlessCi/, path);
+    assert.match(problems(path, word('test(name, { ', 'skip: true }, run);'))[0] ?? '', /skipUnlessCi/, path);
+  }
+  assert.deepEqual(problems('packages/server/src/lib/a.ts', word('return t.', 'skip(problem);')), []);
+});
+
 test('a table is used by its own module only', () => {
   const sql = 'select * from tracking_run';
   assert.match(problems('packages/server/src/modules/registry/a.ts', sql)[0] ?? '', /table of module tracking/);

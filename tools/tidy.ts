@@ -51,6 +51,12 @@ const wordRules: readonly WordRule[] = [
     appliesTo: (p) => p.endsWith('.test.ts'),
   },
   {
+    pattern: /\bt\.skip\(|[{,]\s*skip:/,
+    message: 'skipUnlessCi skips with a reason, and fails with CI=true',
+    appliesTo: (p) =>
+      /^packages\/server\/.*(?:\.test\.ts$|\btesting\b)|^tests\//.test(p) && !p.endsWith('/testing/missing.ts'),
+  },
+  {
     pattern: /\bDate\.now\(\)|\bnew Date\(\)|\bMath\.random\(\)/,
     message: 'time and chance come from platform (clock, ids, random)',
     appliesTo: (p) => /^packages\/server\/src\/(?:lib|modules|compat)\//.test(p) && !p.endsWith('.test.ts'),

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { dirname } from 'node:path';
 import type { TestContext } from 'node:test';
+import { skipUnlessCi } from '../../packages/server/src/platform/testing/missing.ts';
 import type { TestServer } from '../journeys/server.ts';
 import { clientEnv, runProgram } from './program.ts';
 import { pythonEnv } from './python-env.ts';
@@ -19,12 +20,7 @@ export interface ClientSuite {
 
 export async function runClientSuite(t: TestContext, suite: ClientSuite): Promise<void> {
   const env = await pythonEnv(suite.environment, suite.packages);
-  if (!env.ok) {
-    const problem = `${suite.what} did not run: ${env.problem}`;
-    if (process.env['CI'] === 'true') assert.fail(problem);
-    t.skip(problem);
-    return;
-  }
+  if (!env.ok) return skipUnlessCi(t, `${suite.what} did not run: ${env.problem}`);
   const server = await suite.start();
   try {
     const { output, errors } = await runProgram(env.python, [suite.script], {

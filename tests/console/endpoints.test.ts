@@ -4,15 +4,14 @@ import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
-import type { Browser, Locator, Page } from 'playwright-core';
+import { after } from 'node:test';
+import type { Locator, Page } from 'playwright-core';
 import { writeLinearModel } from '@slipway/onnx';
 import type { SlipwayServer } from '@slipway/server';
 import { readConfig, startServer } from '@slipway/server';
 import type { Client } from 'slipway';
 import { createClient } from 'slipway';
-import { buildConsole } from '../../tools/console.ts';
-import { openBrowser } from './browser.ts';
+import { browserSuite } from './browser-suite.ts';
 import { inspectPage } from './inspect.ts';
 
 const endpoint = 'hostile';
@@ -21,8 +20,6 @@ const hostile = '<img src=x onerror="document.title=\'taken\'">';
 const hostileText = '"><script>document.title="taken"</script>';
 const rows = 240;
 
-let browser: Browser | undefined;
-let problem = '';
 let folder = '';
 let server: SlipwayServer | undefined;
 let client: Client;
@@ -30,14 +27,7 @@ let client: Client;
 const start = (port: number): Promise<SlipwayServer> =>
   startServer(readConfig({ dir: folder, port, logLevel: 'error' }, {}));
 
-before(async () => {
-  const found = await openBrowser();
-  if (!found.ok) {
-    problem = `The console suite of endpoints did not run: ${found.problem}`;
-    return;
-  }
-  browser = found.browser;
-  await buildConsole();
+const suite = browserSuite(async () => {
   folder = mkdtempSync(join(tmpdir(), 'slipway-endpoints-'));
   server = await start(0);
   client = createClient({ url: server.url, retries: 3 });
@@ -45,7 +35,6 @@ before(async () => {
 });
 
 after(async () => {
-  await browser?.close();
   await server?.stop(100);
   if (folder !== '') rmSync(folder, { recursive: true, force: true });
 });
@@ -98,13 +87,9 @@ async function ask(count: number): Promise<string[]> {
 }
 
 const browserTest = (name: string, run: (page: Page) => Promise<void>): void =>
-  void test(name, async (t) => {
-    if (problem !== '') {
-      if (process.env['CI'] === 'true') assert.fail(problem);
-      return t.skip(problem);
-    }
-    assert(browser && server);
-    const page = await browser.newPage({ viewport: { width: 1440, height: 1000 } });
+  suite.test(name, async () => {
+    assert(server);
+    const page = await suite.browser().newPage({ viewport: { width: 1440, height: 1000 } });
     const problems: string[] = [];
     page.on('pageerror', (error) => problems.push(String(error)));
     await page.goto(`${server.url}/w/default/endpoints/${endpoint}`);

@@ -1,20 +1,17 @@
 /** The list of runs, its filter, views, inspector and charts, the comparison and the page of a run, in a real browser. */
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import type { Browser, Locator, Page } from 'playwright-core';
-import { buildConsole } from '../../tools/console.ts';
+import { after } from 'node:test';
+import type { Locator, Page } from 'playwright-core';
 import type { TestServer } from '../journeys/server.ts';
 import { startTestServer } from '../journeys/server.ts';
 import { seriousProblems } from './barriers.ts';
-import { openBrowser } from './browser.ts';
+import { browserSuite } from './browser-suite.ts';
 
 const runCount = 450;
 const hostile = ['<script>document.title = "mine"</script>', 'مرحبا بالعالم', '🛫 lift-off 🧪', 'n'.repeat(250)];
 const hostileKeys = ['مقياس', 'k'.repeat(250), 'val/pr-auc at 0.5'];
 const startedAt = Date.UTC(2026, 0, 1);
 
-let browser: Browser | undefined;
-let problem = '';
 let server: TestServer | undefined;
 const ids = new Map<string, string>();
 
@@ -62,20 +59,12 @@ async function seed({ client }: TestServer): Promise<void> {
   for (const [path, text] of files) await client.runs.putArtifact({ params: { run, path }, body: Buffer.from(text) });
 }
 
-before(async () => {
-  const found = await openBrowser();
-  if (!found.ok) {
-    problem = `The console suite did not run: ${found.problem}`;
-    return;
-  }
-  browser = found.browser;
-  await buildConsole();
+const suite = browserSuite(async () => {
   server = await startTestServer();
   await seed(server);
 });
 
 after(async () => {
-  await browser?.close();
   await server?.stop();
 });
 
@@ -88,17 +77,13 @@ const browserTest = (
   name: string,
   run: (at: (path: string, width?: number) => Promise<Opened>) => Promise<void>,
 ): void =>
-  void test(name, async (t) => {
-    if (problem !== '') {
-      if (process.env['CI'] === 'true') assert.fail(problem);
-      return t.skip(problem);
-    }
+  suite.test(name, async () => {
     const pages: Page[] = [];
     const problems: string[] = [];
     try {
       await run(async (path, width = 1440) => {
-        assert(browser && server);
-        const page = await browser.newPage({
+        assert(server);
+        const page = await suite.browser().newPage({
           viewport: { width, height: 900 },
           permissions: ['clipboard-read', 'clipboard-write'],
         });

@@ -1,38 +1,27 @@
 /** Models and approvals in a real browser: two people with two tokens, from the request to the moved alias. */
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
-import { after, before, test } from 'node:test';
-import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { after } from 'node:test';
+import type { BrowserContext, Page } from 'playwright-core';
 import type { Client } from 'slipway';
 import { createClient } from 'slipway';
-import { buildConsole } from '../../tools/console.ts';
 import type { TestServer } from '../journeys/server.ts';
 import { startTestServer } from '../journeys/server.ts';
 import { seriousProblems } from './barriers.ts';
-import { openBrowser } from './browser.ts';
+import { browserSuite } from './browser-suite.ts';
 
-let browser: Browser | undefined;
-let problem = '';
 let server: TestServer | undefined;
 
 /** A name that is markup, a path and a query at once: it may be shown, and nothing more. */
 const hostile = `<img src=x onerror="document.title='taken'"> ?a=b&c=%41 "quoted"`;
 const model = 'late';
 
-before(async () => {
-  const found = await openBrowser();
-  if (!found.ok) {
-    problem = `The console suite did not run: ${found.problem}`;
-    return;
-  }
-  browser = found.browser;
-  await buildConsole();
+const suite = browserSuite(async () => {
   server = await startTestServer();
   await fill(server.client);
 });
 
 after(async () => {
-  await browser?.close();
   await server?.stop();
 });
 
@@ -77,9 +66,8 @@ interface Person {
 
 /** A browser of its own that sends this person's token with everything. */
 async function personOf(url: string, secret: string | undefined): Promise<Person> {
-  assert(browser);
   const headers = secret === undefined ? {} : { extraHTTPHeaders: { authorization: `Bearer ${secret}` } };
-  const context = await browser.newContext({ viewport: { width: 1440, height: 1000 }, ...headers });
+  const context = await suite.browser().newContext({ viewport: { width: 1440, height: 1000 }, ...headers });
   const page = await context.newPage();
   const problems: string[] = [];
   page.on('pageerror', (error) => problems.push(String(error)));
@@ -95,11 +83,7 @@ async function personOf(url: string, secret: string | undefined): Promise<Person
 const barriers = (page: Page): Promise<string[]> => seriousProblems(page, { within: 'main' });
 
 const browserTest = (name: string, run: (url: string, client: Client) => Promise<void>): void =>
-  void test(name, async (t) => {
-    if (problem !== '') {
-      if (process.env['CI'] === 'true') assert.fail(problem);
-      return t.skip(problem);
-    }
+  suite.test(name, async () => {
     assert(server);
     return run(`${server.url}/w/default`, server.client);
   });

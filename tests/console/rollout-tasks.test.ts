@@ -3,40 +3,29 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
-import type { Browser, Page } from 'playwright-core';
+import { after } from 'node:test';
+import type { Page } from 'playwright-core';
 import type { Rollout } from '@slipway/contract';
 import type { SlipwayServer } from '@slipway/server';
 import { readConfig, startServer } from '@slipway/server';
 import type { Client } from 'slipway';
 import { createClient } from 'slipway';
-import { buildConsole } from '../../tools/console.ts';
-import { openBrowser } from './browser.ts';
+import { browserSuite } from './browser-suite.ts';
 import { inspectPage } from './inspect.ts';
 import { askPenguins, declarePenguins } from './penguin-endpoints.ts';
 import type { Training } from './penguin-endpoints.ts';
 
-let browser: Browser | undefined;
-let problem = '';
 let folder = '';
 let server: SlipwayServer | undefined;
 let client: Client;
 
-before(async () => {
-  const found = await openBrowser();
-  if (!found.ok) {
-    problem = `The console suite of rollouts did not run: ${found.problem}`;
-    return;
-  }
-  browser = found.browser;
-  await buildConsole();
+const suite = browserSuite(async () => {
   folder = mkdtempSync(join(tmpdir(), 'slipway-rollouts-'));
   server = await startServer(readConfig({ dir: folder, port: 0, logLevel: 'error' }, {}));
   client = createClient({ url: server.url, retries: 3 });
 });
 
 after(async () => {
-  await browser?.close();
   await server?.stop(100);
   if (folder !== '') rmSync(folder, { recursive: true, force: true });
 });
@@ -56,13 +45,8 @@ async function start(endpoint: string, minLabels: number): Promise<Rollout> {
 }
 
 const browserTest = (name: string, run: (page: Page) => Promise<void>): void =>
-  void test(name, async (t) => {
-    if (problem !== '') {
-      if (process.env['CI'] === 'true') assert.fail(problem);
-      return t.skip(problem);
-    }
-    assert(browser);
-    const page = await browser.newPage({ viewport: { width: 1440, height: 1000 } });
+  suite.test(name, async () => {
+    const page = await suite.browser().newPage({ viewport: { width: 1440, height: 1000 } });
     const problems: string[] = [];
     page.on('pageerror', (error) => problems.push(String(error)));
     await run(page);

@@ -6,10 +6,9 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { after } from 'node:test';
 import { DuckDBInstance } from '@duckdb/node-api';
-import type { Browser, Page } from 'playwright-core';
-import { buildConsole } from '../../tools/console.ts';
+import type { Page } from 'playwright-core';
 import {
   declareEndpoint,
   deploy,
@@ -20,7 +19,7 @@ import {
 } from '../journeys/linear-endpoint.ts';
 import type { TestServer } from '../journeys/server.ts';
 import { startTestServer } from '../journeys/server.ts';
-import { openBrowser } from './browser.ts';
+import { browserSuite } from './browser-suite.ts';
 
 const start = Date.UTC(2024, 0, 1);
 const dayMs = 86_400_000;
@@ -31,8 +30,6 @@ const rightToLeft = '\u05e9\u05dc\u05d5\u05dd \u202etxt';
 const long = 'L'.repeat(300);
 const emoji = '🛫 departures';
 
-let browser: Browser | undefined;
-let problem = '';
 let world: TestServer | undefined;
 let empty: TestServer | undefined;
 let validation = '';
@@ -117,14 +114,7 @@ async function makeWeek(client: TestServer['client'], week: number): Promise<voi
   await client.endpoints.label({ params, body: { labels, watermark: start + (week + 1) * 7 * dayMs } });
 }
 
-before(async () => {
-  const found = await openBrowser();
-  if (!found.ok) {
-    problem = `The console suite did not run: ${found.problem}`;
-    return;
-  }
-  browser = found.browser;
-  await buildConsole();
+const suite = browserSuite(async () => {
   world = await startTestServer();
   empty = await startTestServer();
   await makeData(world);
@@ -132,7 +122,6 @@ before(async () => {
 });
 
 after(async () => {
-  await browser?.close();
   await world?.stop();
   await empty?.stop();
   rmSync(folder, { recursive: true, force: true });
@@ -148,8 +137,8 @@ async function open(
   options: { readonly server?: TestServer | undefined; readonly width?: number } = {},
 ): Promise<Opened> {
   const server = options.server ?? world;
-  assert(browser && server);
-  const page = await browser.newPage({ viewport: { width: options.width ?? 1440, height: 900 } });
+  assert(server);
+  const page = await suite.browser().newPage({ viewport: { width: options.width ?? 1440, height: 900 } });
   const problems: string[] = [];
   page.on('pageerror', (error) => problems.push(String(error)));
   page.on('console', (message) => {
@@ -169,14 +158,7 @@ async function leave({ page, problems }: Opened): Promise<void> {
   await page.close();
 }
 
-const browserTest = (title: string, run: () => Promise<void>): void =>
-  void test(title, async (t) => {
-    if (problem === '') return run();
-    if (process.env['CI'] === 'true') assert.fail(problem);
-    return t.skip(problem);
-  });
-
-browserTest('a profile shows hostile columns as text, and both versions in the same bins', async () => {
+suite.test('a profile shows hostile columns as text, and both versions in the same bins', async () => {
   const opened = await open('/data/odd/versions/2?against=1');
   const { page } = opened;
   const columns = page.getByRole('table', { name: 'Columns' });
@@ -191,7 +173,7 @@ browserTest('a profile shows hostile columns as text, and both versions in the s
   await leave(await open('/data/odd/versions/2?against=1', { width: 390 }));
 });
 
-browserTest('rows are shown by page and by chosen columns, whatever they are called', async () => {
+suite.test('rows are shown by page and by chosen columns, whatever they are called', async () => {
   const opened = await open('/data/odd/versions/2?tab=rows');
   const { page } = opened;
   const rows = page.getByRole('table', { name: 'Rows' });
@@ -208,7 +190,7 @@ browserTest('rows are shown by page and by chosen columns, whatever they are cal
   await leave(opened);
 });
 
-browserTest('who read a version is told, and every failing row can be opened', async () => {
+suite.test('who read a version is told, and every failing row can be opened', async () => {
   const used = await open('/data/odd/versions/2?tab=used');
   await used.page.getByRole('region', { name: 'Validations' }).getByRole('link', { name: 'suite odd' }).click();
   await used.page.getByRole('link', { name: 'Open all' }).click();
@@ -222,7 +204,7 @@ browserTest('who read a version is told, and every failing row can be opened', a
   await leave(unread);
 });
 
-browserTest('a monitor shows its columns then and now, a text with its new value, and the strip', async () => {
+suite.test('a monitor shows its columns then and now, a text with its new value, and the strip', async () => {
   const opened = await open('/monitors/weekly');
   const { page } = opened;
   const drift = page.getByRole('table', { name: 'Drift by column' });
@@ -245,7 +227,7 @@ browserTest('a monitor shows its columns then and now, a text with its new value
   await leave(await open('/monitors/weekly?column=dest', { width: 390 }));
 });
 
-browserTest('a backtest says what would have happened beside what did, and lies in the address', async () => {
+suite.test('a backtest says what would have happened beside what did, and lies in the address', async () => {
   const opened = await open('/monitors/weekly');
   const { page } = opened;
   await page.getByRole('button', { name: 'Backtest' }).click();
@@ -261,7 +243,7 @@ browserTest('a backtest says what would have happened beside what did, and lies 
   await leave(opened);
 });
 
-browserTest('a silence asks for a reason, is told on the page, and ends', async () => {
+suite.test('a silence asks for a reason, is told on the page, and ends', async () => {
   const opened = await open('/monitors/weekly');
   const { page } = opened;
   await page.getByRole('button', { name: 'Silence', exact: true }).click();
@@ -281,7 +263,7 @@ browserTest('a silence asks for a reason, is told on the page, and ends', async 
   await leave(opened);
 });
 
-browserTest(
+suite.test(
   'an alert has its page with the decision that followed; a policy its dry run as a line of time',
   async () => {
     const list = await open('/alerts');
@@ -304,7 +286,7 @@ browserTest(
   },
 );
 
-browserTest('an empty workspace teaches', async () => {
+suite.test('an empty workspace teaches', async () => {
   for (const path of ['/data', '/features', '/monitors', '/alerts', '/policies']) {
     const opened = await open(path, { server: empty });
     await opened.page.getByRole('heading', { level: 1 }).waitFor();
@@ -312,8 +294,8 @@ browserTest('an empty workspace teaches', async () => {
   }
 });
 
-test('routes refuse what is not there or does not fit, and a reader may not silence', async (t) => {
-  if (world === undefined) return t.skip(problem);
+suite.test('routes refuse what is not there or does not fit, and a reader may not silence', async () => {
+  assert(world);
   const { url, client } = world;
   const status = async (path: string, init?: RequestInit): Promise<number> => {
     const response = await fetch(`${url}${path}`, init);

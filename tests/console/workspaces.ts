@@ -6,13 +6,12 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { after } from 'node:test';
 import assert from 'node:assert/strict';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
-import { buildConsole } from '../../tools/console.ts';
 import type { TestServer } from '../journeys/server.ts';
 import { startTestServer } from '../journeys/server.ts';
-import { openBrowser } from './browser.ts';
+import { browserSuite } from './browser-suite.ts';
 
 const launcher = join(import.meta.dirname, '../../packages/cli/bin/slipway.js');
 const demoLimitMs = 5 * 60_000;
@@ -25,20 +24,14 @@ export interface Workspaces {
   readonly empty: TestServer;
 }
 
-let found: Workspaces | { readonly problem: string } | undefined;
+let found: Workspaces | undefined;
 let folder = '';
 
-before(async () => {
-  const opened = await openBrowser();
-  if (!opened.ok) {
-    found = { problem: `The console suite did not run: ${opened.problem}` };
-    return;
-  }
-  await buildConsole();
+const suite = browserSuite(async () => {
   // A finished workspace of the demo spares its minute while tests are written; it is used as it is.
   const given = process.env['CONSOLE_WORKSPACE'];
   if (given !== undefined) {
-    found = await serve(opened.browser, given);
+    found = await serve(given);
     return;
   }
   folder = mkdtempSync(join(tmpdir(), 'slipway-console-'));
@@ -50,37 +43,28 @@ before(async () => {
     child.once('close', resolve);
   });
   assert.equal(code, 0, 'the demo ran');
-  found = await serve(opened.browser, folder);
+  found = await serve(folder);
 });
 
-const serve = async (browser: Browser, workspace: string): Promise<Workspaces> => ({
-  browser,
+const serve = async (workspace: string): Promise<Workspaces> => ({
+  browser: suite.browser(),
   demo: await startTestServer({ folder: workspace }),
   empty: await startTestServer(),
 });
 
 after(async () => {
-  if (found !== undefined && 'browser' in found) {
-    await found.browser.close();
-    await found.demo.stop();
-    await found.empty.stop();
-  }
+  await found?.demo.stop();
+  await found?.empty.stop();
   if (folder !== '') rmSync(folder, { recursive: true, force: true });
 });
 
 export function workspaces(): Workspaces {
-  assert(found !== undefined && 'browser' in found);
+  assert(found);
   return found;
 }
 
 export const browserTest = (name: string, run: (at: Workspaces) => Promise<void>): void =>
-  void test(name, async (t) => {
-    if (found !== undefined && 'problem' in found) {
-      if (process.env['CI'] === 'true') assert.fail(found.problem);
-      return t.skip(found.problem);
-    }
-    return run(workspaces());
-  });
+  suite.test(name, () => run(workspaces()));
 
 export interface Opened {
   readonly page: Page;

@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { readConfig, startServer } from '@slipway/server';
+import { skipUnlessCi } from '../../packages/server/src/platform/testing/missing.ts';
 import { mlflowPackages } from '../compat/mlflow/packages.ts';
 import { pythonEnv } from '../compat/python-env.ts';
 import type { Answer } from './cli.ts';
@@ -17,7 +18,6 @@ import { run, slipwayAt } from './cli.ts';
 const limitMs = 240_000;
 const place = mkdtempSync(join(tmpdir(), 'slipway-python-'));
 const env = await pythonEnv('mlflow', mlflowPackages);
-const skip = env.ok || process.env['CI'] === 'true' ? false : `no Python environment: ${env.ok ? '' : env.problem}`;
 let server: Awaited<ReturnType<typeof startServer>>;
 
 /** 400 customers; names with blanks, umlauts, quotes and dashes, numbers, dates, booleans, a text of many values, gaps. */
@@ -64,6 +64,12 @@ after(async () => {
   await server?.stop(1000);
   rmSync(place, { recursive: true, force: true });
 });
+
+const pythonTest = (name: string, run: () => Promise<void>): void =>
+  void test(name, { timeout: 600_000 }, async (t) => {
+    if (!env.ok) return skipUnlessCi(t, `no Python environment: ${env.problem}`);
+    await run();
+  });
 
 const slipway = (args: readonly string[], cwd: string): Promise<Answer> =>
   slipwayAt(server.url)(args, { cwd, limitMs });
@@ -114,8 +120,7 @@ const questions = [
 ] as const;
 
 for (const { name, target, metric, more, high } of questions) {
-  test(`${name}: train.py from the table to an endpoint`, { skip, timeout: 600_000 }, async () => {
-    assert(env.ok, 'there is a Python environment');
+  pythonTest(`${name}: train.py from the table to an endpoint`, async () => {
     const folder = await makeProject(name, target, ...more);
     assert.deepEqual(readFileSync(join(folder, 'requirements.txt'), 'utf8').trim().split('\n'), [...mlflowPackages]);
     const trained = await slipway(['pipeline', 'run', `train-${name}`], folder);
@@ -150,7 +155,7 @@ for (const { name, target, metric, more, high } of questions) {
   });
 }
 
-test('what fails in Python is told as Python tells it, with what to do', { skip, timeout: 600_000 }, async () => {
+pythonTest('what fails in Python is told as Python tells it, with what to do', async () => {
   const folder = await makeProject('broken', 'leaves');
   const script = readFileSync(join(folder, 'train.py'), 'utf8');
   const cases: readonly { readonly of: string; readonly to: string; readonly says: RegExp }[] = [

@@ -1,6 +1,5 @@
 /** Stored bytes that are lost or damaged, and a disk that is full: said plainly, nothing served wrong, nothing lost. */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { chmodSync, closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, readdirSync } from 'node:fs';
 import { rmSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,6 +7,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { SlipwayError } from '@slipway/contract';
 import type { Client } from 'slipway';
+import { mountSmallDisk } from '../../packages/server/src/platform/testing/small-disk.ts';
 import { declareEndpoint, deploy, digestOf, linearModel, predict, registerModel } from './linear-endpoint.ts';
 import { startTestServer } from './server.ts';
 
@@ -112,14 +112,8 @@ async function writeUntilRefused(client: Client): Promise<void> {
 }
 
 test('a full disk answers disk_full, keeps what it had, and takes data again when there is room', async (t) => {
-  const folder = mkdtempSync(join(tmpdir(), 'slipway-full-'));
-  t.after(() => rmSync(folder, { recursive: true, force: true }));
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'tmpfs', folder], { stdio: 'ignore' });
-  } catch (error) {
-    if (process.env['CI'] === 'true') throw error;
-    return t.skip('mounting a small file system is not allowed here');
-  }
+  const folder = mountSmallDisk(t, 24);
+  if (folder === undefined) return;
   const ballast = join(folder, 'ballast');
   const server = await startTestServer({ folder: join(folder, 'workspace') });
   try {
@@ -152,6 +146,5 @@ test('a full disk answers disk_full, keeps what it had, and takes data again whe
     assert.equal(stored.version.number, 2);
   } finally {
     await server.stop();
-    execFileSync('umount', [folder]);
   }
 });

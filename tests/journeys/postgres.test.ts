@@ -12,6 +12,7 @@ import { createClient } from 'slipway';
 import { readProjectFolder } from '../../packages/cli/src/project-folder.ts';
 import type { TestPostgres } from '../../packages/server/src/platform/db/testing/postgres-server.ts';
 import { startTestPostgres } from '../../packages/server/src/platform/db/testing/postgres-server.ts';
+import { skipUnlessCi } from '../../packages/server/src/platform/testing/missing.ts';
 import { root } from '../../tools/sources.ts';
 import { declareEndpoint, deploy, linearModel, predict, registerModel } from './linear-endpoint.ts';
 
@@ -37,8 +38,7 @@ async function postgres(t: TestContext): Promise<TestPostgres | undefined> {
   try {
     return await startTestPostgres();
   } catch (error) {
-    if (process.env['CI'] === 'true') throw error;
-    t.skip(`PostgreSQL could not start here: ${(error as Error).message}`);
+    skipUnlessCi(t, `PostgreSQL could not start here: ${(error as Error).message}`, error);
     return undefined;
   }
 }

@@ -2,13 +2,13 @@
  * Eight public tables of eight kinds go from a file to a model that is judged, served, watched, taken along and taken away,
  * each as a new user goes: only commands, nobody asked. The tables come out of Python packages, as people have them.
  */
-import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
+import { skipUnlessCi } from '../../packages/server/src/platform/testing/missing.ts';
 import { pythonEnv } from '../compat/python-env.ts';
 import { slipwayAt } from './cli.ts';
 import { startTestServer } from './server.ts';
@@ -31,11 +31,7 @@ async function travel(journey: Journey): Promise<void> {
 
 test('public tables, each from a file to a watched endpoint', { concurrency: 2, timeout: 1_500_000 }, async (t) => {
   const env = await pythonEnv('tables', packages);
-  if (!env.ok) {
-    if (process.env['CI'] === 'true') assert.fail(`The tables cannot be had: ${env.problem}`);
-    t.skip(`The tables cannot be had: ${env.problem}`);
-    return;
-  }
+  if (!env.ok) return skipUnlessCi(t, `The tables cannot be had: ${env.problem}`);
   const folder = mkdtempSync(join(tmpdir(), 'slipway-tables-'));
   const server = await startTestServer();
   try {

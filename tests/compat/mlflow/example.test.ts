@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Instance } from '@slipway/contract';
+import { skipUnlessCi } from '../../../packages/server/src/platform/testing/missing.ts';
 import type { TestServer } from '../../journeys/server.ts';
 import { startTestServer } from '../../journeys/server.ts';
 import { clientEnv, runProgram } from '../program.ts';
@@ -81,11 +82,7 @@ async function checkScores(
 
 test('the Python example trains, registers, is deployed, and scores as ONNX Runtime does', async (t) => {
   const env = await pythonEnv('mlflow', mlflowPackages);
-  if (!env.ok) {
-    if (process.env['CI'] === 'true') assert.fail(`The Python example did not run: ${env.problem}`);
-    t.skip(`The Python example did not run: ${env.problem}`);
-    return;
-  }
+  if (!env.ok) return skipUnlessCi(t, `The Python example did not run: ${env.problem}`);
   const server = await startTestServer();
   const cli = (...args: string[]): Promise<string> =>
     succeed(process.execPath, [slipway, ...args], { env: { SLIPWAY_URL: server.url } });

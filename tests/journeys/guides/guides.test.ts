@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { skipUnlessCi } from '../../../packages/server/src/platform/testing/missing.ts';
 import { mlflowPackages } from '../../compat/mlflow/packages.ts';
 import { pythonEnv } from '../../compat/python-env.ts';
 import { repository } from '../cli.ts';
@@ -22,7 +23,7 @@ const guideOf = (page: string): Guide => parseGuide(page, readFileSync(join(repo
 for (const page of pages)
   test(`${page} works as it stands there`, { timeout: 600_000 }, async (t) => {
     const env = guideOf(page).needsPython ? await pythonEnv('mlflow', mlflowPackages) : undefined;
-    if (env?.ok === false && process.env['CI'] !== 'true') return t.skip(`no Python environment: ${env.problem}`);
+    if (env?.ok === false) return skipUnlessCi(t, `no Python environment: ${env.problem}`);
     const { problems } = await followGuide(page, guideOf(page));
     if (problems.length > 0) assert.fail(problems.join('\n'));
   });

@@ -51,43 +51,39 @@ async function pushForever(folder: string): Promise<never> {
 
 if (process.env['SLIPWAY_CRASH_FOLDER'] !== undefined) await pushForever(process.env['SLIPWAY_CRASH_FOLDER']);
 
-test(
-  'killed in mid-write, several times over',
-  { skip: process.env['SLIPWAY_CRASH_FOLDER'] !== undefined },
-  async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'slipway-crash-'));
-    let acknowledged = 0;
-    let stored = 0;
-    for (let round = 0; round < 4; round++) {
-      const child = spawn(process.execPath, [import.meta.filename], {
-        env: {
-          ...process.env,
-          SLIPWAY_CRASH_FOLDER: folder,
-          SLIPWAY_CRASH_FIRST: String(stored + 1),
-          NODE_TEST_CONTEXT: '',
-        },
-        stdio: ['ignore', 'pipe', 'inherit'],
-      });
-      const ended = once(child, 'exit');
-      const wanted = acknowledged + 150 + round * 37;
-      for await (const line of createInterface({ input: child.stdout })) {
-        if (!/^\d+$/.test(line)) continue;
-        acknowledged = Math.max(acknowledged, Number(line));
-        if (acknowledged >= wanted) child.kill('SIGKILL');
-      }
-      await ended;
-      assert.ok(acknowledged >= wanted, 'the child pushed');
-      const state = await openOnlineState(definition, depsOf(folder));
-      assert.ok(state);
-      const out = new Float64Array(2);
-      state.engine.reader('all').read((originMs + 1_000_000_000) * 1000, { user: 'a' }, out);
-      const [n = 0, total = 0] = out;
-      // Rows are numbered without gaps and written in order, so what is there is 1 to n, and n covers what was acknowledged.
-      assert.ok(n >= acknowledged && n <= acknowledged + 64, `${n} rows, ${acknowledged} acknowledged`);
-      assert.equal(total, (n * (n + 1)) / 2);
-      stored = n;
-      await state.discard();
+test('killed in mid-write, several times over', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'slipway-crash-'));
+  let acknowledged = 0;
+  let stored = 0;
+  for (let round = 0; round < 4; round++) {
+    const child = spawn(process.execPath, [import.meta.filename], {
+      env: {
+        ...process.env,
+        SLIPWAY_CRASH_FOLDER: folder,
+        SLIPWAY_CRASH_FIRST: String(stored + 1),
+        NODE_TEST_CONTEXT: '',
+      },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const ended = once(child, 'exit');
+    const wanted = acknowledged + 150 + round * 37;
+    for await (const line of createInterface({ input: child.stdout })) {
+      if (!/^\d+$/.test(line)) continue;
+      acknowledged = Math.max(acknowledged, Number(line));
+      if (acknowledged >= wanted) child.kill('SIGKILL');
     }
-    rmSync(folder, { recursive: true });
-  },
-);
+    await ended;
+    assert.ok(acknowledged >= wanted, 'the child pushed');
+    const state = await openOnlineState(definition, depsOf(folder));
+    assert.ok(state);
+    const out = new Float64Array(2);
+    state.engine.reader('all').read((originMs + 1_000_000_000) * 1000, { user: 'a' }, out);
+    const [n = 0, total = 0] = out;
+    // Rows are numbered without gaps and written in order, so what is there is 1 to n, and n covers what was acknowledged.
+    assert.ok(n >= acknowledged && n <= acknowledged + 64, `${n} rows, ${acknowledged} acknowledged`);
+    assert.equal(total, (n * (n + 1)) / 2);
+    stored = n;
+    await state.discard();
+  }
+  rmSync(folder, { recursive: true });
+});

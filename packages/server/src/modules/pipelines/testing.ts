@@ -3,7 +3,6 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import type { BundleFile, PipelineRunDetail } from '@slipway/contract';
 import { canonicalJson } from '@slipway/contract';
@@ -15,8 +14,8 @@ import { createSystemClock } from '../../platform/clock.ts';
 import type { AnyOperation, Db } from '../../platform/db/db.ts';
 import { operation } from '../../platform/db/db.ts';
 import { createSqliteDb } from '../../platform/db/sqlite.ts';
-import { eachDatabase, openTestDb, PostgresMissing } from '../../platform/db/testing.ts';
-import type { OpenTestDb } from '../../platform/db/testing.ts';
+import { eachDatabase, openedTest, openTestDb } from '../../platform/db/testing.ts';
+import type { OpenedTestOptions, OpenTestDb } from '../../platform/db/testing.ts';
 import { createIds } from '../../platform/ids.ts';
 import { createJobs } from '../../platform/jobs/create-jobs.ts';
 import type { Jobs } from '../../platform/jobs/jobs.ts';
@@ -204,19 +203,9 @@ function openIn(folder: string): OpenTestDb {
 export function onBoth(
   name: string,
   run: (bench: PipelinesBench) => Promise<void>,
-  options: { readonly timeoutMs?: number } = {},
+  options: OpenedTestOptions = {},
 ): void {
   eachDatabase((dialect, open) => {
-    void test(`${name} (${dialect})`, { timeout: options.timeoutMs ?? 60_000 }, async (t) => {
-      let bench: PipelinesBench;
-      try {
-        bench = await openPipelines({ open });
-      } catch (error) {
-        if (!(error instanceof PostgresMissing) || process.env['CI'] === 'true') throw error;
-        return t.skip(error.message);
-      }
-      await using opened = bench;
-      await run(opened);
-    });
+    openedTest(`${name} (${dialect})`, () => openPipelines({ open }), run, { timeoutMs: 60_000, ...options });
   });
 }

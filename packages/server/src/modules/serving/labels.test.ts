@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
 import fc from 'fast-check';
-import { eachDatabase, PostgresMissing } from '../../platform/db/testing.ts';
+import { eachDatabase, openedTest } from '../../platform/db/testing.ts';
 import type { OpenTestDb } from '../../platform/db/testing.ts';
 import type { NewLabel } from './label-store.ts';
 import type { ServingBench } from './testing.ts';
@@ -17,15 +16,10 @@ async function openBench(open: OpenTestDb): Promise<ServingBench> {
 }
 
 eachDatabase((database, open) => {
-  test(`${database}: a request of labels does what its labels would do one by one`, async (t) => {
-    let bench: ServingBench;
-    try {
-      bench = await openBench(open);
-    } catch (error) {
-      if (!(error instanceof PostgresMissing) || process.env['CI'] === 'true') throw error;
-      return t.skip(error.message);
-    }
-    await using _ = bench;
+  const benchTest = (name: string, run: (bench: ServingBench) => Promise<void>): void =>
+    openedTest(`${database}: ${name}`, () => openBench(open), run);
+
+  benchTest('a request of labels does what its labels would do one by one', async (bench) => {
     const serving = await bench.start();
     await serving.deploy('e', { traffic: [{ version: 1, percent: 100 }], reason: '' }, 'owner');
     const rows = Array.from({ length: 13 }, (_, n) => ({ at: n, inputs: { x0: n } }));
@@ -73,15 +67,7 @@ eachDatabase((database, open) => {
     assert.equal((await serving.get('f')).labelCount, 0);
   });
 
-  test(`${database}: labels come back with their predictions, read by range or by id`, async (t) => {
-    let bench: ServingBench;
-    try {
-      bench = await openBench(open);
-    } catch (error) {
-      if (!(error instanceof PostgresMissing) || process.env['CI'] === 'true') throw error;
-      return t.skip(error.message);
-    }
-    await using _ = bench;
+  benchTest('labels come back with their predictions, read by range or by id', async (bench) => {
     const serving = await bench.start();
     for (const name of ['e', 'f']) {
       await serving.deploy(name, { traffic: [{ version: 1, percent: 100 }], reason: '' }, 'owner');

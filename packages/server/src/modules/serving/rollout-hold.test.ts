@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import type { RolloutDecision } from '@slipway/contract';
 import { RolloutPlan } from '@slipway/contract';
 import type { OpenTestDb } from '../../platform/db/testing.ts';
-import { eachDatabase, PostgresMissing } from '../../platform/db/testing.ts';
+import { eachDatabase, openedTest } from '../../platform/db/testing.ts';
 import type { LedgerTables } from '../../platform/ledger/store.ts';
 import { trailPointsMax } from './evidence-trail.ts';
 import type { Serving } from './index.ts';
@@ -23,13 +23,20 @@ const plan = RolloutPlan.parse({
 const weekMs = 7 * 24 * hourMs;
 const hold = { reason: 'the sensor is being exchanged', forMs: weekMs };
 
-async function openHeld(open: OpenTestDb): Promise<{ bench: ServingBench; serving: Serving; id: string }> {
+interface Held extends AsyncDisposable {
+  readonly bench: ServingBench;
+  readonly serving: Serving;
+  /** Of the rollout. */
+  readonly id: string;
+}
+
+async function openHeld(open: OpenTestDb): Promise<Held> {
   const bench = await openServingBench({ models, open });
   await bench.declare('e');
   const serving = await bench.start();
   await serving.deploy('e', { traffic: [{ version: 1, percent: 100 }], reason: '' }, 'owner');
   const { id } = await serving.startRollout('e', { candidate: 2, plan }, 'owner');
-  return { bench, serving, id };
+  return { bench, serving, id, [Symbol.asyncDispose]: () => bench[Symbol.asyncDispose]() };
 }
 
 async function ask(serving: Serving, count: number, from = 0): Promise<void> {
@@ -53,18 +60,8 @@ async function eventsOf({ db }: ServingBench, subject: string, count: number) {
 const verdicts = (decisions: readonly RolloutDecision[]): string[] => decisions.map((d) => d.verdict);
 
 eachDatabase((database, open) => {
-  const dbTest = (name: string, run: (parts: Awaited<ReturnType<typeof openHeld>>) => Promise<void>): void =>
-    void test(`${database}: ${name}`, async (t) => {
-      let parts: Awaited<ReturnType<typeof openHeld>>;
-      try {
-        parts = await openHeld(open);
-      } catch (error) {
-        if (!(error instanceof PostgresMissing) || process.env['CI'] === 'true') throw error;
-        return t.skip(error.message);
-      }
-      await using _ = parts.bench;
-      await run(parts);
-    });
+  const dbTest = (name: string, run: (parts: Held) => Promise<void>): void =>
+    openedTest(`${database}: ${name}`, () => openHeld(open), run);
 
   dbTest('on hold nothing is promoted, also over a restart; resumed it goes on where it stood', async (parts) => {
     const { bench, id } = parts;

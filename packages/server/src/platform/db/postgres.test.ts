@@ -11,6 +11,7 @@ import { createSystemClock } from '../clock.ts';
 import type { Clock } from '../clock.ts';
 import { createLedger } from '../ledger/create-ledger.ts';
 import { createLog } from '../log.ts';
+import { skipUnlessCi } from '../testing/missing.ts';
 import { createPostgresDb } from './postgres.ts';
 import type { PostgresDb, PostgresDbOptions } from './postgres.ts';
 import { counterStore, putCounter, wakeTopic } from './testing/counter-store.ts';
@@ -34,8 +35,7 @@ async function freshUrl(t: TestContext): Promise<string | undefined> {
     t.after(database.drop);
     return database.url;
   } catch (error) {
-    if (process.env['CI'] === 'true') throw error;
-    t.skip(`PostgreSQL could not start here: ${(error as Error).message}`);
+    skipUnlessCi(t, `PostgreSQL could not start here: ${(error as Error).message}`, error);
     return undefined;
   }
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,6 +11,7 @@ import { createSystemClock } from '../clock.ts';
 import { createLog } from '../log.ts';
 import { chainAfter, eventDigest, genesisChain } from '../ledger/chain.ts';
 import type { LedgerTables } from '../ledger/store.ts';
+import { mountSmallDisk } from '../testing/small-disk.ts';
 import type { AnyOperation } from './db.ts';
 import { constraintOf } from './failure.ts';
 import { createSqliteDb } from './sqlite.ts';
@@ -304,18 +305,8 @@ test('SIGKILL while writing loses no answered write and leaves the chain valid',
 });
 
 test('a full disk answers disk_full, keeps what was answered before, and goes on when there is room', async (t) => {
-  const folder = mkdtempSync(join(tmpdir(), 'slipway-small-'));
-  let isMounted = false;
-  t.after(() => {
-    if (isMounted) execFileSync('umount', [folder]);
-    rmSync(folder, { recursive: true, force: true });
-  });
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', folder], { stdio: 'ignore' });
-  } catch {
-    return t.skip('mounting a small file system is not allowed here');
-  }
-  isMounted = true;
+  const folder = mountSmallDisk(t, 2);
+  if (folder === undefined) return;
   const db = await createSqliteDb({ file: join(folder, 'a.db'), modules: [counterStore], writerEntry, clock, log });
   await db.write(putCounter, { name: 'before', value: 1 });
   writeFileSync(join(folder, 'filler'), Buffer.alloc(1_000_000));

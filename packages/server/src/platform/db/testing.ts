@@ -15,6 +15,7 @@ import { createSystemClock } from '../clock.ts';
 import type { Clock } from '../clock.ts';
 import { createLog } from '../log.ts';
 import type { Log } from '../log.ts';
+import { skipUnlessCi } from '../testing/missing.ts';
 import type { AnyOperation, Db, Dialect, Operation, StoreModule } from './db.ts';
 import { operation } from './db.ts';
 import { createSqliteDb } from './sqlite.ts';
@@ -90,8 +91,8 @@ export function eachDatabase(declare: (name: Dialect, open: OpenTestDb) => void)
   });
 }
 
-/** Why a test that needs PostgreSQL could not run. `dbTest` turns it into a skip, unless CI=true. */
-export class PostgresMissing extends Error {}
+/** Why a test that needs PostgreSQL could not run. */
+class PostgresMissing extends Error {}
 
 /** One test with a fresh database, closed afterwards. */
 export function dbTest(
@@ -100,19 +101,37 @@ export function dbTest(
   options: TestDbOptions,
   run: (t: TestContext, opened: TestDb) => Promise<void>,
 ): void {
-  void test(name, async (t) => {
-    let opened: TestDb;
+  const openDisposable = async (): Promise<TestDb & AsyncDisposable> => {
+    const opened = await open(options);
+    return { ...opened, [Symbol.asyncDispose]: opened.close };
+  };
+  openedTest(name, openDisposable, (opened, t) => run(t, opened));
+}
+
+export interface OpenedTestOptions {
+  readonly timeoutMs?: number;
+  /** What it needs of this machine and is not there. */
+  readonly lacks?: string | undefined;
+}
+
+/** One test with something that is opened for it (over an `OpenTestDb`) and disposed of afterwards. */
+export function openedTest<T extends AsyncDisposable>(
+  name: string,
+  open: () => Promise<T>,
+  run: (opened: T, t: TestContext) => Promise<void>,
+  options: OpenedTestOptions = {},
+): void {
+  void test(name, { timeout: options.timeoutMs ?? Infinity }, async (t) => {
+    if (options.lacks !== undefined) return skipUnlessCi(t, options.lacks);
+    let opened: T;
     try {
-      opened = await open(options);
+      opened = await open();
     } catch (error) {
-      if (!(error instanceof PostgresMissing) || process.env['CI'] === 'true') throw error;
-      return t.skip(error.message);
+      if (!(error instanceof PostgresMissing)) throw error;
+      return skipUnlessCi(t, error.message, error);
     }
-    try {
-      await run(t, opened);
-    } finally {
-      await opened.close();
-    }
+    await using _ = opened;
+    await run(opened, t);
   });
 }
 

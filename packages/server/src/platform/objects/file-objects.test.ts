@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   chmodSync,
@@ -20,6 +20,7 @@ import fc from 'fast-check';
 import { createSystemClock } from '../clock.ts';
 import type { Clock } from '../clock.ts';
 import { createLog } from '../log.ts';
+import { mountSmallDisk } from '../testing/small-disk.ts';
 import { createFileObjects } from './file-objects.ts';
 import type { Objects } from './objects.ts';
 
@@ -216,18 +217,8 @@ test('temporary files of dead processes are swept at start, those of living ones
 });
 
 test('a full disk answers disk_full and leaves no trace', async (t) => {
-  const folder = mkdtempSync(join(tmpdir(), 'slipway-small-'));
-  let isMounted = false;
-  t.after(() => {
-    if (isMounted) execFileSync('umount', [folder]);
-    rmSync(folder, { recursive: true, force: true });
-  });
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', folder], { stdio: 'ignore' });
-  } catch {
-    return t.skip('mounting a small file system is not allowed here');
-  }
-  isMounted = true;
+  const folder = mountSmallDisk(t, 1);
+  if (folder === undefined) return;
   const objects = await createFileObjects({ folder, clock: system, log });
   await assert.rejects(objects.put(pieces(Buffer.alloc(3_000_000, 1), 65_536)), { code: 'disk_full' });
   assert.deepEqual(temps(folder), []);
