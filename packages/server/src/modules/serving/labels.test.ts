@@ -112,15 +112,7 @@ eachDatabase((database, open) => {
     assert.deepEqual([others.features, others.texts], [[], []]);
   });
 
-  test(`${database}: the mark of a range moves with its predictions and its labels, and with nothing else`, async (t) => {
-    let bench: ServingBench;
-    try {
-      bench = await openBench(open);
-    } catch (error) {
-      if (!(error instanceof PostgresMissing) || process.env['CI'] === 'true') throw error;
-      return t.skip(error.message);
-    }
-    await using _ = bench;
+  benchTest('the mark of a range moves with its predictions and its labels, and with nothing else', async (bench) => {
     const serving = await bench.start();
     for (const name of ['e', 'f']) {
       await serving.deploy(name, { traffic: [{ version: 1, percent: 100 }], reason: '' }, 'owner');
