@@ -559,7 +559,7 @@ function writeAttribute(writer: ProtoWriter, name: string, attribute: OnnxAttrib
       writer.packedInts(8, attribute.values);
       break;
     case 'strings':
-      for (const text of attribute.values) writer.string(9, text);
+      writer.strings(9, attribute.values);
       break;
     case 'other':
       throw new OnnxError('model', `Attribute "${name}" has type ${attribute.code}, which is not written.`);

@@ -236,6 +236,17 @@ export class ProtoWriter {
     return this.bytes(field, utf8Encoder.encode(value));
   }
 
+  /** A repeated text: few different ones, each encoded once. */
+  strings(field: number, values: readonly string[]): this {
+    const encoded = new Map<string, Uint8Array>();
+    for (const value of values) {
+      const known = encoded.get(value) ?? utf8Encoder.encode(value);
+      encoded.set(value, known);
+      this.bytes(field, known);
+    }
+    return this;
+  }
+
   message(field: number, write: (writer: ProtoWriter) => void): this {
     const inner = new ProtoWriter();
     write(inner);
@@ -246,8 +257,18 @@ export class ProtoWriter {
   packedInts(field: number, values: ArrayLike<number> | ArrayLike<bigint>): this {
     if (values.length === 0) return this;
     const inner = new ProtoWriter();
-    for (let i = 0; i < values.length; i++) inner.#varint(values[i] as number | bigint);
+    if (values instanceof BigInt64Array) inner.#varints(values);
+    else for (let i = 0; i < values.length; i++) inner.#varint(values[i] as number | bigint);
     return this.bytes(field, inner.#bytes.subarray(0, inner.#at));
+  }
+
+  /** Small numbers are read as what they are: making a bigint of each would cost more than all the rest. */
+  #varints(values: BigInt64Array): void {
+    const halves = new Int32Array(values.buffer, values.byteOffset, values.length * 2);
+    for (let i = 0; i < values.length; i++) {
+      const low = halves[i * 2] ?? 0;
+      this.#varint(low >= 0 && halves[i * 2 + 1] === 0 ? low : (values[i] ?? 0n));
+    }
   }
 
   packedFloats(field: number, values: ArrayLike<number>): this {

@@ -168,55 +168,94 @@ interface PlacedTree {
   readonly target: number;
 }
 
+interface SmallIntegers {
+  readonly all: BigInt64Array;
+  /** The same, at every second place the lower half of one. */
+  readonly low: Int32Array;
+}
+
+/** Integers of a file that are written by their lower halves: no bigint is made of a number that is small. */
+function smallIntegers(count: number): SmallIntegers {
+  const all = new BigInt64Array(count);
+  return { all, low: new Int32Array(all.buffer) };
+}
+
 /** The trees one after the other, as the operators want them: parallel arrays over all nodes and over all leaves. */
 function flatten(trees: readonly PlacedTree[]) {
   const total = trees.reduce((sum, { tree }) => sum + tree.left.length, 0);
-  const modes: string[] = [];
-  const treeIds = new BigInt64Array(total);
-  const nodeIds = new BigInt64Array(total);
-  const features = new BigInt64Array(total);
-  const trueIds = new BigInt64Array(total);
-  const falseIds = new BigInt64Array(total);
-  const missing = new BigInt64Array(total);
-  const thresholds = new Float32Array(total);
-  const counts = new Float32Array(total);
-  const leaves: { tree: number; node: number; target: number; value: number }[] = [];
-  let at = 0;
-  for (const [treeId, { tree, target }] of trees.entries()) {
-    for (let node = 0; node < tree.left.length; node++, at++) {
-      const left = tree.left[node] ?? -1;
-      treeIds[at] = BigInt(treeId);
-      nodeIds[at] = BigInt(node);
-      counts[at] = tree.count[node] ?? 0;
-      modes.push(left < 0 ? 'LEAF' : 'BRANCH_LEQ');
-      if (left < 0) {
-        leaves.push({ tree: treeId, node, target, value: tree.value[node] ?? 0 });
-        continue;
-      }
-      features[at] = BigInt(tree.feature[node] ?? 0);
-      thresholds[at] = tree.threshold[node] ?? 0;
-      missing[at] = BigInt(tree.missingLeft[node] ?? 0);
-      trueIds[at] = BigInt(left);
-      falseIds[at] = BigInt(tree.right[node] ?? 0);
-    }
-  }
+  // Every node of a tree but its leaves has two children.
+  const leafTotal = (total + trees.length) / 2;
+  const nodes = {
+    modes: Array.from({ length: total }, () => 'BRANCH_LEQ'),
+    treeIds: smallIntegers(total),
+    nodeIds: smallIntegers(total),
+    features: smallIntegers(total),
+    trueIds: smallIntegers(total),
+    falseIds: smallIntegers(total),
+    missing: smallIntegers(total),
+    thresholds: new Float32Array(total),
+    counts: new Float32Array(total),
+  };
+  const leaves = {
+    trees: smallIntegers(leafTotal),
+    nodes: smallIntegers(leafTotal),
+    targets: smallIntegers(leafTotal),
+    values: new Float32Array(leafTotal),
+  };
+  const next = { node: 0, leaf: 0 };
+  for (const [treeId, placed] of trees.entries()) flattenTree(placed, treeId, { nodes, leaves, next });
   return {
     common: {
-      nodes_treeids: treeIds,
-      nodes_nodeids: nodeIds,
-      nodes_modes: modes,
-      nodes_featureids: features,
-      nodes_values: thresholds,
-      nodes_truenodeids: trueIds,
-      nodes_falsenodeids: falseIds,
-      nodes_missing_value_tracks_true: missing,
-      nodes_hitrates: counts,
+      nodes_treeids: nodes.treeIds.all,
+      nodes_nodeids: nodes.nodeIds.all,
+      nodes_modes: nodes.modes,
+      nodes_featureids: nodes.features.all,
+      nodes_values: nodes.thresholds,
+      nodes_truenodeids: nodes.trueIds.all,
+      nodes_falsenodeids: nodes.falseIds.all,
+      nodes_missing_value_tracks_true: nodes.missing.all,
+      nodes_hitrates: nodes.counts,
     },
-    leafTrees: BigInt64Array.from(leaves, (leaf) => BigInt(leaf.tree)),
-    leafNodes: BigInt64Array.from(leaves, (leaf) => BigInt(leaf.node)),
-    leafTargets: BigInt64Array.from(leaves, (leaf) => BigInt(leaf.target)),
-    leafValues: Float32Array.from(leaves, (leaf) => leaf.value),
+    leafTrees: leaves.trees.all,
+    leafNodes: leaves.nodes.all,
+    leafTargets: leaves.targets.all,
+    leafValues: leaves.values,
   };
+}
+
+interface FlatTrees {
+  readonly nodes: {
+    readonly modes: string[];
+    readonly thresholds: Float32Array;
+    readonly counts: Float32Array;
+  } & Readonly<Record<'treeIds' | 'nodeIds' | 'features' | 'trueIds' | 'falseIds' | 'missing', SmallIntegers>>;
+  readonly leaves: { readonly values: Float32Array } & Readonly<Record<'trees' | 'nodes' | 'targets', SmallIntegers>>;
+  /** Where the next node and the next leaf go. */
+  readonly next: { node: number; leaf: number };
+}
+
+function flattenTree({ tree, target }: PlacedTree, treeId: number, { nodes, leaves, next }: FlatTrees): void {
+  for (let node = 0; node < tree.left.length; node++) {
+    const at = next.node++;
+    const left = tree.left[node] ?? -1;
+    nodes.treeIds.low[at * 2] = treeId;
+    nodes.nodeIds.low[at * 2] = node;
+    nodes.counts[at] = tree.count[node] ?? 0;
+    if (left >= 0) {
+      nodes.features.low[at * 2] = tree.feature[node] ?? 0;
+      nodes.thresholds[at] = tree.threshold[node] ?? 0;
+      nodes.missing.low[at * 2] = tree.missingLeft[node] ?? 0;
+      nodes.trueIds.low[at * 2] = left;
+      nodes.falseIds.low[at * 2] = tree.right[node] ?? 0;
+      continue;
+    }
+    const leaf = next.leaf++;
+    nodes.modes[at] = 'LEAF';
+    leaves.trees.low[leaf * 2] = treeId;
+    leaves.nodes.low[leaf * 2] = node;
+    leaves.targets.low[leaf * 2] = target;
+    leaves.values[leaf] = tree.value[node] ?? 0;
+  }
 }
 
 function allWeightsPositive(trees: readonly Tree[]): boolean {

@@ -4,7 +4,7 @@
  * Cost: about 4 ns per value.
  */
 import { thresholdBytes } from './booster-memory.ts';
-import type { MemoryLayout } from './booster-memory.ts';
+import { constant } from './layout-constants.ts';
 import { control, doWhileBelow, f32, i32, local } from './wasm-module.ts';
 import type { Code, FunctionDefinition } from './wasm-module.ts';
 
@@ -27,8 +27,7 @@ interface BinLocals {
 }
 
 /** Rows [from, to) of the block in the staging area, multiples of four; the block starts at row `start` of the table. */
-export function assignBinsKernel(layout: MemoryLayout): FunctionDefinition {
-  const features = layout.binCounts.length;
+export function assignBinsKernel(): FunctionDefinition {
   return {
     name: 'assignBins',
     parameters: ['i32', 'i32', 'i32'],
@@ -51,10 +50,10 @@ export function assignBinsKernel(layout: MemoryLayout): FunctionDefinition {
         ...local.set(at.tileEnd, i32.add(local.get(from), i32.const(tileRows))),
         ...control.if(i32.ltU(local.get(to), local.get(at.tileEnd)), local.set(at.tileEnd, local.get(to))),
         ...local.set(at.feature, i32.const(0)),
-        ...doWhileBelow(at.feature, i32.const(features), [
-          ...featureStart(at, layout),
+        ...doWhileBelow(at.feature, constant('features'), [
+          ...featureStart(at),
           ...local.set(at.row, local.get(from)),
-          ...doWhileBelow(at.row, local.get(at.tileEnd), fourRows(at, layout)),
+          ...doWhileBelow(at.row, local.get(at.tileEnd), fourRows(at)),
           ...local.set(at.feature, i32.add(local.get(at.feature), i32.const(1))),
         ]),
         ...local.set(from, local.get(at.tileEnd)),
@@ -64,28 +63,25 @@ export function assignBinsKernel(layout: MemoryLayout): FunctionDefinition {
   };
 }
 
-function featureStart(at: BinLocals, layout: MemoryLayout): Code {
+function featureStart(at: BinLocals): Code {
   const [from, start] = [0, 2];
   const feature = local.get(at.feature);
   const row = i32.add(local.get(start), local.get(from));
-  const stagingRow = i32.add(i32.mul(feature, i32.const(layout.blockRows)), local.get(from));
+  const stagingRow = i32.add(i32.mul(feature, constant('blockRows')), local.get(from));
   return [
     ...local.set(at.entry, i32.mul(feature, i32.const(16))),
     // One float before the first, because the place that a step looks at is one below its end.
-    ...local.set(at.base, i32.add(i32.mul(feature, i32.const(thresholdBytes)), i32.const(layout.thresholds - 4))),
-    ...local.set(at.source, i32.add(i32.mul(stagingRow, i32.const(4)), i32.const(layout.staging))),
     ...local.set(
-      at.column,
-      i32.add(i32.add(i32.mul(feature, i32.const(layout.rows)), row), i32.const(layout.columnBins)),
+      at.base,
+      i32.sub(i32.add(i32.mul(feature, i32.const(thresholdBytes)), constant('thresholds')), i32.const(4)),
     ),
-    ...local.set(
-      at.target,
-      i32.add(i32.add(i32.mul(row, i32.const(layout.stride)), feature), i32.const(layout.rowBins)),
-    ),
+    ...local.set(at.source, i32.add(i32.mul(stagingRow, i32.const(4)), constant('staging'))),
+    ...local.set(at.column, i32.add(i32.add(i32.mul(feature, constant('rows')), row), constant('columnBins'))),
+    ...local.set(at.target, i32.add(i32.add(i32.mul(row, constant('stride')), feature), constant('rowBins'))),
   ];
 }
 
-function fourRows(at: BinLocals, layout: MemoryLayout): Code {
+function fourRows(at: BinLocals): Code {
   const { step, base } = at;
   const get = (list: readonly number[], lane: number): Code => local.get(list[lane] ?? 0);
   const advance = (lane: number): Code => {
@@ -100,7 +96,8 @@ function fourRows(at: BinLocals, layout: MemoryLayout): Code {
     return [
       ...local.set(at.places[lane] ?? 0, bin),
       ...i32.store8(local.get(at.column), get(at.places, lane), lane),
-      ...i32.store8(local.get(at.target), get(at.places, lane), lane * layout.stride),
+      ...i32.store8(local.get(at.target), get(at.places, lane)),
+      ...local.set(at.target, i32.add(local.get(at.target), constant('stride'))),
     ];
   };
   return [
@@ -108,7 +105,7 @@ function fourRows(at: BinLocals, layout: MemoryLayout): Code {
       ...local.set(at.values[lane] ?? 0, f32.load(local.get(at.source), lane * 4)),
       ...local.set(at.places[lane] ?? 0, i32.const(0)),
     ]),
-    ...local.set(step, i32.load(local.get(at.entry), layout.featureTable + 12)),
+    ...local.set(step, i32.load(i32.add(local.get(at.entry), constant('featureTable')), 12)),
     ...control.loop([
       ...lanes.flatMap(advance),
       ...local.set(step, i32.shrU(local.get(step), i32.const(1))),
@@ -117,7 +114,6 @@ function fourRows(at: BinLocals, layout: MemoryLayout): Code {
     ...lanes.flatMap(write),
     ...local.set(at.source, i32.add(local.get(at.source), i32.const(16))),
     ...local.set(at.column, i32.add(local.get(at.column), i32.const(4))),
-    ...local.set(at.target, i32.add(local.get(at.target), i32.const(4 * layout.stride))),
     ...local.set(at.row, i32.add(local.get(at.row), i32.const(4))),
   ];
 }

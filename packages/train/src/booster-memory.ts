@@ -11,6 +11,8 @@ const memoryBytesMax = 65_536 * pageBytes;
 const lineBytes = 64;
 /** A histogram bin: gradient, hessian, rows and a spare lane, 32-bit integers. */
 export const binBytes = 16;
+/** A feature in the feature table: four 32-bit integers. */
+export const entryBytes = 16;
 
 /** Byte offsets in the result area of a thread; the total is read from that of the first. */
 export const resultOffsets = {
@@ -35,7 +37,8 @@ export const controlOffsets = {
   integers: 256,
   doubles: 320,
 } as const;
-const controlBytes = 384;
+/** What lies at the same address in every memory. */
+export const fixedAddresses = { control: 0, lookup: 384, result: 640 } as const;
 
 /** Rows whose derivatives are summed as one; part of the definition of the result. */
 export const chunkRows = 4096;
@@ -65,6 +68,7 @@ export interface MemoryLayout extends MemoryShape {
   readonly histogramBytes: number;
   /** What threads tell each other: `controlOffsets`. */
   readonly control: number;
+  /** 256 bytes. */
   readonly lookup: number;
   /** `threads` areas of `resultBytes`. */
   readonly result: number;
@@ -96,6 +100,8 @@ export interface MemoryLayout extends MemoryShape {
   /** Float32 [rows]. */
   readonly labels: number;
   readonly weights: number;
+  /** Uint8 [leaves, features]: whether any division of the leaf's rows by the feature leaves enough on both sides. */
+  readonly divisible: number;
   /** `leaves` histograms. */
   readonly histograms: number;
   /** A histogram for each further thread. */
@@ -114,7 +120,7 @@ export function layoutMemory(shape: MemoryShape): MemoryLayout {
   const features = shape.binCounts.length;
   const blockRows = Math.min(rows, Math.max(4, Math.floor(stagingBytesMax / (features * 16)) * 4));
   const stride = strideFor(features);
-  let next = 0;
+  let next = fixedAddresses.result + resultBytes * shape.threads;
   const take = (sizeBytes: number): number => {
     const address = next;
     next += Math.ceil(sizeBytes / lineBytes) * lineBytes;
@@ -126,19 +132,14 @@ export function layoutMemory(shape: MemoryShape): MemoryLayout {
     histogramBytes += count * binBytes;
     return offset;
   });
-  const control = take(controlBytes);
-  const lookup = take(256);
-  const result = take(resultBytes * shape.threads);
-  const featureTable = take(features * 16);
+  const featureTable = take(features * entryBytes);
   const layout = {
     ...shape,
     rows,
     stride,
     binOffsets,
     histogramBytes,
-    control,
-    lookup,
-    result,
+    ...fixedAddresses,
     featureTable,
     blockRows,
     thresholds: take(features * thresholdBytes),
@@ -154,6 +155,7 @@ export function layoutMemory(shape: MemoryShape): MemoryLayout {
     probabilities: take(rows * 4 * shape.outputs),
     labels: take(rows * 4),
     weights: take(rows * 4),
+    divisible: take(features * shape.leaves),
     histograms: take(histogramBytes * shape.leaves),
     partialHistograms: take(histogramBytes * (shape.threads - 1)),
   };

@@ -181,12 +181,18 @@ function createScores(kernels: Kernels, { data, layout, task, sets }: ScoresCont
     },
     margins: () => {
       const sums = new Float32Array(rowCount * task.outputs);
-      for (const [output, view] of views.entries()) {
-        for (let row = 0; row < rowCount; row++) sums[row * task.outputs + output] = view[row] as number;
-      }
+      for (const [output, view] of views.entries()) spread(view, sums, { stride: task.outputs, offset: output });
       return addBase(sums, task.baseScore);
     },
   };
+}
+
+function spread(
+  from: Float32Array,
+  to: Float32Array,
+  { stride, offset }: { readonly stride: number; readonly offset: number },
+): void {
+  for (let row = 0, at = offset; row < from.length; row++, at += stride) to[at] = from[row] ?? 0;
 }
 
 /** The quantile of what the rows of a leaf still lack. The gradient alone says only on which side of it they are. */
@@ -239,14 +245,17 @@ function createLoss(
   }
 }
 
+const rootMeanSquareOf = (scores: Float32Array, labels: Float32Array, base: number): number =>
+  Math.sqrt(sumOfSquares(scores, labels, base) / labels.length);
+
 /** In one loop without calls, because it is run over all rows after every round. */
-function rootMeanSquareOf(scores: Float32Array, labels: Float32Array, base: number): number {
+function sumOfSquares(scores: Float32Array, labels: Float32Array, base: number): number {
   let sum = 0;
   for (let row = 0; row < labels.length; row++) {
     const difference = Math.fround((scores[row] ?? 0) + base) - (labels[row] ?? 0);
     sum += difference * difference;
   }
-  return Math.sqrt(sum / labels.length);
+  return sum;
 }
 
 interface Derivatives {
@@ -286,6 +295,13 @@ function createDerivatives(kernels: Kernels, layout: MemoryLayout, task: Boostin
   };
 }
 
+function rowsThatCount(weights: Float64Array): Uint32Array {
+  const rows = new Uint32Array(weights.length);
+  let count = 0;
+  for (let row = 0; row < weights.length; row++) if ((weights[row] as number) > 0) rows[count++] = row;
+  return rows.subarray(0, count);
+}
+
 interface Sampler {
   /** Fills the row order for the next tree, restricts its features, and returns how many rows it has. */
   readonly draw: () => number;
@@ -303,10 +319,8 @@ function createSampler(deps: SamplerDeps, settings: CompleteTreeSettings): Sampl
   const featureCount = layout.binCounts.length;
   const order = new Uint32Array(deps.memory, layout.order, weights.length);
   const random = createRandom(settings.seed);
-  const counted = new Uint32Array(weights.length);
-  let countedRows = 0;
-  for (let row = 0; row < weights.length; row++) if ((weights[row] as number) > 0) counted[countedRows++] = row;
-  const eligible = counted.subarray(0, countedRows);
+  const eligible = rowsThatCount(weights);
+  const countedRows = eligible.length;
   const share = (of: number, part: number): number => Math.max(1, Math.round(of * part));
   return {
     draw: () => {

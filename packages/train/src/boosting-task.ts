@@ -39,9 +39,8 @@ function numberTask(data: TrainingData, settings: TreeSettings): BoostingTask {
     throw new RangeError(`classWeights are for classes: leave them out with the objective ${objective}.`);
   }
   for (const [name, rows] of [['', data] as const, ['holdOut.', data.holdOut] as const]) {
-    for (let row = 0; rows !== undefined && row < rows.labels.length; row++) {
-      assertInRange(`${name}labels[${row}]`, rows.labels[row], { min: -labelMax, max: labelMax });
-    }
+    const row = rows === undefined ? -1 : firstBeyond(rows.labels, labelMax);
+    if (row >= 0) assertInRange(`${name}labels[${row}]`, rows?.labels[row], { min: -labelMax, max: labelMax });
   }
   const weights = rowWeights(data, undefined, 0);
   const { quantile = 0.5 } = settings;
@@ -58,6 +57,12 @@ function numberTask(data: TrainingData, settings: TreeSettings): BoostingTask {
     quantile,
     weights,
   };
+}
+
+/** The row of the first label that is not within the bound of 0; -1 without any. */
+function firstBeyond(labels: ArrayLike<number>, bound: number): number {
+  for (let row = 0; row < labels.length; row++) if (!(Math.abs(labels[row] ?? 0) <= bound)) return row;
+  return -1;
 }
 
 function classTask(data: TrainingData, settings: TreeSettings): BoostingTask {

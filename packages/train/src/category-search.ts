@@ -6,7 +6,6 @@
  * because there are many ways to be lucky. The missing, unknown and rare ones are in bin 0 and never in the set.
  * Cost: a sort per feature and leaf. Sources: LightGBM, FeatureHistogram::FindBestThresholdCategorical, its default settings.
  */
-import { binBytes } from './booster-memory.ts';
 import type { MemoryLayout } from './booster-memory.ts';
 import { codesMax } from './category-sets.ts';
 import type { DerivativeScales, SearchSettings, Split, Sums } from './histograms.ts';
@@ -39,117 +38,152 @@ export interface CategoryLeaf {
   readonly scales: DerivativeScales;
 }
 
-/** Quantised gain is over leaving the leaf whole. */
+/** The best so far. Written over in place: a search looks at hundreds of candidates, and few are kept. */
 interface Leader {
   score: number;
-  split: Omit<Split, 'gain'> | undefined;
+  feature: number;
+  penalty: number;
+  gradient: number;
+  hessian: number;
+  rows: number;
+  size: number;
+  /** The set, in its first `size` places. */
+  readonly bins: Uint8Array;
 }
 
-const score = ({ gradient, hessian }: Sums, lambda: number): number => (gradient * gradient) / (hessian + lambda);
-
-function scoreOfBoth({ sums }: CategoryLeaf, left: Sums, lambda: number): number {
-  const right = { gradient: sums.gradient - left.gradient, hessian: sums.hessian - left.hessian, rows: 0 };
-  return score(left, lambda) + score(right, lambda);
+/** Bins of enough rows in the order of their ratios, of equals the lower first, as the last sort left them. */
+interface Order {
+  readonly bins: Uint8Array;
+  readonly ratios: Float64Array;
+  count: number;
 }
 
-interface Bins {
-  readonly sumsOf: (leaf: CategoryLeaf, feature: number, bin: number) => Sums;
-  readonly sortBins: (leaf: CategoryLeaf, feature: number) => number;
-  /** As the last sort left it. */
-  readonly order: Uint8Array;
+interface Search {
+  /** The whole memory. */
+  readonly integers: Int32Array;
+  readonly order: Order;
+  readonly leader: Leader;
 }
 
-function createBins({ layout, integers }: CategorySearchDeps): Bins {
-  const sumsOf = (leaf: CategoryLeaf, feature: number, bin: number): Sums => {
-    const at = (leaf.address + (layout.binOffsets[feature] ?? 0) + bin * binBytes) / 4;
-    return {
-      gradient: integers[at] ?? 0,
-      hessian: integers[at + 1] ?? 0,
-      rows: integers[at + 2] ?? 0,
-    };
+/** A feature of the leaf. */
+interface Candidate {
+  readonly feature: number;
+  readonly bins: number;
+  /** Place of its first bin among the integers. */
+  readonly start: number;
+  /** Added to the hessian of either side. */
+  readonly lambda: number;
+  readonly rowsMin: number;
+}
+
+function sortBins({ integers, order }: Search, candidate: Candidate, divisor: number): void {
+  const { bins, ratios } = order;
+  const end = candidate.start + candidate.bins * 4;
+  let count = 0;
+  for (let place = candidate.start + 4, bin = 1; place < end; place += 4, bin++) {
+    if ((integers[place + 2] ?? 0) < categoryRowsMin) continue;
+    const ratio = (integers[place] ?? 0) / ((integers[place + 1] ?? 0) + divisor);
+    let own = count++;
+    for (; own > 0 && (ratios[own - 1] ?? 0) > ratio; own--) {
+      ratios[own] = ratios[own - 1] ?? 0;
+      bins[own] = bins[own - 1] ?? 0;
+    }
+    ratios[own] = ratio;
+    bins[own] = bin;
+  }
+  order.count = count;
+}
+
+/** Takes the bins of the order one after the other, from its first or, backwards, from its last. */
+function scanOrder(
+  { integers, order, leader }: Search,
+  { sums }: CategoryLeaf,
+  scan: Candidate & { step: 1 | -1 },
+): void {
+  const { start, feature, lambda, rowsMin, step } = scan;
+  const first = step === 1 ? 0 : order.count - 1;
+  const depth = Math.min(setSizeMax, Math.floor((order.count + 1) / 2));
+  const othersMin = Math.max(rowsMin, groupRowsMin);
+  let [gradient, hessian, rows, group] = [0, 0, 0, 0];
+  for (let taken = 0; taken < depth; taken++) {
+    const at = start + (order.bins[first + step * taken] ?? 0) * 4;
+    const own = integers[at + 2] ?? 0;
+    gradient += integers[at] ?? 0;
+    hessian += integers[at + 1] ?? 0;
+    rows += own;
+    group += own;
+    if (rows < rowsMin) continue;
+    if (sums.rows - rows < othersMin) break;
+    if (group < groupRowsMin) continue;
+    group = 0;
+    const rest = sums.gradient - gradient;
+    const score = (gradient * gradient) / (hessian + lambda) + (rest * rest) / (sums.hessian - hessian + lambda);
+    if (!(score > leader.score)) continue;
+    Object.assign(leader, { score, feature, penalty: setPenalty, gradient, hessian, rows, size: taken + 1 });
+    for (let place = 0; place <= taken; place++) leader.bins[place] = order.bins[first + step * place] ?? 0;
+  }
+}
+
+/** Every bin alone against the rest. */
+function scanSingles({ integers, leader }: Search, { sums }: CategoryLeaf, candidate: Candidate): void {
+  const { start, feature, bins, lambda, rowsMin } = candidate;
+  for (let bin = 1; bin < bins; bin++) {
+    const at = start + bin * 4;
+    const [gradient, hessian, rows] = [integers[at] ?? 0, integers[at + 1] ?? 0, integers[at + 2] ?? 0];
+    if (rows < rowsMin || sums.rows - rows < rowsMin) continue;
+    const rest = sums.gradient - gradient;
+    const score = (gradient * gradient) / (hessian + lambda) + (rest * rest) / (sums.hessian - hessian + lambda);
+    if (!(score > leader.score)) continue;
+    Object.assign(leader, { score, feature, penalty: 0, gradient, hessian, rows, size: 1 });
+    leader.bins[0] = bin;
+  }
+}
+
+export function createCategorySearch({ layout, integers, settings, features, isUsed }: CategorySearchDeps) {
+  const { l2, minRowsPerLeaf: rowsMin } = settings;
+  const order: Order = { bins: new Uint8Array(codesMax + 1), ratios: new Float64Array(codesMax + 1), count: 0 };
+  const leader: Leader = {
+    score: 0,
+    feature: 0,
+    penalty: 0,
+    gradient: 0,
+    hessian: 0,
+    rows: 0,
+    size: 0,
+    bins: new Uint8Array(setSizeMax),
   };
-
-  const order = { bins: new Uint8Array(codesMax + 1), ratios: new Float64Array(codesMax + 1) };
-  /** Bins of enough rows in the order of their ratios, of equals the lower first; returns how many. */
-  const sortBins = (leaf: CategoryLeaf, feature: number): number => {
-    const divisor = smoothing * leaf.scales.hessian;
-    const { bins, ratios } = order;
+  const state: Search = { integers, order, leader };
+  const search = (leaf: CategoryLeaf, feature: number): void => {
+    const bins = layout.binCounts[feature] ?? 0;
     const start = (leaf.address + (layout.binOffsets[feature] ?? 0)) / 4;
-    let count = 0;
-    for (let bin = 1; bin < (layout.binCounts[feature] ?? 0); bin++) {
-      const at = start + (bin * binBytes) / 4;
-      if ((integers[at + 2] ?? 0) < categoryRowsMin) continue;
-      const ratio = (integers[at] ?? 0) / ((integers[at + 1] ?? 0) + divisor);
-      let place = count++;
-      for (; place > 0 && (ratios[place - 1] ?? 0) > ratio; place--) {
-        ratios[place] = ratios[place - 1] ?? 0;
-        bins[place] = bins[place - 1] ?? 0;
-      }
-      ratios[place] = ratio;
-      bins[place] = bin;
+    const scale = leaf.scales.hessian;
+    if (bins - 1 <= singlesMax) {
+      scanSingles(state, leaf, { feature, bins, start, lambda: l2 * scale, rowsMin });
+      return;
     }
-    return count;
-  };
-
-  return { sumsOf, sortBins, order: order.bins };
-}
-
-export function createCategorySearch(deps: CategorySearchDeps) {
-  const { layout, settings, features, isUsed } = deps;
-  const { l2, minRowsPerLeaf } = settings;
-  const { sumsOf, sortBins, order } = createBins(deps);
-
-  const judge = (leaf: CategoryLeaf, candidate: Omit<Split, 'gain' | 'bin' | 'missingLeft'>, leader: Leader): void => {
-    const { left, penalty = 0 } = candidate;
-    const found = scoreOfBoth(leaf, left, (l2 + penalty) * leaf.scales.hessian);
-    if (found > leader.score)
-      Object.assign(leader, { score: found, split: { ...candidate, bin: 0, missingLeft: false } });
-  };
-
-  const searchSingles = (leaf: CategoryLeaf, feature: number, leader: Leader): void => {
-    for (let bin = 1; bin < (layout.binCounts[feature] ?? 0); bin++) {
-      const left = sumsOf(leaf, feature, bin);
-      if (left.rows < minRowsPerLeaf || leaf.sums.rows - left.rows < minRowsPerLeaf) continue;
-      judge(leaf, { feature, left, set: [bin] }, leader);
-    }
-  };
-
-  const searchOrder = (leaf: CategoryLeaf, feature: number, leader: Leader): void => {
-    const count = sortBins(leaf, feature);
-    const depth = Math.min(setSizeMax, Math.floor((count + 1) / 2));
-    for (const isFromEnd of [false, true]) {
-      const binAt = (taken: number): number => order[isFromEnd ? count - 1 - taken : taken] ?? 0;
-      let left: Sums = { gradient: 0, hessian: 0, rows: 0 };
-      let group = 0;
-      for (let taken = 0; taken < depth; taken++) {
-        const own = sumsOf(leaf, feature, binAt(taken));
-        left = {
-          gradient: left.gradient + own.gradient,
-          hessian: left.hessian + own.hessian,
-          rows: left.rows + own.rows,
-        };
-        group += own.rows;
-        if (left.rows < minRowsPerLeaf) continue;
-        if (leaf.sums.rows - left.rows < Math.max(minRowsPerLeaf, groupRowsMin)) break;
-        if (group < groupRowsMin) continue;
-        group = 0;
-        const lambda = (l2 + setPenalty) * leaf.scales.hessian;
-        if (!(scoreOfBoth(leaf, left, lambda) > leader.score)) continue;
-        const set = Array.from({ length: taken + 1 }, (_, place) => binAt(place));
-        judge(leaf, { feature, left, set, penalty: setPenalty }, leader);
-      }
-    }
+    const candidate = { feature, bins, start, lambda: (l2 + setPenalty) * scale, rowsMin };
+    sortBins(state, candidate, smoothing * scale);
+    scanOrder(state, leaf, { ...candidate, step: 1 });
+    scanOrder(state, leaf, { ...candidate, step: -1 });
   };
 
   /** The best split with its quantised gain over leaving the leaf whole, if any gains. */
   return (leaf: CategoryLeaf): Split | undefined => {
-    const own = score(leaf.sums, l2 * leaf.scales.hessian);
-    const leader: Leader = { score: own, split: undefined };
-    for (const feature of features) {
-      if (!isUsed(feature)) continue;
-      if ((layout.binCounts[feature] ?? 0) - 1 <= singlesMax) searchSingles(leaf, feature, leader);
-      else searchOrder(leaf, feature, leader);
-    }
-    return leader.split === undefined ? undefined : { ...leader.split, gain: leader.score - own };
+    const { gradient, hessian } = leaf.sums;
+    const own = (gradient * gradient) / (hessian + l2 * leaf.scales.hessian);
+    leader.score = own;
+    leader.size = 0;
+    for (const feature of features) if (isUsed(feature)) search(leaf, feature);
+    if (leader.size === 0) return undefined;
+    const { feature, penalty } = leader;
+    return {
+      gain: leader.score - own,
+      feature,
+      bin: 0,
+      missingLeft: false,
+      left: { gradient: leader.gradient, hessian: leader.hessian, rows: leader.rows },
+      set: Array.from(leader.bins.subarray(0, leader.size)),
+      penalty,
+    };
   };
 }

@@ -3,6 +3,8 @@ import { datePart, numberArithmetic, splitText } from '@slipway/onnx';
 import type { ColumnEncoding } from '@slipway/onnx';
 import { isTextColumn } from './table.ts';
 import type { TableColumn } from './table.ts';
+import { indexOf, numberTexts, numbersAt } from './text-index.ts';
+import type { TextIndex } from './text-index.ts';
 
 type Encoding<K extends ColumnEncoding['kind']> = Extract<ColumnEncoding, { readonly kind: K }>;
 
@@ -11,18 +13,21 @@ export function encodeColumn(encoding: ColumnEncoding, column: TableColumn, rows
   switch (encoding.kind) {
     case 'number':
     case 'boolean': {
-      const values = numbersOf(column);
-      const picked = new Float32Array(rows.length);
-      for (let place = 0; place < picked.length; place++) picked[place] = values[rows[place] ?? 0] ?? Number.NaN;
-      return [picked];
+      return [pickNumbers(numbersOf(column), rows)];
     }
     case 'date':
       return encodeDates(encoding, numbersOf(column), rows);
     case 'category':
-      return encodeCategories(encoding, textsOf(column), rows);
+      return encodeCategories(encoding, indexOf(column), rows);
     case 'text':
       return encodeTexts(encoding, textsOf(column), rows);
   }
+}
+
+function pickNumbers(values: Float64Array | Float32Array, rows: Uint32Array): Float32Array {
+  const picked = new Float32Array(rows.length);
+  for (let place = 0; place < picked.length; place++) picked[place] = values[rows[place] ?? 0] ?? Number.NaN;
+  return picked;
 }
 
 export function numbersOf(column: TableColumn): Float64Array | Float32Array {
@@ -42,25 +47,16 @@ function encodeDates(encoding: Encoding<'date'>, values: ArrayLike<number>, rows
   );
 }
 
-function encodeCategories(
-  encoding: Encoding<'category'>,
-  values: readonly (string | null)[],
-  rows: Uint32Array,
-): Float32Array[] {
-  const tables = encoding.tables.map((table) => {
-    const known = new Map(table.keys.map((key, index) => [key, table.values[index] ?? table.otherwise]));
-    const features = new Float32Array(rows.length);
-    for (let i = 0; i < features.length; i++) {
-      features[i] = known.get(values[rows[i] ?? 0] ?? '') ?? table.otherwise;
-    }
-    return features;
-  });
+function encodeCategories(encoding: Encoding<'category'>, index: TextIndex, rows: Uint32Array): Float32Array[] {
   const { keys = [], sets = [] } = encoding.members ?? {};
-  const codes = new Map(sets.length === 0 ? [] : keys.map((key, code) => [key, code]));
-  const members = sets.map((set) =>
-    Float32Array.from(rows, (row) => (set[codes.get(values[row] ?? '') ?? -1] === 1 ? 0 : 1)),
-  );
-  return [...tables, ...members];
+  const features = [
+    ...encoding.tables.map(({ keys: own, values, otherwise }) => {
+      const numberOf = (place: number): number => values[place] ?? otherwise;
+      return numberTexts(index, { keys: own, numberOf, otherwise });
+    }),
+    ...sets.map((set) => numberTexts(index, { keys, numberOf: (code) => (set[code] === 1 ? 0 : 1), otherwise: 1 })),
+  ];
+  return features.map((numbers) => numbersAt(numbers, index.places, rows));
 }
 
 function encodeTexts(

@@ -11,10 +11,11 @@
 import { dateParts, featuresOf } from '@slipway/onnx';
 import type { CategoryTable, ColumnEncoding } from '@slipway/onnx';
 import { codesMax } from './category-sets.ts';
-import { encodeColumn, numbersOf, textsOf } from './encode-columns.ts';
+import { encodeColumn, numbersOf } from './encode-columns.ts';
 import { fitWords } from './fit-words.ts';
 import type { Fold } from './folds.ts';
 import type { TableColumn } from './table.ts';
+import { countPlaces, indexOf, numberTexts, numbersAt } from './text-index.ts';
 
 export interface EncodingSettings {
   /**
@@ -122,22 +123,20 @@ interface Category {
 }
 
 function fitCategories(column: TableColumn, context: EncodingContext): ColumnEncoding | string {
-  const values = textsOf(column);
   const { settings, rows } = context;
-  const counts = new Map<string, number>();
-  for (const row of rows) {
-    const key = values[row] ?? '';
-    counts.set(key, (counts.get(key) ?? 0) + 1);
-  }
-  const missing = counts.get('') ?? 0;
+  const index = indexOf(column);
+  const counts = countPlaces(index, rows);
+  const seen = index.texts.flatMap((key, place): Category[] => {
+    const count = counts[place] ?? 0;
+    return count > 0 ? [{ key, rows: count }] : [];
+  });
+  const missing = counts[index.placeOf.get('') ?? -1] ?? 0;
   if (missing === rows.length) return 'every value is missing';
-  if (counts.size === 1) return `every value is "${[...counts.keys()].join('')}"`;
-  if (rows.length > 2 && counts.size - (missing > 0 ? 1 : 0) === rows.length - missing) {
+  if (seen.length === 1) return `every value is "${seen.map(({ key }) => key).join('')}"`;
+  if (rows.length > 2 && seen.length - (missing > 0 ? 1 : 0) === rows.length - missing) {
     return 'every value is different, so that none says anything about another row';
   }
-  const sorted = Array.from(counts, ([key, count]): Category => ({ key, rows: count })).sort(
-    (a, b) => b.rows - a.rows || (a.key < b.key ? -1 : 1),
-  );
+  const sorted = seen.sort((a, b) => b.rows - a.rows || (a.key < b.key ? -1 : 1));
   const known = sorted.slice(0, settings.categoriesMax ?? categoriesMaxDefault);
   const form = settings.categories ?? (areManyAndFull(known, rows.length) ? 'sets' : 'both');
   if (form === 'sets' && known.length > 2) {
@@ -177,12 +176,9 @@ interface MeansContext extends EncodingContext {
 }
 
 /** Per row of the context, the place of its category among the keys; -1 for others. */
-function placesOf(column: TableColumn, keys: readonly string[], rows: Uint32Array): Int32Array {
-  const values = textsOf(column);
-  const known = new Map(keys.map((key, place) => [key, place]));
-  const places = new Int32Array(rows.length);
-  for (let i = 0; i < places.length; i++) places[i] = known.get(values[rows[i] ?? 0] ?? '') ?? -1;
-  return places;
+function placesOf(column: TableColumn, keys: readonly string[], rows: Uint32Array): Float32Array {
+  const index = indexOf(column);
+  return numbersAt(numberTexts(index, { keys, numberOf: (place) => place, otherwise: -1 }), index.places, rows);
 }
 
 /** Weighted sums of the target per category, and over all rows in the last place. */
@@ -192,22 +188,22 @@ interface CategorySums {
 }
 
 interface SummedRows {
-  readonly places: Int32Array;
+  readonly places: Float32Array;
   readonly keyCount: number;
   readonly numbers: Float32Array;
   readonly context: EncodingContext;
 }
 
-/** Over the rows of the context at these indices, or all. */
-function addUp({ places, keyCount, numbers, context }: SummedRows, indices?: Uint32Array): CategorySums {
-  const { rows, target } = context;
+/** Over the rows of the context at these indices. */
+function addUp({ places, keyCount, numbers, context }: SummedRows, indices: Uint32Array): CategorySums {
   const sums = new Float64Array(keyCount + 1);
   const weights = new Float64Array(keyCount + 1);
-  const count = indices?.length ?? rows.length;
-  for (let i = 0; i < count; i++) {
-    const index = indices === undefined ? i : (indices[i] ?? 0);
+  const { rows } = context;
+  const target = context.target.weights;
+  for (let i = 0; i < indices.length; i++) {
+    const index = indices[i] ?? 0;
     const row = rows[index] ?? 0;
-    const weight = target.weights[row] ?? 0;
+    const weight = target[row] ?? 0;
     const weighted = weight * (numbers[row] ?? 0);
     const place = places[index] ?? -1;
     sums[keyCount] = (sums[keyCount] ?? 0) + weighted;
@@ -235,8 +231,9 @@ function meanTables(column: TableColumn, context: MeansContext): CategoryTable[]
   const { settings, target, rows } = context;
   const keys = context.known.map(({ key }) => key);
   const places = placesOf(column, keys, rows);
+  const all = rows.map((_, index) => index);
   return target.values.map((numbers, index) => {
-    const sums = addUp({ places, keyCount: keys.length, numbers, context });
+    const sums = addUp({ places, keyCount: keys.length, numbers, context }, all);
     const means = meansOf(sums, settings.smoothing ?? smoothingDefault);
     return {
       feature: `${column.name} ${target.names[index] ?? 'mean'}`,
@@ -321,20 +318,30 @@ function replaceMeans(encoding: Categories, column: TableColumn, context: Replac
   const { keys = [] } = encoding.tables[first] ?? {};
   const places = placesOf(column, keys, context.rows);
   const smoothing = context.settings.smoothing ?? smoothingDefault;
+  const everyRow = context.rows.map((_, index) => index);
   for (const [index, numbers] of context.target.values.entries()) {
     const target = context.targets[first + index];
     const summed: SummedRows = { places, keyCount: keys.length, numbers, context };
-    const all = addUp(summed);
+    const all = addUp(summed, everyRow);
     for (const { test } of context.parts) {
       const own = addUp(summed, test);
       const without = (of: Float64Array, part: Float64Array): Float64Array => of.map((sum, i) => sum - (part[i] ?? 0));
       const rest = { sums: without(all.sums, own.sums), weights: without(all.weights, own.weights) };
       const means = meansOf(rest, smoothing);
-      for (let i = 0; i < test.length && target !== undefined; i++) {
-        const row = test[i] ?? 0;
-        const place = places[row] ?? -1;
-        target[row] = means[place < 0 ? keys.length : place] ?? 0;
-      }
+      if (target !== undefined) putMeans(target, test, { places, means });
     }
+  }
+}
+
+function putMeans(
+  target: Float32Array,
+  rows: Uint32Array,
+  { places, means }: { readonly places: Float32Array; readonly means: Float32Array },
+): void {
+  const ofOthers = means.length - 1;
+  for (let i = 0; i < rows.length; i++) {
+    const row = rows[i] ?? 0;
+    const place = places[row] ?? -1;
+    target[row] = means[place < 0 ? ofOthers : place] ?? 0;
   }
 }

@@ -27,6 +27,7 @@ import { measureTable } from './table-metrics.ts';
 import type { TableMetrics } from './table-metrics.ts';
 import { checkTableSettings, goalsOf, minRowsFor, roundLimits } from './table-settings.ts';
 import type { Goal, RoundLimits, TableSettings } from './table-settings.ts';
+import { indexColumns } from './text-index.ts';
 import { readTarget, targetMeans } from './table-target.ts';
 import type { TableTask, Target } from './table-target.ts';
 import { trainTreesAsync } from './train-trees.ts';
@@ -95,7 +96,8 @@ export async function fitTable(
   const target = readTarget(table, settings);
   checkTableSettings(settings, target.task);
   const goals = goalsOf(settings, target.task);
-  const job: Job = { table, settings, hooks, target, goals, state: { isStopped: false } };
+  const indexed = { ...table, columns: indexColumns(table.columns) };
+  const job: Job = { table: indexed, settings, hooks, target, goals, state: { isStopped: false } };
   const isGiven = table.holdOut !== undefined;
   const folds = holdOutFolds(table, settings, target);
   const limits = roundLimits(settings, folds.length > 0);

@@ -59,7 +59,7 @@ function oneRound({ layout, kernels }: Bench, rows: number): Record<string, unkn
   const settings = { minRowsPerLeaf: 20, l2: 1, gainMin: 0 };
   const histograms = createHistograms(kernels, layout, { settings, directions: undefined, categories: [] });
   const [from, to] = [layout.order, layout.order + rows * 4];
-  histograms.build(0, from, to);
+  histograms.buildRoot(from, to);
   made['histogram'] = bytesOf(layout.histograms, layout.histogramBytes);
   const sums = histograms.total(0);
   const split = histograms.findSplit(0, { sums, bounds: unbounded }, { gradient: 1024, hessian: 1024 });
@@ -70,8 +70,7 @@ function oneRound({ layout, kernels }: Bench, rows: number): Record<string, unkn
   const middle = kernels.partition(from, to, layout.columnBins + split.feature * layout.rows);
   made['middle'] = middle - layout.order;
   made['order'] = bytesOf(layout.order, rows * 4);
-  histograms.build(1, from, middle);
-  histograms.subtract(0, 1);
+  histograms.divide(0, 1, { from, to: middle });
   made['sibling'] = bytesOf(layout.histograms, layout.histogramBytes * 2);
   kernels.addToScores(from, middle, { scores: layout.scores, value: 0.1 });
   kernels.logistic(0.25);

@@ -6,12 +6,21 @@ import { Worker } from 'node:worker_threads';
  * ends up in, and because it is all WebAssembly but for this line.
  */
 const program = `
-const { workerData: { module, memory } } = require('node:worker_threads');
-new WebAssembly.Instance(module, { env: { memory } }).exports.help();
+const { workerData: { module, histogram, env } } = require('node:worker_threads');
+const own = new WebAssembly.Instance(histogram, { env }).exports;
+new WebAssembly.Instance(module, { env: { ...env, ...own } }).exports.help();
 `;
 
+export interface SharedKernels {
+  readonly module: object;
+  /** The module of the histogram. */
+  readonly histogram: object;
+  /** What both import. */
+  readonly env: object;
+}
+
 /** They do not keep the process running; one that cannot start is not there, and the others do its work. */
-export function startHelpers(count: number, shared: { readonly module: object; readonly memory: object }): void {
+export function startHelpers(count: number, shared: SharedKernels): void {
   for (let started = 0; started < count; started++) {
     const worker = new Worker(program, { eval: true, workerData: shared, stdin: false, execArgv: [] });
     worker.on('error', () => undefined);

@@ -61,10 +61,10 @@ export interface HistogramOptions {
 }
 
 export interface Histograms {
-  /** Fills the slot from the rows at `order[from, to)` (addresses). */
-  readonly build: (slot: number, from: number, to: number) => void;
-  /** `parent -= child`. */
-  readonly subtract: (parent: number, child: number) => void;
+  /** Fills slot 0 from the rows at `order[from, to)` (addresses). */
+  readonly buildRoot: (from: number, to: number) => void;
+  /** Fills the slot `child` from these rows of the parent, and leaves the others to the parent's. */
+  readonly divide: (parent: number, child: number, rows: { readonly from: number; readonly to: number }) => void;
   /** Sums over all rows of the slot. */
   readonly total: (slot: number) => Sums;
   /** Best split of a slot with that total, or undefined where none gains. */
@@ -100,6 +100,8 @@ export function createHistograms(
     rows: integers[index + 2] as number,
   });
 
+  const features = layout.binCounts.length;
+  const divisible = new Uint8Array(kernels.memory, layout.divisible, features * layout.leaves);
   const unordered = new Set(categories);
   const areOrdered = (feature: number): boolean => !unordered.has(feature);
   let isUsed = (_feature: number): boolean => true;
@@ -132,7 +134,11 @@ export function createHistograms(
       return complete(slot, sums, { ...split, gain: split.gain * gainScale(scales) });
     }
     integers.set([sums.gradient, sums.hessian, sums.rows, 0], (layout.result + resultOffsets.total) / 4);
-    const threads = kernels.search(address(slot), settings.l2 * scales.hessian, settings.minRowsPerLeaf);
+    const threads = kernels.search(address(slot), {
+      lambda: settings.l2 * scales.hessian,
+      rowsMin: settings.minRowsPerLeaf,
+      divisible: layout.divisible + slot * features,
+    });
     const found = readSearch(results, layout, threads);
     const own = ownScore(sums, scales);
     const gain = found.score - own;
@@ -146,8 +152,15 @@ export function createHistograms(
     integers.set([layout.binOffsets[feature] ?? 0, bins * binBytes, areOrdered(feature) ? 1 : 0], table + feature * 4);
   }
   return {
-    build: (slot, from, to) => kernels.histogram(from, to, address(slot)),
-    subtract: (parent, child) => kernels.subtract(address(parent), address(child)),
+    buildRoot: (from, to) => {
+      divisible.fill(1, 0, features);
+      kernels.histogram(from, to, address(0));
+    },
+    divide: (parent, child, { from, to }) => {
+      divisible.copyWithin(child * features, parent * features, (parent + 1) * features);
+      kernels.histogram(from, to, address(child));
+      kernels.subtract(address(parent), address(child));
+    },
     total: (slot) => {
       // Any feature will do: its bins hold each row once.
       const start = address(slot) / 4;

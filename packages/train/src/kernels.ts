@@ -1,15 +1,12 @@
-/** The loops of training as one WebAssembly module, emitted for a given layout: what it offers and how it is built. */
+/**
+ * The loops of training as WebAssembly: what they offer and how they are built. One module serves every layout, whose numbers it
+ * imports; only the histogram is emitted for its layout.
+ */
 import { binBytes, controlOffsets } from './booster-memory.ts';
 import type { MemoryLayout } from './booster-memory.ts';
 import { assignBinsKernel } from './bin-kernels.ts';
-import {
-  addKernel,
-  addToScoresKernel,
-  histogramKernel,
-  partitionKernel,
-  searchKernel,
-  subtractKernel,
-} from './leaf-kernels.ts';
+import { histogramKernel, histogramSignature } from './histogram-kernel.ts';
+import { addKernel, addToScoresKernel, partitionKernel, searchKernel, subtractKernel } from './leaf-kernels.ts';
 import {
   classDerivativesKernel,
   logisticKernel,
@@ -19,6 +16,7 @@ import {
   softmaxKernel,
 } from './row-kernels.ts';
 import { startHelpers } from './helper-threads.ts';
+import { constantNames, constantsOf } from './layout-constants.ts';
 import { taskKinds, threadKernels } from './thread-kernels.ts';
 import type { TaskKind } from './thread-kernels.ts';
 import { encodeModule } from './wasm-module.ts';
@@ -30,7 +28,7 @@ export interface Kernels {
   /** Fills the histogram at `slot` from the rows at `order[from, to)` (addresses). */
   histogram(from: number, to: number, slot: number): void;
   /** Best split of the histogram at `slot`; total is read from the first result area, every thread's best written to its own. Returns the number of threads. */
-  search(slot: number, lambda: number, rowsMin: number): number;
+  search(slot: number, leaf: SearchedLeaf): number;
   /** `parent -= child`, bin by bin. */
   subtract(parent: number, child: number): void;
   /** Splits `order[from, to)` by the look-up table (4 = left, 0 = right) of the column's bins; returns the address where the right part begins. */
@@ -49,6 +47,14 @@ export interface Kernels {
   quantise(gradientScale: number, hessianScale: number): void;
   /** Ends the helping threads. The kernels work on, alone. */
   end(): void;
+}
+
+export interface SearchedLeaf {
+  /** Added to the hessian of either side. */
+  readonly lambda: number;
+  readonly rowsMin: number;
+  /** Address of a byte per feature: whether the leaf may be divided by it. Cleared where it cannot. */
+  readonly divisible: number;
 }
 
 /** What this package uses of the WebAssembly global, which the ES library of TypeScript does not declare. */
@@ -70,38 +76,50 @@ interface ModuleExports {
 /** Below this much work a task is not worth waking another thread for. */
 const sharedMin = { rows: 8192, cells: 65_536, bins: 4096 };
 
-export function emitKernels(layout: MemoryLayout): Uint8Array {
+/** What serves every layout. */
+function emitKernels(isMemoryShared: boolean): Uint8Array {
   const kernels = [
-    assignBinsKernel(layout),
-    histogramKernel(layout),
+    assignBinsKernel(),
     addKernel(),
     subtractKernel(),
-    partitionKernel(layout),
-    searchKernel(layout),
+    partitionKernel(),
+    searchKernel(),
     addToScoresKernel(),
-    logisticKernel(layout),
-    softmaxKernel(layout),
-    classDerivativesKernel(layout),
-    residualDerivativesKernel(layout),
-    quantileDerivativesKernel(layout),
-    quantiseKernel(layout),
+    logisticKernel(),
+    softmaxKernel(),
+    classDerivativesKernel(),
+    residualDerivativesKernel(),
+    quantileDerivativesKernel(),
+    quantiseKernel(),
   ];
   const places = new Map<string, number>();
-  const all = [...kernels, ...threadKernels(layout, (kernel) => places.get(kernel) ?? -1)];
-  for (const [place, { name }] of all.entries()) places.set(name, place);
-  return encodeModule(all, { pages: layout.pages, isShared: layout.threads > 1 });
+  const all = [...kernels, ...threadKernels((kernel) => places.get(kernel) ?? -1)];
+  for (const [place, { name }] of [histogramSignature, ...all].entries()) places.set(name, place);
+  return encodeModule(all, { isMemoryShared, functions: [histogramSignature], constants: constantNames });
 }
 
-/** Builds the module and its zero-filled memory, and starts the helping threads; they join in when they are there. */
+function emitHistogram(layout: MemoryLayout): Uint8Array {
+  return encodeModule([histogramKernel(layout)], { isMemoryShared: layout.threads > 1, functions: [], constants: [] });
+}
+
+/** What the engine has compiled, by whether the memory is shared; kept because compiling costs as much as a small training. */
+const kernelModules = new Map<boolean, object>();
+
+/** Makes instances and their zero-filled memory, and starts the helping threads; they join in when they are there. */
 export function createKernels(layout: MemoryLayout): Kernels {
-  // The cast states what the engine provides; the exports are those of the module emitted above.
+  // The cast states what the engine provides; the exports are those of the modules emitted above.
   const host = (globalThis as unknown as { readonly WebAssembly: WebAssemblyHost }).WebAssembly;
-  const linear = new host.Memory({ initial: layout.pages, maximum: layout.pages, shared: layout.threads > 1 });
-  const module = new host.Module(emitKernels(layout));
-  const { share, fork, joinParts, end } = new host.Instance(module, { env: { memory: linear } })
+  const isShared = layout.threads > 1;
+  const module = kernelModules.get(isShared) ?? new host.Module(emitKernels(isShared));
+  kernelModules.set(isShared, module);
+  const histogram = new host.Module(emitHistogram(layout));
+  const memory = new host.Memory({ initial: layout.pages, maximum: layout.pages, shared: isShared });
+  const env = { memory, ...constantsOf(layout) };
+  const own = new host.Instance(histogram, { env }).exports;
+  const { share, fork, joinParts, end } = new host.Instance(module, { env: { ...env, ...own } })
     .exports as ModuleExports;
-  startHelpers(layout.threads - 1, { module, memory: linear });
-  return { ...createTasks(linear.buffer, layout, { share, fork, joinParts }), memory: linear.buffer, end };
+  startHelpers(layout.threads - 1, { module, histogram, env });
+  return { ...createTasks(memory.buffer, layout, { share, fork, joinParts }), memory: memory.buffer, end };
 }
 
 function createTasks(
@@ -141,8 +159,8 @@ function createTasks(
       give(slot, 0, partials);
       run('combine', true);
     },
-    search: (slot, lambda, rowsMin) => {
-      give(slot, rowsMin);
+    search: (slot, { lambda, rowsMin, divisible }) => {
+      give(slot, rowsMin, divisible);
       numbers[0] = lambda;
       return run('search', bins >= sharedMin.bins);
     },

@@ -7,7 +7,7 @@
 import { doWhileBelow, f32x4, f64, f64x2, i32, i32x4, i64x2, local, v128 } from './wasm-module.ts';
 import type { Code, FunctionDefinition } from './wasm-module.ts';
 import { chunkRows, chunkSumBytes } from './booster-memory.ts';
-import type { MemoryLayout } from './booster-memory.ts';
+import { constant } from './layout-constants.ts';
 
 const expPolynomial = Array.from({ length: 12 }, (_, degree) => {
   let factorial = 1;
@@ -48,10 +48,10 @@ function expOf(x: number, n: number): Code {
 }
 
 /** Two float32 at `region + 4 row` as float64 lanes; `row4` holds 4 row. */
-const loadPair = (row4: number, region: number): Code =>
-  f64x2.promoteLowF32x4(v128.load64Zero(local.get(row4), region));
-const storePair = (row4: number, region: number, value: Code): Code =>
-  v128.store64Lane0(local.get(row4), f32x4.demoteF64x2Zero(value), region);
+const loadPair = (row4: number, region: Code): Code =>
+  f64x2.promoteLowF32x4(v128.load64Zero(i32.add(local.get(row4), region)));
+const storePair = (row4: number, region: Code, value: Code): Code =>
+  v128.store64Lane0(i32.add(local.get(row4), region), f32x4.demoteF64x2Zero(value));
 
 /** A loop over pairs of rows [from, to): the body sees `row4`, four times the row. */
 function overRowPairs(row4: number, body: Code): Code {
@@ -63,7 +63,7 @@ function overRowPairs(row4: number, body: Code): Code {
   ];
 }
 
-export function logisticKernel(layout: MemoryLayout): FunctionDefinition {
+export function logisticKernel(): FunctionDefinition {
   return {
     name: 'logistic',
     parameters: ['i32', 'i32', 'f64'],
@@ -72,20 +72,18 @@ export function logisticKernel(layout: MemoryLayout): FunctionDefinition {
       const [row4, x, n] = [f.local('i32'), f.local('v128'), f.local('v128')];
       // Float32 of the sum first: that is the margin which a served model computes.
       const margin = f64x2.promoteLowF32x4(
-        f32x4.demoteF64x2Zero(f64x2.add(loadPair(row4, layout.scores), f64x2.splat(local.get(base)))),
+        f32x4.demoteF64x2Zero(f64x2.add(loadPair(row4, constant('scores')), f64x2.splat(local.get(base)))),
       );
       return overRowPairs(row4, [
         ...local.set(x, f64x2.neg(margin)),
         ...local.set(x, f64x2.add(expOf(x, n), f64x2.const(1))),
-        ...storePair(row4, layout.probabilities, f64x2.div(f64x2.const(1), local.get(x))),
+        ...storePair(row4, constant('probabilities'), f64x2.div(f64x2.const(1), local.get(x))),
       ]);
     },
   };
 }
 
-export function softmaxKernel(layout: MemoryLayout): FunctionDefinition {
-  const classBytes = layout.rows * 4;
-  const outputs = Array.from({ length: layout.outputs }, (_, k) => k * classBytes);
+export function softmaxKernel(): FunctionDefinition {
   return {
     name: 'softmax',
     parameters: ['i32', 'i32'],
@@ -100,55 +98,57 @@ export function softmaxKernel(layout: MemoryLayout): FunctionDefinition {
       const [at, end] = [f.local('i32'), f.local('i32')];
       const each = (body: Code): Code => [
         ...local.set(at, local.get(row4)),
-        ...doWhileBelow(at, local.get(end), [...body, ...local.set(at, i32.add(local.get(at), i32.const(classBytes)))]),
+        ...doWhileBelow(at, local.get(end), [
+          ...body,
+          ...local.set(at, i32.add(local.get(at), constant('classBytes'))),
+        ]),
       ];
       return overRowPairs(row4, [
-        ...local.set(end, i32.add(local.get(row4), i32.const(classBytes * outputs.length))),
-        ...local.set(top, loadPair(row4, layout.scores)),
-        ...each(local.set(top, f64x2.max(local.get(top), loadPair(at, layout.scores)))),
+        ...local.set(end, i32.add(local.get(row4), constant('scoreBytes'))),
+        ...local.set(top, loadPair(row4, constant('scores'))),
+        ...each(local.set(top, f64x2.max(local.get(top), loadPair(at, constant('scores'))))),
         ...local.set(sum, v128.zero),
         ...each([
-          ...local.set(x, f64x2.sub(loadPair(at, layout.scores), local.get(top))),
+          ...local.set(x, f64x2.sub(loadPair(at, constant('scores')), local.get(top))),
           ...local.set(x, expOf(x, n)),
           ...local.set(sum, f64x2.add(local.get(sum), local.get(x))),
-          ...storePair(at, layout.probabilities, local.get(x)),
+          ...storePair(at, constant('probabilities'), local.get(x)),
         ]),
-        ...each(storePair(at, layout.probabilities, f64x2.div(loadPair(at, layout.probabilities), local.get(sum)))),
+        ...each(
+          storePair(at, constant('probabilities'), f64x2.div(loadPair(at, constant('probabilities')), local.get(sum))),
+        ),
       ]);
     },
   };
 }
 
 /** Weighs the pair (g, h), stores it as {g0, h0, g1, h1} and adds to the sums. */
-function finishDerivatives(
-  layout: MemoryLayout,
-  names: Readonly<Record<'row4' | 'g' | 'h' | 'gSum' | 'hSum', number>>,
-): Code {
+function finishDerivatives(names: Readonly<Record<'row4' | 'g' | 'h' | 'gSum' | 'hSum', number>>): Code {
   const { row4, g, h, gSum, hSum } = names;
-  const weight = loadPair(row4, layout.weights);
+  const weight = loadPair(row4, constant('weights'));
   return [
     ...local.set(g, f64x2.mul(local.get(g), weight)),
     ...local.set(h, f64x2.mul(local.get(h), weight)),
     ...local.set(gSum, f64x2.add(local.get(gSum), f64x2.abs(local.get(g)))),
     ...local.set(hSum, f64x2.add(local.get(hSum), local.get(h))),
     ...v128.store(
-      i32.shl(local.get(row4), i32.const(1)),
+      i32.add(i32.shl(local.get(row4), i32.const(1)), constant('derivatives')),
       v128.shuffle32(f32x4.demoteF64x2Zero(local.get(g)), f32x4.demoteF64x2Zero(local.get(h)), [0, 4, 1, 5]),
-      layout.derivatives,
     ),
   ];
 }
 
 /** The rows are one chunk, whose sums have a place of their own. */
-function storeSums(layout: MemoryLayout, gSum: number, hSum: number): Code {
+function storeSums(gSum: number, hSum: number): Code {
   const from = 0;
   const sumOf = (lanes: number): Code =>
     f64.add(f64x2.extractLane(local.get(lanes), 0), f64x2.extractLane(local.get(lanes), 1));
-  const place = i32.mul(i32.divU(local.get(from), i32.const(chunkRows)), i32.const(chunkSumBytes));
-  return [...f64.store(place, sumOf(gSum), layout.chunkSums), ...f64.store(place, sumOf(hSum), layout.chunkSums + 8)];
+  const chunk = i32.mul(i32.divU(local.get(from), i32.const(chunkRows)), i32.const(chunkSumBytes));
+  const own = i32.add(chunk, constant('chunkSums'));
+  return [...f64.store(own, sumOf(gSum)), ...f64.store(own, sumOf(hSum), 8)];
 }
 
-export function classDerivativesKernel(layout: MemoryLayout): FunctionDefinition {
+export function classDerivativesKernel(): FunctionDefinition {
   return {
     name: 'classDerivatives',
     parameters: ['i32', 'i32', 'i32', 'f64', 'f64'],
@@ -156,25 +156,28 @@ export function classDerivativesKernel(layout: MemoryLayout): FunctionDefinition
       const [output, label, factor] = [2, 3, 4];
       const [row4, p, g, h] = [f.local('i32'), f.local('v128'), f.local('v128'), f.local('v128')];
       const [gSum, hSum] = [f.local('v128'), f.local('v128')];
-      const probability = i32.add(local.get(row4), i32.mul(local.get(output), i32.const(layout.rows * 4)));
-      const isClass = v128.and(f64x2.eq(loadPair(row4, layout.labels), f64x2.splat(local.get(label))), f64x2.const(1));
+      const probability = i32.add(local.get(row4), i32.mul(local.get(output), constant('classBytes')));
+      const isClass = v128.and(
+        f64x2.eq(loadPair(row4, constant('labels')), f64x2.splat(local.get(label))),
+        f64x2.const(1),
+      );
       return [
         ...overRowPairs(row4, [
-          ...local.set(p, f64x2.promoteLowF32x4(v128.load64Zero(probability, layout.probabilities))),
+          ...local.set(p, f64x2.promoteLowF32x4(v128.load64Zero(i32.add(probability, constant('probabilities'))))),
           ...local.set(g, f64x2.sub(local.get(p), isClass)),
           ...local.set(
             h,
             f64x2.mul(f64x2.mul(local.get(p), f64x2.sub(f64x2.const(1), local.get(p))), f64x2.splat(local.get(factor))),
           ),
-          ...finishDerivatives(layout, { row4, g, h, gSum, hSum }),
+          ...finishDerivatives({ row4, g, h, gSum, hSum }),
         ]),
-        ...storeSums(layout, gSum, hSum),
+        ...storeSums(gSum, hSum),
       ];
     },
   };
 }
 
-export function residualDerivativesKernel(layout: MemoryLayout): FunctionDefinition {
+export function residualDerivativesKernel(): FunctionDefinition {
   return {
     name: 'residualDerivatives',
     parameters: ['i32', 'i32', 'f64'],
@@ -187,20 +190,20 @@ export function residualDerivativesKernel(layout: MemoryLayout): FunctionDefinit
           ...local.set(
             g,
             f64x2.sub(
-              f64x2.add(loadPair(row4, layout.scores), f64x2.splat(local.get(base))),
-              loadPair(row4, layout.labels),
+              f64x2.add(loadPair(row4, constant('scores')), f64x2.splat(local.get(base))),
+              loadPair(row4, constant('labels')),
             ),
           ),
           ...local.set(h, f64x2.const(1)),
-          ...finishDerivatives(layout, { row4, g, h, gSum, hSum }),
+          ...finishDerivatives({ row4, g, h, gSum, hSum }),
         ]),
-        ...storeSums(layout, gSum, hSum),
+        ...storeSums(gSum, hSum),
       ];
     },
   };
 }
 
-export function quantileDerivativesKernel(layout: MemoryLayout): FunctionDefinition {
+export function quantileDerivativesKernel(): FunctionDefinition {
   return {
     name: 'quantileDerivatives',
     parameters: ['i32', 'i32', 'f64', 'f64'],
@@ -208,23 +211,23 @@ export function quantileDerivativesKernel(layout: MemoryLayout): FunctionDefinit
       const [base, level] = [2, 3];
       const [row4, g, h] = [f.local('i32'), f.local('v128'), f.local('v128')];
       const [gSum, hSum] = [f.local('v128'), f.local('v128')];
-      const margin = f64x2.add(loadPair(row4, layout.scores), f64x2.splat(local.get(base)));
-      const isBelow = v128.and(f64x2.lt(margin, loadPair(row4, layout.labels)), f64x2.const(1));
+      const margin = f64x2.add(loadPair(row4, constant('scores')), f64x2.splat(local.get(base)));
+      const isBelow = v128.and(f64x2.lt(margin, loadPair(row4, constant('labels'))), f64x2.const(1));
       const above = f64x2.splat(f64.sub(f64.const(1), local.get(level)));
       return [
         ...overRowPairs(row4, [
           ...local.set(g, f64x2.sub(above, isBelow)),
           ...local.set(h, f64x2.const(1)),
-          ...finishDerivatives(layout, { row4, g, h, gSum, hSum }),
+          ...finishDerivatives({ row4, g, h, gSum, hSum }),
         ]),
-        ...storeSums(layout, gSum, hSum),
+        ...storeSums(gSum, hSum),
       ];
     },
   };
 }
 
 /** Rounds half to even; a hessian is at least one unit, so that no leaf divides by zero. */
-export function quantiseKernel(layout: MemoryLayout): FunctionDefinition {
+export function quantiseKernel(): FunctionDefinition {
   return {
     name: 'quantise',
     parameters: ['i32', 'i32', 'f64', 'f64'],
@@ -237,19 +240,18 @@ export function quantiseKernel(layout: MemoryLayout): FunctionDefinition {
         ...local.set(to, i32.shl(local.get(to), i32.const(3))),
         ...doWhileBelow(read, local.get(to), [
           ...v128.store(
-            i32.shl(local.get(read), i32.const(1)),
+            i32.add(i32.shl(local.get(read), i32.const(1)), constant('gradients')),
             i32x4.maxS(
               i32x4.truncSatF64x2Zero(
                 f64x2.nearest(
                   f64x2.mul(
-                    f64x2.promoteLowF32x4(v128.load64Zero(local.get(read), layout.derivatives)),
+                    f64x2.promoteLowF32x4(v128.load64Zero(i32.add(local.get(read), constant('derivatives')))),
                     local.get(scale),
                   ),
                 ),
               ),
               v128.i32x4(-(2 ** 31), 1, 1, 0),
             ),
-            layout.gradients,
           ),
           ...local.set(read, i32.add(local.get(read), i32.const(8))),
         ]),

@@ -7,8 +7,8 @@ import type { CategoryMembers, CategoryTable, ColumnEncoding, Tree } from '@slip
 import { featuresOf } from '@slipway/onnx';
 import { codesMax } from './category-sets.ts';
 import type { CategorySet } from './category-sets.ts';
-import { textsOf } from './encode-columns.ts';
 import type { TableColumn } from './table.ts';
+import { indexOf, numberTexts, numbersAt } from './text-index.ts';
 import type { FeatureImportance, TreeTraining } from './train-trees.ts';
 
 /** One feature of codes: its column's encoding, and the key that code 0 stands for. */
@@ -42,9 +42,9 @@ export function encodeSetCodes(
     const { keys = [] } = membersOf(encoding) ?? {};
     const column = columns.find(({ name }) => name === encoding.column);
     if (keys.length === 0 || column === undefined) continue;
-    const values = textsOf(column);
-    const codes = new Map(keys.map((key, code) => [key, code]));
-    const all = Float32Array.from(rows, (row) => codes.get(values[row] ?? '') ?? Number.NaN);
+    const texts = indexOf(column);
+    const codes = numberTexts(texts, { keys, numberOf: (code) => code, otherwise: Number.NaN });
+    const all = numbersAt(codes, texts.places, rows);
     for (let firstKey = 0; firstKey < keys.length; firstKey += codesMax) {
       made.names.push(`${encoding.column} codes from ${firstKey}`);
       made.owners.push({ encoding: index, firstKey });

@@ -9,8 +9,16 @@
  * `go` holds a count of tasks above the number of helpers that take part in the last one: a helper beyond that number
  * leaves the task alone, and those below it are waited for, so that no operand changes while it is read.
  */
-import { binBytes, chunkRows, controlOffsets, resultBytes, resultOffsets } from './booster-memory.ts';
-import type { MemoryLayout } from './booster-memory.ts';
+import {
+  binBytes,
+  chunkRows,
+  controlOffsets,
+  entryBytes,
+  fixedAddresses,
+  resultBytes,
+  resultOffsets,
+} from './booster-memory.ts';
+import { constant } from './layout-constants.ts';
 import { control, doWhileBelow, f32, f64, i32, i32Atomic, local, memory } from './wasm-module.ts';
 import type { Code, FunctionDefinition } from './wasm-module.ts';
 
@@ -54,12 +62,11 @@ interface Operands {
   readonly number: (place: number) => Code;
 }
 
-function operandsOf({ control: area }: MemoryLayout): Operands {
-  return {
-    integer: (place) => i32.load(i32.const(area), controlOffsets.integers + place * 4),
-    number: (place) => f64.load(i32.const(area), controlOffsets.doubles + place * 8),
-  };
-}
+const area = i32.const(fixedAddresses.control);
+const operands: Operands = {
+  integer: (place) => i32.load(area, controlOffsets.integers + place * 4),
+  number: (place) => f64.load(area, controlOffsets.doubles + place * 8),
+};
 
 type ShareBody = (f: Parameters<FunctionDefinition['body']>[0]) => Code;
 const shareOf = (kind: TaskKind, body: ShareBody): FunctionDefinition => ({
@@ -69,11 +76,11 @@ const shareOf = (kind: TaskKind, body: ShareBody): FunctionDefinition => ({
 });
 
 /** A kernel over all rows, called chunk by chunk. */
-function chunkShare(kind: TaskKind, layout: MemoryLayout, call: (from: Code, to: Code) => Code): FunctionDefinition {
+function chunkShare(kind: TaskKind, call: (from: Code, to: Code) => Code): FunctionDefinition {
   return shareOf(kind, (f) => {
     const [from, to, end] = [f.local('i32'), f.local('i32'), f.local('i32')];
-    const chunks = i32.const(Math.ceil(layout.rows / chunkRows));
-    const rows = i32.const(layout.rows);
+    const rows = constant('rows');
+    const chunks = i32.divU(i32.add(rows, i32.const(chunkRows - 1)), i32.const(chunkRows));
     return [
       ...local.set(from, i32.mul(shareStart(chunks, local.get(thread)), i32.const(chunkRows))),
       ...local.set(end, i32.mul(shareStart(chunks, next(thread)), i32.const(chunkRows))),
@@ -94,15 +101,14 @@ function chunkShare(kind: TaskKind, layout: MemoryLayout, call: (from: Code, to:
 /** A share of the row order between the addresses that are the first two operands. */
 function overRows(
   kind: TaskKind,
-  { integer }: Operands,
   body: (bounds: { readonly from: number; readonly to: number }, f: Parameters<ShareBody>[0]) => Code,
 ): FunctionDefinition {
   return shareOf(kind, (f) => {
     const [from, to, rows] = [f.local('i32'), f.local('i32'), f.local('i32')];
     const bound = (number: Code): Code =>
-      i32.add(integer(0), i32.shl(shareStart(local.get(rows), number), i32.const(2)));
+      i32.add(operands.integer(0), i32.shl(shareStart(local.get(rows), number), i32.const(2)));
     return [
-      ...local.set(rows, i32.shrU(i32.sub(integer(1), integer(0)), i32.const(2))),
+      ...local.set(rows, i32.shrU(i32.sub(operands.integer(1), operands.integer(0)), i32.const(2))),
       ...local.set(from, bound(local.get(thread))),
       ...local.set(to, bound(next(thread))),
       ...body({ from, to }, f),
@@ -110,21 +116,20 @@ function overRows(
   });
 }
 
-const resultOf = (layout: MemoryLayout, of: Code): Code =>
-  i32.add(i32.const(layout.result), i32.mul(of, i32.const(resultBytes)));
+const scratchDistance = i32.sub(constant('scratch'), constant('order'));
+const resultOf = (of: Code): Code => i32.add(i32.const(fixedAddresses.result), i32.mul(of, i32.const(resultBytes)));
 
-function histogramShare(layout: MemoryLayout, place: PlaceOf): FunctionDefinition {
-  const operands = operandsOf(layout);
-  return overRows('histogram', operands, ({ from, to }, f) => {
+function histogramShare(place: PlaceOf): FunctionDefinition {
+  return overRows('histogram', ({ from, to }, f) => {
     const slot = f.local('i32');
     const partial = i32.add(
-      i32.const(layout.partialHistograms - layout.histogramBytes),
-      i32.mul(local.get(thread), i32.const(layout.histogramBytes)),
+      i32.sub(constant('partialHistograms'), constant('histogramBytes')),
+      i32.mul(local.get(thread), constant('histogramBytes')),
     );
     return [
       ...local.set(slot, operands.integer(2)),
       ...control.if(local.get(thread), local.set(slot, partial)),
-      ...memory.fill(local.get(slot), i32.const(0), i32.const(layout.histogramBytes)),
+      ...memory.fill(local.get(slot), i32.const(0), constant('histogramBytes')),
       ...control.if(
         i32.ltU(local.get(from), local.get(to)),
         control.call(place('histogram'), local.get(from), local.get(to), local.get(slot)),
@@ -134,26 +139,23 @@ function histogramShare(layout: MemoryLayout, place: PlaceOf): FunctionDefinitio
 }
 
 /** Operands: a slot, the parent's that it is taken from or 0, and how many partial histograms are added to it first. */
-function combineShare(layout: MemoryLayout, place: PlaceOf): FunctionDefinition {
-  const { integer } = operandsOf(layout);
+function combineShare(place: PlaceOf): FunctionDefinition {
+  const { integer } = operands;
   return shareOf('combine', (f) => {
     const [from, to, partial] = [f.local('i32'), f.local('i32'), f.local('i32')];
-    const bins = i32.const(layout.histogramBytes / binBytes);
+    const bins = constant('bins');
     const byte = (number: Code): Code => i32.mul(shareStart(bins, number), i32.const(binBytes));
-    const partialsEnd = i32.add(
-      i32.const(layout.partialHistograms),
-      i32.mul(integer(2), i32.const(layout.histogramBytes)),
-    );
+    const partialsEnd = i32.add(constant('partialHistograms'), i32.mul(integer(2), constant('histogramBytes')));
     const at = (start: Code, offset: number): Code => i32.add(start, local.get(offset));
     return [
       ...local.set(from, byte(local.get(thread))),
       ...local.set(to, byte(next(thread))),
-      ...local.set(partial, i32.const(layout.partialHistograms)),
+      ...local.set(partial, constant('partialHistograms')),
       ...control.if(
         integer(2),
         doWhileBelow(partial, partialsEnd, [
           ...control.call(place('add'), at(integer(0), from), at(integer(0), to), at(local.get(partial), from)),
-          ...local.set(partial, i32.add(local.get(partial), i32.const(layout.histogramBytes))),
+          ...local.set(partial, i32.add(local.get(partial), constant('histogramBytes'))),
         ]),
       ),
       ...control.if(
@@ -164,11 +166,11 @@ function combineShare(layout: MemoryLayout, place: PlaceOf): FunctionDefinition 
   });
 }
 
-function searchShare(layout: MemoryLayout, place: PlaceOf): FunctionDefinition {
-  const { integer, number } = operandsOf(layout);
-  const features = i32.const(layout.binCounts.length);
+function searchShare(place: PlaceOf): FunctionDefinition {
+  const { integer, number } = operands;
+  const features = constant('features');
   const entry = (of: Code): Code =>
-    i32.add(i32.const(layout.featureTable), i32.mul(shareStart(features, of), i32.const(16)));
+    i32.add(constant('featureTable'), i32.mul(shareStart(features, of), i32.const(entryBytes)));
   return shareOf('search', () =>
     control.call(
       place('search'),
@@ -177,23 +179,23 @@ function searchShare(layout: MemoryLayout, place: PlaceOf): FunctionDefinition {
       integer(1),
       entry(local.get(thread)),
       entry(next(thread)),
-      resultOf(layout, local.get(thread)),
+      resultOf(local.get(thread)),
+      i32.add(integer(2), shareStart(features, local.get(thread))),
     ),
   );
 }
 
 /** Every thread parts its own stretch; `joinParts` then puts the left ones behind each other and the right ones behind them. */
-function partitionShare(layout: MemoryLayout, place: PlaceOf): FunctionDefinition {
-  const operands = operandsOf(layout);
-  return overRows('partition', operands, ({ from, to }) =>
+function partitionShare(place: PlaceOf): FunctionDefinition {
+  return overRows('partition', ({ from, to }) =>
     i32.store(
-      resultOf(layout, local.get(thread)),
+      resultOf(local.get(thread)),
       control.call(
         place('partition'),
         local.get(from),
         local.get(to),
         operands.integer(2),
-        i32.add(local.get(from), i32.const(layout.scratch - layout.order)),
+        i32.add(local.get(from), scratchDistance),
       ),
       resultOffsets.middle,
     ),
@@ -201,8 +203,8 @@ function partitionShare(layout: MemoryLayout, place: PlaceOf): FunctionDefinitio
 }
 
 /** Returns the address where the right ones begin. Operands are those of the partition. */
-function joinParts(layout: MemoryLayout): FunctionDefinition {
-  const { integer } = operandsOf(layout);
+function joinParts(): FunctionDefinition {
+  const { integer } = operands;
   return {
     name: 'joinParts',
     parameters: ['i32'],
@@ -212,7 +214,7 @@ function joinParts(layout: MemoryLayout): FunctionDefinition {
       const [part, rows, target, middle] = [f.local('i32'), f.local('i32'), f.local('i32'), f.local('i32')];
       const start = (number: Code): Code =>
         i32.add(integer(0), i32.shl(i32.divU(i32.mul(local.get(rows), number), local.get(count)), i32.const(2)));
-      const leftEnd = i32.load(resultOf(layout, local.get(part)), resultOffsets.middle);
+      const leftEnd = i32.load(resultOf(local.get(part)), resultOffsets.middle);
       const eachPart = (body: Code): Code => [
         ...local.set(part, i32.const(0)),
         ...doWhileBelow(part, local.get(count), [...body, ...local.set(part, next(part))]),
@@ -221,7 +223,7 @@ function joinParts(layout: MemoryLayout): FunctionDefinition {
         ...memory.copy(local.get(target), source, length),
         ...local.set(target, i32.add(local.get(target), length)),
       ];
-      const scratch = i32.add(start(local.get(part)), i32.const(layout.scratch - layout.order));
+      const scratch = i32.add(start(local.get(part)), scratchDistance);
       return [
         ...local.set(rows, i32.shrU(i32.sub(integer(1), integer(0)), i32.const(2))),
         ...local.set(target, integer(0)),
@@ -234,9 +236,8 @@ function joinParts(layout: MemoryLayout): FunctionDefinition {
   };
 }
 
-function addToScoresShare(layout: MemoryLayout, place: PlaceOf): FunctionDefinition {
-  const operands = operandsOf(layout);
-  return overRows('addToScores', operands, ({ from, to }) =>
+function addToScoresShare(place: PlaceOf): FunctionDefinition {
+  return overRows('addToScores', ({ from, to }) =>
     control.if(
       i32.ltU(local.get(from), local.get(to)),
       control.call(
@@ -251,8 +252,8 @@ function addToScoresShare(layout: MemoryLayout, place: PlaceOf): FunctionDefinit
 }
 
 /** Operands: rows in the block and the row of the table where it starts. */
-function assignBinsShare(layout: MemoryLayout, place: PlaceOf): FunctionDefinition {
-  const { integer } = operandsOf(layout);
+function assignBinsShare(place: PlaceOf): FunctionDefinition {
+  const { integer } = operands;
   const quads = i32.shrU(i32.add(integer(0), i32.const(3)), i32.const(2));
   const bound = (number: Code): Code => i32.shl(shareStart(quads, number), i32.const(2));
   return shareOf('assignBins', () =>
@@ -260,10 +261,10 @@ function assignBinsShare(layout: MemoryLayout, place: PlaceOf): FunctionDefiniti
   );
 }
 
-function shares(layout: MemoryLayout, place: PlaceOf): readonly FunctionDefinition[] {
-  const { integer, number } = operandsOf(layout);
+function shares(place: PlaceOf): readonly FunctionDefinition[] {
+  const { integer, number } = operands;
   const chunks = (kind: TaskKind, ...operands: readonly Code[]): FunctionDefinition =>
-    chunkShare(kind, layout, (from, to) => control.call(place(kind), from, to, ...operands));
+    chunkShare(kind, (from, to) => control.call(place(kind), from, to, ...operands));
   return [
     chunks('logistic', number(0)),
     chunks('softmax'),
@@ -271,12 +272,12 @@ function shares(layout: MemoryLayout, place: PlaceOf): readonly FunctionDefiniti
     chunks('residualDerivatives', number(0)),
     chunks('quantileDerivatives', number(0), number(1)),
     chunks('quantise', number(0), number(1)),
-    histogramShare(layout, place),
-    combineShare(layout, place),
-    searchShare(layout, place),
-    partitionShare(layout, place),
-    addToScoresShare(layout, place),
-    assignBinsShare(layout, place),
+    histogramShare(place),
+    combineShare(place),
+    searchShare(place),
+    partitionShare(place),
+    addToScoresShare(place),
+    assignBinsShare(place),
   ];
 }
 
@@ -297,8 +298,7 @@ function shareFunction(place: PlaceOf): FunctionDefinition {
 }
 
 /** Divides the task among the threads that are there and returns their number. */
-function forkFunction(layout: MemoryLayout, place: PlaceOf): FunctionDefinition {
-  const area = i32.const(layout.control);
+function forkFunction(place: PlaceOf): FunctionDefinition {
   return {
     name: 'fork',
     parameters: ['i32'],
@@ -315,7 +315,7 @@ function forkFunction(layout: MemoryLayout, place: PlaceOf): FunctionDefinition 
           ...control.branchIf(0, i32.ltU(local.get(turns), i32.const(spinTurns))),
           ...control.if(
             i32.eq(
-              i32Atomic.wait(i32.const(layout.control + controlOffsets.done), local.get(done), helperNsMax),
+              i32Atomic.wait(i32.const(fixedAddresses.control + controlOffsets.done), local.get(done), helperNsMax),
               i32.const(2),
             ),
             control.unreachable,
@@ -334,7 +334,7 @@ function forkFunction(layout: MemoryLayout, place: PlaceOf): FunctionDefinition 
         ...i32Atomic.store(area, i32.const(0), controlOffsets.done),
         ...local.set(go, i32.or(i32.shl(tasks, i32.const(helperBits)), local.get(helpers))),
         ...i32Atomic.store(area, local.get(go), controlOffsets.go),
-        ...i32Atomic.notifyAll(i32.const(layout.control + controlOffsets.go)),
+        ...i32Atomic.notifyAll(i32.const(fixedAddresses.control + controlOffsets.go)),
         ...control.call(place('share'), i32.const(0), next(helpers), local.get(kind)),
         ...waitForHelpers,
         ...next(helpers),
@@ -344,8 +344,7 @@ function forkFunction(layout: MemoryLayout, place: PlaceOf): FunctionDefinition 
 }
 
 /** What a helper runs until it is told to end. */
-function helpFunction(layout: MemoryLayout, place: PlaceOf): FunctionDefinition {
-  const area = i32.const(layout.control);
+function helpFunction(place: PlaceOf): FunctionDefinition {
   return {
     name: 'help',
     parameters: [],
@@ -363,7 +362,7 @@ function helpFunction(layout: MemoryLayout, place: PlaceOf): FunctionDefinition 
         ...control.if(isNone, [
           ...local.set(turns, next(turns)),
           ...control.branchIf(1, i32.ltU(local.get(turns), i32.const(spinTurns))),
-          ...i32Atomic.wait(i32.const(layout.control + controlOffsets.go), local.get(seen), -1n),
+          ...i32Atomic.wait(i32.const(fixedAddresses.control + controlOffsets.go), local.get(seen), -1n),
           ...control.drop,
           ...control.branch(1),
         ]),
@@ -381,7 +380,7 @@ function helpFunction(layout: MemoryLayout, place: PlaceOf): FunctionDefinition 
             ...control.call(place('share'), next(own), next(helpers), i32.load(area, controlOffsets.kind)),
             ...i32Atomic.add(area, i32.const(1), controlOffsets.done),
             ...control.drop,
-            ...i32Atomic.notifyAll(i32.const(layout.control + controlOffsets.done)),
+            ...i32Atomic.notifyAll(i32.const(fixedAddresses.control + controlOffsets.done)),
           ]),
           ...control.branch(0),
         ]),
@@ -391,25 +390,18 @@ function helpFunction(layout: MemoryLayout, place: PlaceOf): FunctionDefinition 
 }
 
 /** Tells the helpers to end. */
-function endFunction(layout: MemoryLayout): FunctionDefinition {
+function endFunction(): FunctionDefinition {
   return {
     name: 'end',
     parameters: [],
     body: () => [
-      ...i32Atomic.store(i32.const(layout.control), i32.const(goEnd), controlOffsets.go),
-      ...i32Atomic.notifyAll(i32.const(layout.control + controlOffsets.go)),
+      ...i32Atomic.store(area, i32.const(goEnd), controlOffsets.go),
+      ...i32Atomic.notifyAll(i32.const(fixedAddresses.control + controlOffsets.go)),
     ],
   };
 }
 
 /** To be put behind the kernels; `place` is asked when the bodies are made. */
-export function threadKernels(layout: MemoryLayout, place: PlaceOf): readonly FunctionDefinition[] {
-  return [
-    ...shares(layout, place),
-    joinParts(layout),
-    shareFunction(place),
-    forkFunction(layout, place),
-    helpFunction(layout, place),
-    endFunction(layout),
-  ];
+export function threadKernels(place: PlaceOf): readonly FunctionDefinition[] {
+  return [...shares(place), joinParts(), shareFunction(place), forkFunction(place), helpFunction(place), endFunction()];
 }

@@ -36,13 +36,17 @@ function checkRows(rows: LabelledRows, featureCount: number, name: string): void
       throw new RangeError(`${name}columns[${index}] has ${column.length} rows, but labels has ${count}.`);
     }
   }
-  for (let row = 0; row < count; row++) {
+  checkLabels(labels, name);
+  if (weights !== undefined) checkWeights(weights, count, name);
+}
+
+function checkLabels(labels: ArrayLike<number>, name: string): void {
+  for (let row = 0; row < labels.length; row++) {
     const label = labels[row] as number;
     if (!Number.isFinite(label)) {
       throw new RangeError(`${name}labels[${row}] is ${label}: every label must be a finite number.`);
     }
   }
-  if (weights !== undefined) checkWeights(weights, count, name);
 }
 
 function checkWeights(weights: ArrayLike<number>, count: number, name: string): void {

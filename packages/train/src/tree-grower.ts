@@ -105,7 +105,7 @@ export function createTreeGrower(deps: GrowerDeps, settings: GrowerSettings): Tr
     grow: (rowCount, scales, step) => {
       const [from, to] = [layout.order, layout.order + rowCount * 4];
       const growth: Growth = { histograms, settings, directions, scales, nodes: [], leaves: [] };
-      histograms.build(0, from, to);
+      histograms.buildRoot(from, to);
       const sums = histograms.total(0);
       assert.equal(sums.rows, rowCount, 'the histogram counts every row once');
       const root = { node: addNode(growth, sums), from, to, slot: 0, sums, bounds: unbounded, depth: 0, penalty: 0 };
@@ -191,9 +191,7 @@ function splitLeaf(growth: Growth, { leaf, split, middle }: Division): void {
   const isLast = leaves.length + 1 >= settings.leaves;
   const isSearched = !isLast && (canSplit(growth, left) || canSplit(growth, right));
   if (isSearched) {
-    const smaller = isLeftSmaller ? left : right;
-    histograms.build(small, smaller.from, smaller.to);
-    histograms.subtract(large, small);
+    histograms.divide(large, small, isLeftSmaller ? left : right);
   }
   const children = [left, right].map((child) => ({
     ...child,

@@ -65,6 +65,11 @@ export const local = {
   tee: (index: number, value: Code): Code => [...value, 0x22, ...unsigned(index)],
 };
 
+/** An imported constant, by its place among them. */
+export const global = {
+  get: (index: number): Code => [0x23, ...unsigned(index)],
+};
+
 export const i32 = {
   /** Addresses above 2^31 wrap to the same 32 bits. */
   const: (value: number): Code => [0x41, ...signed(BigInt(value | 0))],
@@ -268,33 +273,47 @@ function encodeBody(definition: FunctionDefinition): number[] {
 /** Magic number and version 1. */
 const header: Code = [0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
 
-export interface ImportedMemory {
-  readonly pages: number;
-  readonly isShared: boolean;
+/** A function that a module calls or offers. */
+export type Signature = Omit<FunctionDefinition, 'body'>;
+
+/** What a module takes of `env` beside `memory`. */
+export interface ModuleImports {
+  readonly isMemoryShared: boolean;
+  /** They have the first places among the functions. */
+  readonly functions: readonly Signature[];
+  /** Names of 32-bit constants, in the order of their places. */
+  readonly constants: readonly string[];
 }
 
-function memoryLimits({ pages, isShared }: ImportedMemory): Code {
-  return isShared ? [0x03, ...unsigned(pages), ...unsigned(pages)] : [0x00, ...unsigned(pages)];
-}
+/** A memory of any size. */
+const memoryLimits = { own: [0x00, 1], shared: [0x03, 1, ...unsigned(65_536)] };
 
-/** The bytes of a module that imports its memory as `env.memory` and exports every function by its name. */
-export function encodeModule(functions: readonly FunctionDefinition[], memoryOf: ImportedMemory): Uint8Array {
-  const types = functions.map((f) => [
-    0x60,
-    ...withLength(f.parameters.map((type) => valueTypeBytes[type])),
-    ...(f.result === undefined ? [0] : [1, valueTypeBytes[f.result]]),
-  ]);
+const typeOf = ({ parameters, result }: Signature): Code => [
+  0x60,
+  ...withLength(parameters.map((type) => valueTypeBytes[type])),
+  ...(result === undefined ? [0] : [1, valueTypeBytes[result]]),
+];
+
+/** The bytes of a module that exports every function by its name. */
+export function encodeModule(functions: readonly FunctionDefinition[], imports: ModuleImports): Uint8Array {
+  const { isMemoryShared, constants } = imports;
+  const first = imports.functions.length;
+  const taken = (name: string, description: Code): Code => [...text('env'), ...text(name), ...description];
   return Uint8Array.from([
     ...header,
-    ...section(1, types),
-    ...section(2, [[...text('env'), ...text('memory'), 0x02, ...memoryLimits(memoryOf)]]),
+    ...section(1, [...imports.functions, ...functions].map(typeOf)),
+    ...section(2, [
+      taken('memory', [0x02, ...(isMemoryShared ? memoryLimits.shared : memoryLimits.own)]),
+      ...imports.functions.map(({ name }, index) => taken(name, [0x00, ...unsigned(index)])),
+      ...constants.map((name) => taken(name, [0x03, valueTypeBytes.i32, 0])),
+    ]),
     ...section(
       3,
-      functions.map((_, index) => unsigned(index)),
+      functions.map((_, index) => unsigned(first + index)),
     ),
     ...section(
       7,
-      functions.map((f, index) => [...text(f.name), 0x00, ...unsigned(index)]),
+      functions.map((f, index) => [...text(f.name), 0x00, ...unsigned(first + index)]),
     ),
     ...section(10, functions.map(encodeBody)),
   ]);
