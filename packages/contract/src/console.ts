@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { Approval, PolicyFiring } from './automation.ts';
 import { Dataset } from './data.ts';
 import { FeatureSet } from './features.ts';
-import { Alert, MonitorWindow } from './monitoring.ts';
+import { Alert, WindowSummary } from './monitoring.ts';
 import { Name } from './names.ts';
 import { PipelineRun } from './pipelines.ts';
 import { ValidationSummary } from './quality.ts';
@@ -23,8 +23,8 @@ export const Loop = z.object({
   serve: Endpoint.optional(),
   /** What the only endpoint was declared to answer; left out where there are several, or it does not say. */
   question: z.string().optional(),
-  /** Newest first. */
-  monitor: z.object({ monitor: Name, windows: z.array(MonitorWindow) }).optional(),
+  /** Newest first, without their columns: ten times as much, and the first thing that the console asks. */
+  monitor: z.object({ monitor: Name, windows: z.array(WindowSummary) }).optional(),
   /** Without a firing when a policy is declared and has not fired yet. */
   policy: z.object({ policy: Name, firing: PolicyFiring.optional() }).optional(),
   /** What waits for somebody, newest first, each list cut at its limit. */

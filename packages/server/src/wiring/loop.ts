@@ -32,7 +32,7 @@ export function createLoop(ledger: Ledger, modules: Modules): () => Promise<Loop
       (await ofLast('monitor.window-judged', 'monitor', async (name) => name)) ??
       (await firstOf(monitoring.list(one)))?.name;
     if (monitor === undefined) return undefined;
-    const page = await existing(monitoring.windows(monitor, { limit: windowsShown }));
+    const page = await existing(monitoring.summaries(monitor, { limit: windowsShown }));
     return page === undefined ? undefined : { monitor, windows: page.items };
   };
   const endpointOf = async (): Promise<Loop['serve']> =>

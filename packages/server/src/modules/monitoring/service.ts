@@ -61,6 +61,8 @@ export interface Monitoring {
   list(page: PageRequest): Promise<Page<Monitor>>;
   get(name: string): Promise<Monitor>;
   windows(name: string, page: PageRequest): Promise<Page<MonitorWindow>>;
+  /** Without their columns. */
+  summaries(name: string, page: PageRequest): Promise<Page<WindowSummary>>;
   history(name: string, page: PageRequest): Promise<Page<WindowSummary> & { readonly pending: PendingWindow[] }>;
   heat(name: string, limits: { readonly windows: number; readonly columns: number }): Promise<DriftHeat>;
   /** `window`: an id, or `latest`. Throws `window_figures_missing`. */
@@ -113,6 +115,21 @@ export function createMonitoring(deps: MonitoringDeps): Monitoring {
     return silence === undefined ? monitor : { ...monitor, silence: silenceOf(silence) };
   };
 
+  const newestWindows = async <T>(
+    name: string,
+    { limit, pageToken }: PageRequest,
+    shape: (window: MonitorWindow) => T,
+  ): Promise<Page<T>> => {
+    const before = pageToken === undefined ? undefined : instantToken(pageToken);
+    const rows = await listNewestWindows(db, name, limit + 1, before);
+    return pageOf(
+      rows,
+      limit,
+      (row) => String(row.window_from),
+      (row) => shape(windowOf(row)),
+    );
+  };
+
   const evaluate = (name: string): Promise<MonitorWindow[]> => {
     // Windows of one monitor are judged one after the other: each compares itself with the one before.
     const before = evaluating.get(name) ?? Promise.resolve([]);
@@ -155,23 +172,18 @@ export function createMonitoring(deps: MonitoringDeps): Monitoring {
         (row) => monitors.get(row.name) ?? monitorOf(row),
       );
     },
-    windows: async (name, { limit, pageToken }) => {
+    windows: async (name, page) => {
       await get(name);
-      const before = pageToken === undefined ? undefined : instantToken(pageToken);
-      const rows = await listNewestWindows(db, name, limit + 1, before);
-      return pageOf(rows, limit, (row) => String(row.window_from), windowOf);
+      return newestWindows(name, page, (window) => window);
     },
-    history: async (name, { limit, pageToken }) => {
+    summaries: async (name, page) => {
+      await get(name);
+      return newestWindows(name, page, summaryOf);
+    },
+    history: async (name, page) => {
       const monitor = await get(name);
-      const before = pageToken === undefined ? undefined : instantToken(pageToken);
-      const rows = await listNewestWindows(db, name, limit + 1, before);
-      const page = pageOf(
-        rows,
-        limit,
-        (row) => String(row.window_from),
-        (row) => summaryOf(windowOf(row)),
-      );
-      return { ...page, pending: before === undefined ? await pendingWindows(deps, monitor) : [] };
+      const found = await newestWindows(name, page, summaryOf);
+      return { ...found, pending: page.pageToken === undefined ? await pendingWindows(deps, monitor) : [] };
     },
     heat: async (name, limits) => {
       await get(name);

@@ -1,5 +1,5 @@
 /** Who answers, how fast and how much, and how good the answers were. */
-import type { Endpoint, EndpointSummary, GateCheck, Loop, MonitorWindow } from '@slipway/contract';
+import type { Endpoint, EndpointSummary, GateCheck, Loop, WindowSummary } from '@slipway/contract';
 import type { ReactElement } from 'react';
 import { useMemo } from 'react';
 import { Link } from 'react-router';
@@ -208,7 +208,7 @@ const floorNames: Readonly<Record<string, readonly GateCheck['name'][]>> = {
 type Mark = { readonly x: number; readonly name: string; readonly color: string };
 
 /** Where another version took over, and where the monitor raised its alert. */
-const marksOf = (windows: readonly MonitorWindow[]): readonly Mark[] =>
+const marksOf = (windows: readonly WindowSummary[]): readonly Mark[] =>
   windows.flatMap((w, i) => [
     ...(w.verdict === 'alert' ? [{ x: w.from, name: 'alert', color: '--bad-fg' }] : []),
     ...(i > 0 && windows[i - 1]?.version !== w.version

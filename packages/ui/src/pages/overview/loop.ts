@@ -210,7 +210,7 @@ function ofMonitor({ monitor }: Loop): Told {
       status: statusOf(window.verdict),
       lead: `gap ${signed(window.calibration?.gap)}`,
       rest: `, AUC ${decimals(window.auc?.value)}`,
-      below: `labels ${percent(window.coverage)}, ${plural(window.drift.filter((d) => d.status === 'drift').length, 'column')} drifted`,
+      below: `labels ${percent(window.coverage)}, ${plural(window.drifted, 'column')} drifted`,
     },
   };
 }
