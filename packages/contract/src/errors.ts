@@ -299,6 +299,14 @@ export const errorCatalogue = {
     404,
     'No labelled prediction of endpoint "{endpoint}" between {from} and {to} was scored by both version {champion} and version {challenger}. Put one of them in the shadow, and send the labels.',
   ),
+  segments_task: caller(
+    422,
+    'Endpoint "{endpoint}" answers {task}: where a version ranks better is measured for models of two classes. The whole comparison is there for every task.',
+  ),
+  segment_column_missing: caller(
+    404,
+    'The labelled predictions of endpoint "{endpoint}" are not split by "{column}": no two of its values have {rowsMin} rows of each class. Columns that split them: {columns}.',
+  ),
   firing_decided: caller(409, 'Firing {firing} of policy "{policy}" is {state}, so it cannot be {verb}.'),
   policy_value_missing: caller(
     422,

@@ -1,5 +1,5 @@
 /**
- * What other modules know of a version: its lineage as a graph, and its model card.
+ * What other modules know of a version: its lineage as a graph, its model card, and its inputs as training saw them.
  *
  * The model card: what a reader who did not make the model must know before using it, made from recorded facts alone. What
  * nothing recorded is not guessed; it stands in `unknown`.
@@ -103,6 +103,41 @@ export const VersionLineage = z.object({
 });
 export type VersionLineage = z.infer<typeof VersionLineage>;
 
+/** What training saw of an input. */
+export const TrainedOn = z.object({
+  /** Rows in which it was not there. */
+  missing: z.int(),
+  /** Of numbers and instants, these in milliseconds since 1970 UTC. Absent where every row lacks it. */
+  min: z.number().optional(),
+  max: z.number().optional(),
+  /** Of texts: how many different ones, and the most frequent of them first. */
+  distinct: z.int().optional(),
+  values: z.array(z.string()).optional(),
+});
+export type TrainedOn = z.infer<typeof TrainedOn>;
+
+export const VersionInput = z.object({
+  name: z.string(),
+  /** In the words of the signature, else the type of the column in the training set. */
+  type: z.string().optional(),
+  /** False where the signature says that it may be left out. */
+  isRequired: z.boolean().optional(),
+  /** How the feature service makes it. Absent when the service was changed since. */
+  expression: z.string().optional(),
+  seen: TrainedOn.optional(),
+});
+export type VersionInput = z.infer<typeof VersionInput>;
+
+/** What a version takes, in its own order. Nothing is guessed: what is not recorded is left out. */
+export const VersionInputs = z.object({
+  model: z.string(),
+  version: z.int(),
+  /** Rows of the training set that the figures are of. Absent where none is kept. */
+  rows: z.int().optional(),
+  inputs: z.array(VersionInput),
+});
+export type VersionInputs = z.infer<typeof VersionInputs>;
+
 const VersionParams = z.object({ model: z.string().max(250), version: z.string().max(255) });
 
 export const versionFactsRoutes = routes({
@@ -113,6 +148,14 @@ export const versionFactsRoutes = routes({
     summary: 'What a version was made from and where it serves, as nodes and edges',
     params: VersionParams,
     response: VersionLineage,
+  },
+  'models.inputs': {
+    method: 'GET',
+    path: '/api/models/{model}/versions/{version}/inputs',
+    permission: 'registry.read',
+    summary: 'What a version takes: name, type, how its feature service makes it, and what its training set had of it',
+    params: VersionParams,
+    response: VersionInputs,
   },
   'models.card': {
     method: 'GET',

@@ -359,6 +359,9 @@ const Compared = z.object({
   warnings: z.array(z.string()),
 });
 
+/** Tenths of the predictions in the order of one version's score. Both members are shares of 1. */
+const CalibrationBin = z.object({ meanScore: z.number(), observedRate: z.number(), count: z.int() });
+
 /** Two versions on the same labelled predictions. Differences are challenger - champion. */
 export const VersionComparison = z.discriminatedUnion('task', [
   Compared.extend({
@@ -375,6 +378,7 @@ export const VersionComparison = z.discriminatedUnion('task', [
     /** One-sided 95 % upper bound of the log-loss difference. */
     dLogLossUpperBound: z.number(),
     minimumDetectableLogLoss: z.number(),
+    calibration: z.object({ champion: z.array(CalibrationBin), challenger: z.array(CalibrationBin) }),
   }),
   Compared.extend({
     task: z.enum(['classes', 'number', 'quantiles']),
@@ -398,6 +402,37 @@ export const VersionComparison = z.discriminatedUnion('task', [
   }),
 ]);
 export type VersionComparison = z.infer<typeof VersionComparison>;
+
+const ComparedSegment = z.object({
+  /** Null: the request brought no such text. */
+  value: z.string().nullable(),
+  count: z.int(),
+  positives: z.int(),
+  /** AUC of the challenger less that of the champion, days kept together. Absent where too few rows of a class are there. */
+  dAuc: PairedNumber.optional(),
+});
+
+/** Where one version ranks better than another: the same labelled predictions, by a text that requests bring. */
+export const VersionSegments = z.object({
+  endpoint: Name,
+  champion: z.int(),
+  challenger: z.int(),
+  from: Instant,
+  to: Instant,
+  /** Texts of the requests that have two values or more with enough rows. */
+  columns: z.array(z.string()),
+  /** The one that was taken; absent where there is none. */
+  by: z.string().optional(),
+  all: ComparedSegment.omit({ value: true }),
+  /** The most frequent values, the largest first; `otherCount` rows have others. */
+  segments: z.array(ComparedSegment),
+  otherCount: z.int(),
+  /** Coverage of the segments' intervals: 95 % for all of them together. That of `all` is 95 %. */
+  level: z.number(),
+  /** The smallest true gain over all rows that this many show with 80 % power, two-sided 5 %. */
+  minimumDetectableAuc: z.number().nullable(),
+});
+export type VersionSegments = z.infer<typeof VersionSegments>;
 
 const monitorParams = z.object({ monitor: Name });
 
@@ -527,6 +562,23 @@ export const monitoringRoutes = routes({
       zone: z.string().max(64).default('UTC'),
     }),
     response: VersionComparison,
+  },
+  'monitoring.segments': {
+    method: 'GET',
+    path: '/api/endpoints/{endpoint}/comparison/segments',
+    permission: 'monitoring.read',
+    summary: 'Where one version ranks better than another: AUC gain by a text of the requests, of two classes only',
+    params: z.object({ endpoint: Name }),
+    query: z.object({
+      champion: z.coerce.number().int().min(1),
+      challenger: z.coerce.number().int().min(1),
+      from: z.coerce.number().int().min(0),
+      to: z.coerce.number().int().min(0),
+      zone: z.string().max(64).default('UTC'),
+      /** A text of the requests; the one with the fewest values unless said. */
+      by: z.string().min(1).max(200).optional(),
+    }),
+    response: VersionSegments,
   },
   'alerts.list': {
     method: 'GET',

@@ -6,6 +6,7 @@ import { action } from '../command.ts';
 import type { PageFlags } from '../listing.ts';
 import { paged, pageQuery, showPage } from '../listing.ts';
 import { instant, table } from '../output.ts';
+import { compare } from './endpoint-compare.ts';
 import { predictions } from './endpoint-predictions.ts';
 import { rollouts } from './endpoint-rollouts.ts';
 
@@ -17,6 +18,7 @@ export function register(program: Command): void {
   deploys(endpoint);
   clients(endpoint);
   rollouts(endpoint);
+  compare(endpoint);
   predictions(endpoint);
 }
 

@@ -3,7 +3,7 @@ import { basename } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline as pipe } from 'node:stream/promises';
 import { Alias, ModelName, modelStages } from '@slipway/contract';
-import type { ModelVersion } from '@slipway/contract';
+import type { ModelVersion, VersionInput } from '@slipway/contract';
 import type { Command } from 'commander';
 import { Argument } from 'commander';
 import { usage, versionOf } from '../arguments.ts';
@@ -32,6 +32,7 @@ export function register(program: Command): void {
   lists(model);
   show(model);
   card(model);
+  inputs(model);
   lineage(model);
   aliases(model);
   stage(model);
@@ -194,6 +195,41 @@ function lineage(model: Command): void {
         );
       }),
     );
+}
+
+function inputs(model: Command): void {
+  model
+    .command('inputs')
+    .description('What a version takes, and what its training set had of each input')
+    .argument('<model>', '', modelName)
+    .argument('[version]', versionHelp, 'latest')
+    .addHelpText('after', '\nExample:\n  slipway model inputs flight-delay champion\n')
+    .action(
+      action(async ({ client, output }, name: string, version: string) => {
+        const found = await client.models.inputs({ params: { model: name, version: String(versionOf(version)) } });
+        if (found.inputs.length === 0 && !output.json)
+          return output.note(`${name}/${found.version} has no signature, and no step named its features.`);
+        output.result(found, () =>
+          table(
+            ['INPUT', 'TYPE', 'SEEN IN TRAINING', 'MISSING', 'MADE BY'],
+            found.inputs.map((input) => [
+              input.name,
+              input.type ?? '-',
+              seenWords(input),
+              input.seen === undefined ? '-' : String(input.seen.missing),
+              input.expression ?? '-',
+            ]),
+          ),
+        );
+      }),
+    );
+}
+
+function seenWords({ seen }: VersionInput): string {
+  if (seen === undefined) return '-';
+  const { min, max, distinct, values = [] } = seen;
+  if (min !== undefined && max !== undefined) return `${Number(min.toPrecision(6))} to ${Number(max.toPrecision(6))}`;
+  return distinct === undefined ? 'never set' : `${distinct} values: ${values.join(', ')}`;
 }
 
 function drawVersion(found: ModelVersion): string {

@@ -9,12 +9,13 @@ import type {
   PipelineRunDetail,
   VersionLineage,
 } from '@slipway/contract';
-import { SlipwayError } from '@slipway/contract';
 import type { VersionFacts } from '../modules/registry/index.ts';
 import type { Analytics } from '../platform/analytics/analytics.ts';
 import { sqlText } from '../platform/analytics/analytics.ts';
 import type { Objects } from '../platform/objects/objects.ts';
 import type { Modules } from './modules.ts';
+import { createVersionInputs } from './version-inputs.ts';
+import { featureNames, makerOf, orUndefined } from './version-origin.ts';
 
 interface Deps {
   readonly modules: Modules;
@@ -27,17 +28,12 @@ const listedMax = 1000;
 /** Windows looked back through for one of this version. */
 const windowsRead = 20;
 
-async function orUndefined<T>(find: Promise<T>): Promise<T | undefined> {
-  try {
-    return await find;
-  } catch (error) {
-    if (error instanceof SlipwayError && error.status === 404) return undefined;
-    throw error;
-  }
-}
-
 export function createVersionFacts(deps: Deps): VersionFacts {
-  return { card: (version) => cardOf(deps, version), lineage: (version) => lineageOf(deps, version) };
+  return {
+    card: (version) => cardOf(deps, version),
+    lineage: (version) => lineageOf(deps, version),
+    inputs: createVersionInputs(deps),
+  };
 }
 
 const servesOf = async ({ serving }: Modules, version: ModelVersion): Promise<ModelCard['serves']> =>
@@ -197,23 +193,6 @@ async function settingsOf(
 ): Promise<Record<string, string>> {
   const runId = makerOf(version, pipelineRun)?.runId ?? version.runId;
   return runId === undefined ? {} : ((await orUndefined(tracking.getRun(runId)))?.params ?? {});
-}
-
-const makerOf = ({ onnx, artifactDigest }: ModelVersion, pipelineRun: PipelineRunDetail | undefined) =>
-  pipelineRun?.steps.find((step) =>
-    Object.values(step.outputs).some(
-      (output) =>
-        'artifact' in output && (output.artifact.digest === onnx?.digest || output.artifact.digest === artifactDigest),
-    ),
-  );
-
-/** Inputs of the signature, else what the step that made the file says that it takes. */
-function featureNames(version: ModelVersion, pipelineRun: PipelineRunDetail | undefined): string[] {
-  const named = (version.signature?.inputs ?? []).flatMap(({ name }) => (typeof name === 'string' ? [name] : []));
-  if (named.length > 0) return named;
-  const outputs = Object.values(makerOf(version, pipelineRun)?.outputs ?? {});
-  const said = outputs.map((output) => ('artifact' in output ? output.artifact.meta?.['features'] : undefined));
-  return said.flatMap((names) => (Array.isArray(names) ? names.filter((name) => typeof name === 'string') : []));
 }
 
 function gateFacts({ id, passed, createdAt, evidence }: Gate): NonNullable<ModelCard['gate']> {

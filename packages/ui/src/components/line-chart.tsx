@@ -19,6 +19,8 @@ export interface Series {
   readonly isDashed?: boolean;
   /** Set where series share no steps: a missing value is then no gap. */
   readonly spansGaps?: boolean;
+  /** A line without points, such as one to compare with. */
+  readonly isPlain?: boolean;
 }
 
 interface LineChartProps {
@@ -33,8 +35,12 @@ interface LineChartProps {
   readonly lines?: readonly { readonly value: number; readonly name: string; readonly color: string }[];
   /** What happened at some x: a vertical line with a word. */
   readonly marks?: readonly { readonly x: number; readonly name: string; readonly color?: string }[];
+  /** The page names the series itself, beside the title: the chart does not repeat it. */
+  readonly isNamedAbove?: boolean;
   /** How a value of the axis is written, where it is not the plain number. */
   readonly yWords?: (value: number) => string;
+  /** The same of an x that is no time. */
+  readonly xWords?: (value: number) => string;
   readonly height?: number;
   readonly digits?: number;
   /** Of its values, for the picture. */
@@ -98,7 +104,7 @@ export function LineChart(props: LineChartProps): ReactElement {
     <figure aria-label={label}>
       <div className="row between">
         <div className="lg">
-          {series.map((s) => (
+          {(props.isNamedAbove === true ? [] : series).map((s) => (
             <span key={s.name}>
               <i className={s.isDashed === true ? 'ln d' : 'ln'} style={{ color: `var(${s.color})` }} />
               {s.name}
@@ -205,7 +211,7 @@ function optionsOf(props: LineChartProps, width: number, height: number): uPlot.
       stroke,
       width: 1.75,
       // Many points stand too close to be told apart: then the line alone.
-      points: { show: props.x.length <= markedMax, size: 6, fill: stroke },
+      points: { show: s.isPlain !== true && props.x.length <= markedMax, size: 6, fill: stroke },
       spanGaps: s.spansGaps ?? false,
       value: (_, value) => decimals(value, digits),
       ...(s.isDashed === true ? { dash: [5, 4] } : {}),
@@ -256,7 +262,7 @@ function optionsOf(props: LineChartProps, width: number, height: number): uPlot.
     }
     ctx.restore();
   };
-  const { yWords } = props;
+  const { yWords, xWords } = props;
   return {
     width,
     height,
@@ -282,6 +288,7 @@ function optionsOf(props: LineChartProps, width: number, height: number): uPlot.
         space: 70,
         size: 26,
         ...(isTime ? { values: (_, splits) => splits.map((s) => tickWords(s, stepOf(splits))) } : {}),
+        ...(isTime || xWords === undefined ? {} : { values: (_, splits) => splits.map(xWords) }),
       },
       {
         ...axis,

@@ -1,26 +1,17 @@
 /** Two versions on the labelled predictions that both of them scored, by the rule of promotion of their task. */
 import type { VersionComparison } from '@slipway/contract';
-import { SlipwayError } from '@slipway/contract';
 import { createCalendar } from '../../lib/calendar.ts';
 import type { Estimate } from '../../lib/classification.ts';
-import { meanEstimate } from '../../lib/classification.ts';
-import type { Clusters, Judged } from '../../lib/intervals.ts';
+import { calibrationTable, meanEstimate } from '../../lib/classification.ts';
+import type { Clusters } from '../../lib/intervals.ts';
 import { clustersOf, differenceOf, judge } from '../../lib/intervals.ts';
 import { lossesOf } from '../../lib/judged-task.ts';
 import { comparePaired, decidePaired } from '../../lib/paired.ts';
 import type { LossTask } from '../../lib/paired-loss.ts';
 import { comparePairedLosses, decidePairedLosses } from '../../lib/paired-loss.ts';
-import { finite, numberOf } from './judged-figures.ts';
 import type { MonitoringPorts, PairRow } from './ports.ts';
-
-export interface CompareRequest {
-  readonly champion: number;
-  readonly challenger: number;
-  readonly from: number;
-  readonly to: number;
-  /** Local days of this zone are the clusters. */
-  readonly zone: string;
-}
+import type { Calendar, CompareRequest, Found, ScoredPairs } from './scored-pairs.ts';
+import { isEmpty, paired, readScoredPairs } from './scored-pairs.ts';
 
 const comparedRowsMax = 500_000;
 /** Predictions that both versions answer again: a few seconds of work, in short turns. */
@@ -38,7 +29,7 @@ export async function compareVersions(
     const pairs = await deps.readPairs(endpoint, { ...asked, rowsMax: answeredRowsMax });
     return compareLosses(task, found, { pairs, calendar });
   }
-  const scored = await scoredPairs(deps, found, calendar);
+  const scored = await readScoredPairs(deps, found, { calendar, rowsMax: comparedRowsMax, texts: false });
   if (task.kind === 'binary') return compareTwoClasses(found, scored);
   const pairs = scored.labels.map((label, i): PairRow => ({
     at: scored.at[i] ?? 0,
@@ -48,58 +39,6 @@ export async function compareVersions(
   }));
   return compareLosses(task, found, { pairs, calendar });
 }
-
-interface ScoredPairs {
-  readonly champion: number[];
-  readonly challenger: number[];
-  readonly labels: number[];
-  readonly at: number[];
-  readonly days: number[];
-}
-
-/** Labelled predictions that both versions scored. */
-async function scoredPairs(
-  deps: Pick<MonitoringPorts, 'readPredictions'>,
-  { endpoint, champion, challenger, from, to }: Found,
-  calendar: Calendar,
-): Promise<ScoredPairs> {
-  const rows = await deps.readPredictions(endpoint, { from, to, rowsMax: comparedRowsMax, features: false });
-  const pairs: ScoredPairs = { champion: [], challenger: [], labels: [], at: [], days: [] };
-  rows.label.forEach((label, i) => {
-    if (Number.isNaN(label)) return;
-    const scores = new Map([
-      [rows.shadowVersion[i], rows.shadowScore[i]],
-      [rows.version[i], rows.score[i]],
-    ]);
-    const [a, b] = [scores.get(champion), scores.get(challenger)];
-    if (a === undefined || b === undefined) return;
-    const at = rows.at[i] ?? 0;
-    pairs.champion.push(a);
-    pairs.challenger.push(b);
-    pairs.labels.push(label);
-    pairs.at.push(at);
-    pairs.days.push(calendar.dayOf(at));
-  });
-  return pairs;
-}
-
-type Found = Pick<VersionComparison, 'endpoint' | 'champion' | 'challenger' | 'from' | 'to'>;
-type Calendar = ReturnType<typeof createCalendar>;
-
-const isEmpty = ({ from, to, ...found }: Found): SlipwayError =>
-  new SlipwayError('comparison_empty', {
-    ...found,
-    from: new Date(from).toISOString(),
-    to: new Date(to).toISOString(),
-  });
-
-const paired = (
-  judged: Judged,
-): { value: number; z: number | null; p: number | null } & ReturnType<typeof numberOf> => ({
-  ...numberOf(judged),
-  z: finite(judged.z),
-  p: finite(judged.p),
-});
 
 function compareTwoClasses(found: Found, pairs: ScoredPairs): VersionComparison {
   if (pairs.labels.length === 0) throw isEmpty(found);
@@ -117,11 +56,17 @@ function compareTwoClasses(found: Found, pairs: ScoredPairs): VersionComparison 
     dLogLossByDay: paired(compared.dLogLossClustered ?? compared.dLogLoss),
     dLogLossUpperBound: compared.dLogLoss.upperBound,
     minimumDetectableLogLoss: compared.minimumDetectableLogLoss,
+    calibration: { champion: calibrationOf(pairs, 'champion'), challenger: calibrationOf(pairs, 'challenger') },
     verdict,
     sentence,
     warnings: [...warnings],
   };
 }
+
+const calibrationOf = (pairs: ScoredPairs, of: 'champion' | 'challenger') =>
+  calibrationTable({ scores: pairs[of], labels: pairs.labels }, { by: 'count' }).map(
+    ({ meanScore, observedRate, count }) => ({ meanScore, observedRate, count }),
+  );
 
 interface BothLosses {
   readonly champion: { readonly main: number[]; readonly side: number[] };

@@ -27,6 +27,7 @@ export function monitoringBinding(monitoring: Monitoring): Binding {
         ? { windows: await monitoring.evaluate(params.monitor), recorded: true }
         : { windows: [await monitoring.measure(params.monitor, { from, to })], recorded: false },
     'monitoring.compare': ({ params, query }) => monitoring.compare(params.endpoint, query),
+    'monitoring.segments': ({ params, query }) => monitoring.compareSegments(params.endpoint, query),
     'alerts.list': ({ query }) => monitoring.alerts(query),
     'alerts.get': ({ params }) => monitoring.alert(params.alert),
     'alerts.acknowledge': ({ params, body }, { actor }) =>

@@ -309,6 +309,70 @@ eachDatabase((database, openDb) => {
     );
   });
 
+  const side = (rows: PredictionRows, nameOf: (i: number) => string) => Array.from(rows.at, (_, i) => nameOf(i));
+  scenario(
+    'where a version ranks better is told by a text of the requests',
+    async ({ monitoring }) => {
+      const may = { from: Date.parse('2013-05-01T04:00Z'), to: Date.parse('2013-06-01T04:00Z'), zone: 'UTC' };
+      const versions = { champion: 1, challenger: 2, ...may };
+      const found = await monitoring.compareSegments('flight-delay', versions);
+      const whole = await monitoring.compare('flight-delay', versions);
+      assert(whole.task === 'binary');
+      assert.deepEqual([found.columns, found.by], [['side', 'route'], 'side'], 'few values first; ids split nothing');
+      assert.deepEqual([found.all.count, found.all.positives], [whole.count, whole.positives]);
+      assert.equal(found.all.dAuc?.value, whole.dAuc.value);
+      assert.equal(found.segments[2]?.value, 'rare');
+      assert.equal(found.segments[2]?.dAuc, undefined, 'too few rows have no figure');
+      assert.equal(found.segments.reduce((n, one) => n + one.count, 0) + found.otherCount, found.all.count);
+      assert.equal(found.level, 0.975, 'two looks');
+      const widthOf = (one: (typeof found)['segments'][number] | undefined, n: number): number => {
+        const { low, high, standardError } = one?.dAuc ?? assert.fail();
+        assert(low !== null && high !== null && standardError !== null && n > 0);
+        return (high - low) / standardError;
+      };
+      const [east, all] = [widthOf(found.segments[0], 1), widthOf({ value: null, ...found.all }, 1)];
+      assert(east > all, 'segments have the wider interval');
+      const bins = whole.calibration.challenger;
+      assert.equal(bins.length, 10);
+      assert.equal(
+        bins.reduce((n, bin) => n + bin.count, 0),
+        whole.count,
+      );
+      const mean = bins.reduce((n, bin) => n + bin.count * bin.meanScore, 0) / whole.count;
+      assert(Math.abs(mean - whole.scores.challenger.meanScore) < 1e-9);
+
+      const routes = await monitoring.compareSegments('flight-delay', { ...versions, by: 'route' });
+      assert.equal(routes.segments.length, 12);
+      assert(routes.otherCount > 0);
+      await assert.rejects(
+        monitoring.compareSegments('flight-delay', { ...versions, by: 'id' }),
+        (e) => e instanceof SlipwayError && e.code === 'segment_column_missing' && e.message.includes('side, route'),
+      );
+      await assert.rejects(
+        monitoring.compareSegments('flight-delay', { ...versions, challenger: 7 }),
+        (e) => e instanceof SlipwayError && e.code === 'comparison_empty',
+      );
+    },
+    portsOf((rows) => ({
+      ...rows,
+      texts: [
+        { name: 'id', values: side(rows, (i) => `f${i}`) },
+        { name: 'route', values: side(rows, (i) => (i % 3 === 0 ? 'a' : i % 3 === 1 ? 'b' : `r${i % 40}`)) },
+        { name: 'side', values: side(rows, (i) => (i % 50 === 0 ? 'rare' : i % 3 === 0 ? 'west' : 'east')) },
+      ],
+    })),
+  );
+  scenario(
+    'ranking by segment is of two classes only',
+    async ({ monitoring }) => {
+      await assert.rejects(
+        monitoring.compareSegments('flight-delay', { champion: 1, challenger: 2, from: 0, to: 1, zone: 'UTC' }),
+        (e) => e instanceof SlipwayError && e.code === 'segments_task',
+      );
+    },
+    { ...portsOf(), taskOf: () => ({ kind: 'number' }) },
+  );
+
   scenario('an alert is acknowledged and resolved, and explains itself', async (bench) => {
     await bench.db.write(declare, { name: 'weekly', spec: { ...weekly, warning: { gap: 0.05, z: 3 } } });
     await bench.labelsUpTo('2013-04-30T04:00Z');

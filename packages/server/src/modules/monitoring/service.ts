@@ -13,6 +13,7 @@ import type {
   PendingWindow,
   Silence,
   VersionComparison,
+  VersionSegments,
   WindowDrift,
   WindowSummary,
 } from '@slipway/contract';
@@ -27,7 +28,8 @@ import type { Ledger, LedgerEvent } from '../../platform/ledger/ledger.ts';
 import type { Log } from '../../platform/log.ts';
 import type { Explanation } from '../governance/index.ts';
 import { backtest } from './backtest.ts';
-import type { CompareRequest } from './compare-versions.ts';
+import type { SegmentsRequest } from './compare-segments.ts';
+import { compareSegments } from './compare-segments.ts';
 import { compareVersions } from './compare-versions.ts';
 import { heatOf, pendingWindows, summaryOf, windowDrift } from './history.ts';
 import { judgeDueWindows, judgeRange } from './judging.ts';
@@ -45,6 +47,7 @@ import {
   monitorOf,
   windowOf,
 } from './read.ts';
+import type { CompareRequest } from './scored-pairs.ts';
 import { createSilence, endSilence, findActiveSilence, silenceOf } from './silence-store.ts';
 import { acknowledgeAlert, setWatermark } from './store.ts';
 import type { MonitoringTables, MonitorRow } from './tables.ts';
@@ -86,6 +89,7 @@ export interface Monitoring {
   /** Measures one range as if it were a window, and records nothing. */
   measure(name: string, range: { readonly from: number; readonly to: number }): Promise<MonitorWindow>;
   compare(endpoint: string, request: CompareRequest): Promise<VersionComparison>;
+  compareSegments(endpoint: string, request: SegmentsRequest): Promise<VersionSegments>;
   alerts(
     page: PageRequest & { readonly state?: Alert['state'] | undefined; readonly monitor?: string | undefined },
   ): Promise<Page<Alert>>;
@@ -234,6 +238,7 @@ export function createMonitoring(deps: MonitoringDeps): Monitoring {
       return judged.window;
     },
     compare: (endpoint, request) => compareVersions(deps, endpoint, request),
+    compareSegments: (endpoint, request) => compareSegments(deps, endpoint, request),
     alerts: async ({ limit, pageToken, state, monitor }) => {
       let query = tables()
         .selectFrom('monitoring_alert')

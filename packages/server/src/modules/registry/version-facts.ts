@@ -1,5 +1,5 @@
 /** Routes of what several modules together know of a version. Who knows it is handed in: the registry knows only its own part. */
-import type { ModelCard, ModelVersion, VersionLineage } from '@slipway/contract';
+import type { ModelCard, ModelVersion, VersionInputs, VersionLineage } from '@slipway/contract';
 import { versionFactsRoutes } from '@slipway/contract';
 import type { Binding } from '../../platform/http/binding.ts';
 import { bind, Stream } from '../../platform/http/binding.ts';
@@ -10,6 +10,7 @@ import { cardMarkdown } from './model-card.ts';
 export interface VersionFacts {
   readonly card: (version: ModelVersion) => Promise<ModelCard>;
   readonly lineage: (version: ModelVersion) => Promise<VersionLineage>;
+  readonly inputs: (version: ModelVersion) => Promise<VersionInputs>;
 }
 
 export function versionFactsBinding(registry: Pick<Registry, 'getVersion'>, facts: VersionFacts): Binding {
@@ -17,6 +18,7 @@ export function versionFactsBinding(registry: Pick<Registry, 'getVersion'>, fact
     facts.card(await registry.getVersion(params.model, params.version));
   return bind(versionFactsRoutes, {
     'models.lineage': async ({ params }) => facts.lineage(await registry.getVersion(params.model, params.version)),
+    'models.inputs': async ({ params }) => facts.inputs(await registry.getVersion(params.model, params.version)),
     'models.card': ({ params }) => cardOf(params),
     'models.cardText': async ({ params }) => {
       const text = cardMarkdown(await cardOf(params));

@@ -7,20 +7,28 @@ import { useAsk, useChange } from '../../api/queries.ts';
 import { ErrorNote, Loaded } from '../../components/states.tsx';
 import { needsOf } from '../rollouts/judge-words.ts';
 
-export function Deploy({ endpoint }: { endpoint: Endpoint }): ReactElement {
+interface DeployProps {
+  readonly endpoint: Endpoint;
+  /** The one that the form begins with; the newest that does not answer yet unless said. */
+  readonly version?: number;
+  /** On the button. On the page of an endpoint it is the primary action. */
+  readonly word?: string;
+}
+
+export function Deploy({ endpoint, version, word }: DeployProps): ReactElement {
   const [isOpen, setOpen] = useState(false);
   return (
     <>
       <button
         type="button"
-        className="btn pri"
+        className={word === undefined ? 'btn pri' : 'btn'}
         disabled={endpoint.retiredAt !== undefined}
         onClick={() => setOpen(true)}
       >
-        Deploy a version
+        {word ?? 'Deploy a version'}
       </button>
       <Modal opened={isOpen} onClose={() => setOpen(false)} title={`Deploy to ${endpoint.name}`} centered size="lg">
-        {isOpen && <Choice endpoint={endpoint} close={() => setOpen(false)} />}
+        {isOpen && <Choice endpoint={endpoint} first={version} close={() => setOpen(false)} />}
       </Modal>
     </>
   );
@@ -28,10 +36,11 @@ export function Deploy({ endpoint }: { endpoint: Endpoint }): ReactElement {
 
 interface ChoiceProps {
   readonly endpoint: Endpoint;
+  readonly first: number | undefined;
   readonly close: () => void;
 }
 
-function Choice({ endpoint, close }: ChoiceProps): ReactElement {
+function Choice({ endpoint, first, close }: ChoiceProps): ReactElement {
   const { model } = endpoint.spec;
   const versions = useAsk('models.versions', { params: { model }, query: { limit: 50 } });
   return (
@@ -43,7 +52,7 @@ function Choice({ endpoint, close }: ChoiceProps): ReactElement {
             starts it.
           </p>
         ) : (
-          <Fields endpoint={endpoint} close={close} versions={items} />
+          <Fields endpoint={endpoint} first={first} close={close} versions={items} />
         )
       }
     </Loaded>
@@ -71,11 +80,20 @@ function trafficOf(endpoint: Endpoint, { version, percent }: Wanted): { version:
   ];
 }
 
-function Fields({ endpoint, close, versions }: ChoiceProps & { versions: readonly ModelVersion[] }): ReactElement {
+function Fields({
+  endpoint,
+  first,
+  close,
+  versions,
+}: ChoiceProps & { versions: readonly ModelVersion[] }): ReactElement {
   const incumbent = endpoint.deployment?.traffic[0]?.version;
   const newest = versions.find((v) => v.number !== incumbent) ?? versions[0];
   const [mode, setMode] = useState<'now' | 'judge'>('now');
-  const [wanted, setWanted] = useState<Wanted>({ version: newest?.number ?? 1, percent: 100, shadow: undefined });
+  const [wanted, setWanted] = useState<Wanted>({
+    version: first ?? newest?.number ?? 1,
+    percent: 100,
+    shadow: undefined,
+  });
   const [reason, setReason] = useState('');
   const deploy = useChange('endpoints.deploy');
   const start = useChange('rollouts.start');

@@ -26,6 +26,10 @@ export function spansOf(expression: string): readonly string[] {
   return [...expression.matchAll(/\b(\d+)us\b/g)].map(([, us]) => wordsOf(Number(us) / 1000));
 }
 
+/** The expression with its spans as people say them: `rate(late) over 3 h`. */
+export const spokenExpression = (expression: string): string =>
+  expression.replaceAll(/\b(\d+)us\b/g, (_, us: string) => wordsOf(Number(us) / 1000));
+
 function wordsOf(ms: number): string {
   const days = ms / 86_400_000;
   const hours = ms / 3_600_000;

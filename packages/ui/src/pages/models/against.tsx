@@ -1,7 +1,6 @@
 /** This version against another one, by default the champion, on the labelled predictions that both of them scored. */
 import type { Endpoint, ModelVersion, RegisteredModel, VersionComparison } from '@slipway/contract';
 import type { ReactElement } from 'react';
-import { useSearchParams } from 'react-router';
 import { useAsk } from '../../api/queries.ts';
 import type { ComparedFigure } from '../../components/compared-figures.ts';
 import { comparedFigures } from '../../components/compared-figures.ts';
@@ -10,6 +9,7 @@ import { EmptyState, Skeleton } from '../../components/states.tsx';
 import { ArmMark, StatusBadge } from '../../components/status.tsx';
 import type { Arm, Status } from '../../components/status.tsx';
 import { count, day } from '../../words.ts';
+import { pairsOf, useAgainst } from './against-choice.ts';
 import { GateFigures } from './gate-figures.tsx';
 
 interface AgainstProps {
@@ -20,21 +20,13 @@ interface AgainstProps {
 
 export function Against(props: AgainstProps): ReactElement {
   const { version, model, endpoints } = props;
-  const [search, setSearch] = useSearchParams();
-  const versions = useAsk('models.versions', { params: { model: model.name }, query: { limit: 50 } });
-  const others = versions.data?.items.map((v) => v.number).filter((n) => n !== version.number) ?? [];
+  const { others, chosen, isPending, choose } = useAgainst(version, model);
   const champion = model.aliases['champion'];
-  const chosen = Number(
-    search.get('against') ??
-      (champion === version.number || champion === undefined
-        ? (others.find((n) => n < version.number) ?? others[0])
-        : champion),
-  );
   const endpoint = endpoints[0];
   const body =
-    versions.isPending && others.length === 0 ? (
+    isPending && others.length === 0 ? (
       <Skeleton />
-    ) : others.length === 0 ? (
+    ) : chosen === undefined ? (
       <EmptyState title="There is no other version">A comparison needs two.</EmptyState>
     ) : endpoint === undefined ? (
       <EmptyState title="No endpoint serves this model" command={`slipway endpoint deploy NAME ${model.name}@champion`}>
@@ -61,10 +53,7 @@ export function Against(props: AgainstProps): ReactElement {
             className="input against"
             aria-label="Compare with"
             value={chosen}
-            onChange={(event) => {
-              search.set('against', event.target.value);
-              setSearch(search, { preventScrollReset: true });
-            }}
+            onChange={(event) => choose(event.target.value)}
           >
             {others.map((n) => (
               <option key={n} value={n}>
@@ -77,7 +66,7 @@ export function Against(props: AgainstProps): ReactElement {
       }
     >
       {body}
-      {Number.isFinite(chosen) && <GateFigures version={version} other={chosen} />}
+      {chosen !== undefined && Number.isFinite(chosen) && <GateFigures version={version} other={chosen} />}
     </Panel>
   );
 }
@@ -93,11 +82,7 @@ interface ComparisonProps {
 }
 
 function Comparison({ endpoint, subject, champion, challenger, incumbent }: ComparisonProps): ReactElement {
-  const compared = useAsk('monitoring.compare', {
-    params: { endpoint: endpoint.name },
-    // Labels are complete up to the watermark; later pairs would not count anyway.
-    query: { champion, challenger, from: 0, to: endpoint.labelWatermarkAt ?? endpoint.createdAt },
-  });
+  const compared = useAsk('monitoring.compare', pairsOf(endpoint, { champion, challenger }));
   if (compared.data !== undefined) return <Compared found={compared.data} subject={subject} incumbent={incumbent} />;
   if (compared.error === null) return <Skeleton />;
   return (

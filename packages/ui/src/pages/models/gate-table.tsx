@@ -16,7 +16,7 @@ export function GateTable({ checks, evidence }: GateTableProps): ReactElement {
   const champion = evidence?.paired?.champion;
   return (
     <div className="scroll" tabIndex={0}>
-      <table className="tbl top0" aria-label="Checks of the gate">
+      <table className="tbl top0 gate-table" aria-label="Checks of the gate">
         <thead>
           <tr>
             <th scope="col">Check</th>

@@ -1,4 +1,4 @@
-/** What a version is made of: its files, its signature, its tags. */
+/** What a version is made of: its files and its tags. */
 import type { ModelVersion } from '@slipway/contract';
 import type { ReactElement, ReactNode } from 'react';
 import { pathOf } from '../../api/client.ts';
@@ -59,64 +59,6 @@ export function Files({ version }: { version: ModelVersion }): ReactElement {
       )}
     </Panel>
   );
-}
-
-type Field = NonNullable<NonNullable<ModelVersion['signature']>['inputs']>[number];
-
-export function Signature({ version }: { version: ModelVersion }): ReactElement {
-  const { inputs = [], outputs = [], params = [] } = version.signature ?? {};
-  const rows = [
-    ...inputs.map((field) => ({ side: 'in', field })),
-    ...outputs.map((field) => ({ side: 'out', field })),
-    ...params.map((field) => ({ side: 'param', field })),
-  ];
-  return (
-    <Panel
-      title="Signature"
-      caption={rows.length === 0 ? undefined : `${inputs.length} in, ${outputs.length} out`}
-      flush
-    >
-      {rows.length === 0 ? (
-        <EmptyState title="No signature">
-          {version.lineage.featureService === undefined
-            ? 'It was registered without one; an MLmodel file would bring it along.'
-            : `Its inputs are the features of ${version.lineage.featureService.set}/${version.lineage.featureService.service}.`}
-        </EmptyState>
-      ) : (
-        <div className="scroll" tabIndex={0} style={{ maxHeight: 260 }} aria-label="Signature">
-          <table className="tbl top0" aria-label="Signature">
-            <thead>
-              <tr>
-                <th scope="col">Side</th>
-                <th scope="col">Name</th>
-                <th scope="col">Type</th>
-              </tr>
-            </thead>
-            <tbody>
-              {rows.map(({ side, field }, i) => (
-                <tr key={i}>
-                  <td className="t3">{side}</td>
-                  <td className="mono">{textOf(field['name']) ?? <span className="t3">no name</span>}</td>
-                  <td className="mono">{typeOf(field)}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
-      )}
-    </Panel>
-  );
-}
-
-const textOf = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
-
-/** `double`, `long?` where it may be missing, `float32 [-1, 1]` of a tensor. */
-function typeOf(field: Field): string {
-  const tensor = field['tensor-spec'];
-  if (typeof tensor === 'object' && tensor !== null && !Array.isArray(tensor)) {
-    return `${textOf(tensor['dtype']) ?? 'tensor'} ${JSON.stringify(tensor['shape'] ?? [])}`;
-  }
-  return `${textOf(field['type']) ?? 'not set'}${field['required'] === false ? '?' : ''}`;
 }
 
 export function Tags({ version }: { version: ModelVersion }): ReactElement {

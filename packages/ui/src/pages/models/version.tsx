@@ -8,6 +8,7 @@ import { Icon } from '../../components/icon.tsx';
 import { Grid, PageHead, Panel } from '../../components/layout.tsx';
 import { EmptyState, Loaded } from '../../components/states.tsx';
 import { StatusBadge } from '../../components/status.tsx';
+import type { ViewState } from '../../components/use-view-state.ts';
 import { useViewState } from '../../components/use-view-state.ts';
 import { to } from '../../frame/places.ts';
 import { useView } from '../../frame/view.tsx';
@@ -21,7 +22,12 @@ import { Card } from './card.tsx';
 import { Lineage } from './lineage.tsx';
 import { Aliases, GateBadge, gateWords } from './marks.tsx';
 import './models.css';
-import { Files, Signature, Tags } from './parts.tsx';
+import { Files, Tags } from './parts.tsx';
+import { Signature } from './signature.tsx';
+import { armsOf, useAgainst } from './against-choice.ts';
+import { BetterWhere } from './better-where.tsx';
+import { Calibration } from './calibration.tsx';
+import { Deploy } from '../endpoints/deploy.tsx';
 
 export function Page(): ReactElement {
   const { model: name = '', version: reference = '' } = useParams();
@@ -67,6 +73,14 @@ function VersionPage({ version, model }: { version: ModelVersion; model: Registe
         actions={
           <>
             <Siblings version={version} latest={model.latestNumber} />
+            {serving.map((endpoint) => (
+              <Deploy
+                key={endpoint.name}
+                endpoint={endpoint}
+                version={version.number}
+                word={serving.length === 1 ? 'Deploy' : `Deploy to ${endpoint.name}`}
+              />
+            ))}
             <SetAlias model={model} version={version} />
           </>
         }
@@ -91,8 +105,9 @@ function VersionPage({ version, model }: { version: ModelVersion; model: Registe
           <Lineage version={version} />
           <div className="stacked version-main">
             <GatePanel version={version} />
-            <Files version={version} />
+            <Compared version={version} model={model} endpoint={serving[0]} view={view} />
             <Signature version={version} />
+            <Files version={version} />
           </div>
           <div className="stacked version-side">
             <Waiting version={version} />
@@ -103,6 +118,31 @@ function VersionPage({ version, model }: { version: ModelVersion; model: Registe
         </Grid>
       )}
     </>
+  );
+}
+
+interface ComparedProps {
+  readonly version: ModelVersion;
+  readonly model: RegisteredModel;
+  readonly endpoint: Endpoint | undefined;
+  readonly view: ViewState;
+}
+
+/** On pairs of an endpoint; without one, or without another version, the panel beside says so. */
+function Compared({ version, model, endpoint, view }: ComparedProps): ReactElement | null {
+  const { chosen } = useAgainst(version, model);
+  if (endpoint === undefined || chosen === undefined || !Number.isFinite(chosen)) return null;
+  const pair = {
+    endpoint,
+    subject: version.number,
+    other: chosen,
+    arms: armsOf(model, version.number, chosen),
+  };
+  return (
+    <div className="version-pair">
+      <BetterWhere {...pair} view={view} />
+      <Calibration {...pair} />
+    </div>
   );
 }
 
