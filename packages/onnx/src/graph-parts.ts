@@ -1,6 +1,6 @@
 /** Pieces from which the writers build a model. */
-import { tensorTypes } from './model-file.ts';
-import type { OnnxAttribute, OnnxModel, OnnxNode, OnnxTensor, OnnxValue } from './model-file.ts';
+import { tensorTypes } from './model.ts';
+import type { OnnxAttribute, OnnxModel, OnnxNode, OnnxTensor, OnnxValue } from './model.ts';
 
 /** IR 9 and these opsets are read by every ONNX Runtime since 1.15 (2023). */
 const IR_VERSION = 9;

@@ -1,6 +1,8 @@
 export { OnnxError } from './errors.ts';
 export type { OnnxProblem } from './errors.ts';
-export { MODEL_FILE_BYTES_MAX, readModel, tensorTypes, writeModel } from './model-file.ts';
+export { MODEL_FILE_BYTES_MAX, readModel } from './read-model.ts';
+export { tensorTypes } from './model.ts';
+export { writeModel } from './write-model.ts';
 export type {
   OnnxAttribute,
   OnnxDim,
@@ -11,7 +13,7 @@ export type {
   OnnxValue,
   OnnxValueType,
   TensorData,
-} from './model-file.ts';
+} from './model.ts';
 export { readFeatureNames, readSignature } from './signature.ts';
 export type { Datatype, ModelSignature, TensorSignature } from './signature.ts';
 export type { LinearModel, Tree, TreeEnsemble } from './trees.ts';

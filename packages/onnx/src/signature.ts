@@ -6,8 +6,8 @@
 import { OnnxError } from './errors.ts';
 import type { ColumnKind } from './column-encodings.ts';
 import { FEATURE_NAMES_KEY, mlDomain, TABLE_KEY } from './graph-parts.ts';
-import { tensorTypes } from './model-file.ts';
-import type { OnnxDim, OnnxModel, OnnxValue } from './model-file.ts';
+import { tensorTypes } from './model.ts';
+import type { OnnxDim, OnnxModel, OnnxValue } from './model.ts';
 
 export type Datatype =
   | 'BOOL'

@@ -4,8 +4,8 @@
  */
 import { OnnxError } from './errors.ts';
 import { FEATURE_NAMES_KEY, labelParts, makeModel, makeNode, makeValue } from './graph-parts.ts';
-import { writeModel } from './model-file.ts';
-import type { OnnxNode, OnnxValue } from './model-file.ts';
+import { writeModel } from './write-model.ts';
+import type { OnnxNode, OnnxValue } from './model.ts';
 import type { LinearModel } from './trees.ts';
 import { writeInputs } from './write-trees.ts';
 import type { WriteTreesOptions } from './write-trees.ts';

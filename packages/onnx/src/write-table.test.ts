@@ -6,7 +6,7 @@ import type { ColumnEncoding } from './column-encodings.ts';
 import { planModel } from './evaluate/plan.ts';
 import { adversarialRows, randomEnsemble, runOnnxRuntime, seededRandom } from './evaluate/testing.ts';
 import type { RuntimeColumns } from './evaluate/testing.ts';
-import { readModel } from './model-file.ts';
+import { readModel } from './read-model.ts';
 import { readSignature, readTableInfo } from './signature.ts';
 import type { TableHead } from './table-model.ts';
 import type { Tree } from './trees.ts';

@@ -12,8 +12,9 @@ import type { Arithmetic, CategoryMembers, ColumnEncoding } from './column-encod
 import { OnnxError } from './errors.ts';
 import { makeModel, makeNode, makeValue, FEATURE_NAMES_KEY, TABLE_KEY } from './graph-parts.ts';
 import type { NodeParts } from './graph-parts.ts';
-import { tensorTypes, writeModel } from './model-file.ts';
-import type { OnnxNode, OnnxTensor, OnnxValue } from './model-file.ts';
+import { tensorTypes } from './model.ts';
+import { writeModel } from './write-model.ts';
+import type { OnnxNode, OnnxTensor, OnnxValue } from './model.ts';
 import type { StepFunction, TableModel } from './table-model.ts';
 import type { Tree, TreeEnsemble } from './trees.ts';
 import { checkEnsemble, ensembleNode, makeClassifierOutputs, regressorNode } from './write-trees.ts';

@@ -13,8 +13,8 @@
  */
 import { OnnxError } from './errors.ts';
 import { FEATURE_NAMES_KEY, labelParts, makeModel, makeNode, makeValue, mlDomain } from './graph-parts.ts';
-import { writeModel } from './model-file.ts';
-import type { OnnxNode, OnnxValue } from './model-file.ts';
+import { writeModel } from './write-model.ts';
+import type { OnnxNode, OnnxValue } from './model.ts';
 import type { Tree, TreeEnsemble } from './trees.ts';
 
 export interface WriteTreesOptions {

@@ -1,6 +1,6 @@
 /** Operators that prepare columns: LabelEncoder, Concat, Imputer, Scaler, Normalizer, Cast, Identity, Reshape, ZipMap. */
-import type { OnnxNode } from '../model-file.ts';
-import { tensorTypes } from '../model-file.ts';
+import type { OnnxNode } from '../model.ts';
+import { tensorTypes } from '../model.ts';
 import {
   floatAttribute,
   floatsAttribute,

@@ -1,6 +1,6 @@
 /** What a compiler of one operator sees, and typed access to attributes. */
 import { mlDomain } from '../graph-parts.ts';
-import type { OnnxNode } from '../model-file.ts';
+import type { OnnxNode } from '../model.ts';
 import type { Step, Value } from './values.ts';
 
 export interface Unsupported {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
 import { test } from 'node:test';
-import { readModel } from '../model-file.ts';
-import type { OnnxNode } from '../model-file.ts';
+import { readModel } from '../read-model.ts';
+import type { OnnxNode } from '../model.ts';
 import { readSignature } from '../signature.ts';
 import type { LinearModel, TreeEnsemble } from '../trees.ts';
 import { writeLinearModel } from '../write-linear.ts';

@@ -7,7 +7,7 @@
  * `exact` plans give the bits of ONNX Runtime 1.30 with one thread on glibc; others differ by at most about 1e-6.
  */
 import { mlDomain } from '../graph-parts.ts';
-import type { OnnxModel } from '../model-file.ts';
+import type { OnnxModel } from '../model.ts';
 import { readSignature } from '../signature.ts';
 import type { TensorSignature } from '../signature.ts';
 import { cast, concat, imputer, labelEncoder, normalizer, passOn, reshape, scaler } from './column-operations.ts';

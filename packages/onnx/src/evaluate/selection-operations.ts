@@ -1,5 +1,5 @@
 /** Operators that choose: ArrayFeatureExtractor and a TopK that sorts, among the columns of a row; Gather, a row of a table. */
-import { tensorTypes } from '../model-file.ts';
+import { tensorTypes } from '../model.ts';
 import { intAttribute } from './operation.ts';
 import type { Compiled, Operation, Unsupported } from './operation.ts';
 import { constantNumbers, makeNumbers, makeTexts, storageOf } from './values.ts';

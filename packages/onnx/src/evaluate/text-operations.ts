@@ -5,7 +5,7 @@
  * has no key and no count, so nothing that is computed from it can be told apart.
  */
 import { splitText } from '../column-encodings.ts';
-import type { OnnxNode } from '../model-file.ts';
+import type { OnnxNode } from '../model.ts';
 import { intAttribute, intsAttribute, textAttribute, textsAttribute } from './operation.ts';
 import type { Compiled, Operation, Unsupported } from './operation.ts';
 import { makeNumbers, storageOf } from './values.ts';

@@ -6,7 +6,7 @@
  * its own copy of the tree, so that a tree has one value per leaf. The order of trees within a class is kept, because
  * float32 addition depends on it.
  */
-import type { OnnxNode } from '../model-file.ts';
+import type { OnnxNode } from '../model.ts';
 
 /** Nodes over all trees of one class; a leaf has whenTrue === whenFalse === itself. */
 export interface NormalTree {

@@ -5,7 +5,7 @@
  * Storage is given out when it is first asked for, so that a tree kernel can lend its own row memory to the operation
  * (or to the caller) that fills it.
  */
-import type { OnnxTensor } from '../model-file.ts';
+import type { OnnxTensor } from '../model.ts';
 
 export type NumberDatatype = 'FP32' | 'FP64' | 'INT64' | 'INT32' | 'BOOL';
 

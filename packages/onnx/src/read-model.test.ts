@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { OnnxError } from './errors.ts';
-import { readModel, tensorTypes, writeModel } from './model-file.ts';
-import type { OnnxAttribute, OnnxModel, OnnxTensor } from './model-file.ts';
+import { readModel } from './read-model.ts';
+import { tensorTypes } from './model.ts';
+import { writeModel } from './write-model.ts';
+import type { OnnxAttribute, OnnxModel, OnnxTensor } from './model.ts';
 import { ProtoReader, ProtoWriter } from './protobuf.ts';
 
 const record = <T>(parts: { [K in keyof T]: fc.Arbitrary<T[K]> }): fc.Arbitrary<T> =>
