@@ -394,3 +394,43 @@ browserTest('names of any script and length break nothing, wide and narrow, and 
     }
   }
 });
+
+browserTest('where there is room the list opens with charts, courses and dots that say who measured', async (at) => {
+  const { page } = await at(sweep);
+  const curved = hostile[2] ?? '';
+  await page.getByRole('heading', { name: 'Settings against outcome' }).waitFor();
+  await page.getByRole('figure', { name: 'loss by step' }).waitFor();
+  // By their latest step, before anything is selected: a course in the list for each run that has one.
+  await rowOf(page, curved)
+    .getByRole('img', { name: /^loss by step, .+ at step 899$/ })
+    .waitFor();
+  assert.equal(await rowOf(page, 'run-004').getByRole('img').count(), 0);
+  assert.ok((await rowOf(page, 'run-004').getByText('not set').count()) > 0);
+  for (const head of ['Duration', 'Order by Started']) await page.getByRole('columnheader', { name: head }).waitFor();
+  const dot = rowOf(page, curved).locator('.dot');
+  assert.equal(await dot.getAttribute('style'), null);
+  await rowOf(page, curved).getByRole('checkbox').click();
+  await page.getByText('1 run selected').waitFor();
+  assert.match((await dot.getAttribute('style')) ?? '', /color: var\(--c1\)/);
+  await page.getByRole('button', { name: 'Charts' }).click();
+  await page.getByRole('heading', { name: 'Settings against outcome' }).waitFor({ state: 'detached' });
+  await page.reload();
+  await rowOf(page, 'run-004').waitFor();
+  assert.equal(await page.getByRole('heading', { name: 'Settings against outcome' }).count(), 0);
+});
+
+browserTest('the inspector sets the values of a run beside the best of its experiment', async (at) => {
+  const { page } = await at(`${sweep}&open=${ids.get(hostile[1] ?? '') ?? ''}`);
+  const metrics = page.getByRole('table', { name: 'Latest metrics' });
+  const cellsOf = (key: string): Locator => metrics.getByRole('row').filter({ hasText: key }).getByRole('cell');
+  // Of auc the greatest is best, of a loss the least.
+  await cellsOf('auc').nth(2).getByText('0.8475').waitFor();
+  await cellsOf('auc').nth(3).getByText('final only').waitFor();
+  const least = (1 / (899 + 3 + 1)).toFixed(4);
+  await cellsOf('loss').nth(2).getByText(least).waitFor();
+  await cellsOf('loss')
+    .getByRole('img', { name: /^loss by step/ })
+    .waitFor();
+  const artifacts = page.getByRole('complementary', { name: 'Run' }).getByRole('heading', { name: /^Artifacts/ });
+  assert.equal(await artifacts.count(), 0, 'this run left nothing');
+});

@@ -6,50 +6,76 @@ import { EmptyState } from '../../components/states.tsx';
 import type { ViewState } from '../../components/use-view-state.ts';
 import type { ColumnKey } from './columns.ts';
 import { keyOf, kindOf } from './columns.ts';
-import { colourOf, MetricChart, zoomOf } from './metric-chart.tsx';
+import type { DrawnRun } from './metric-chart.tsx';
+import { colourOf, greyLook, MetricChart, zoomOf } from './metric-chart.tsx';
 import { ParallelPanel } from './parallel-panel.tsx';
-import { keysOf } from './values.ts';
+import { keysOf, metricOf } from './values.ts';
 
 interface ChartsProps {
   readonly view: ViewState;
   readonly selected: readonly string[];
   readonly shown: readonly ColumnKey[];
+  /** Of settings against outcome, where nobody chose columns and there is room for more than those of the table. */
+  readonly axes: readonly ColumnKey[] | undefined;
   readonly runs: readonly Run[];
   /** Changes when the list is asked for anew. */
   readonly seq: number;
 }
 
-export function Charts({ view, selected, shown, runs, seq }: ChartsProps): ReactElement {
+export function Charts({ view, selected, shown, axes, runs, seq }: ChartsProps): ReactElement {
   return (
-    <Grid>
-      <ParallelPanel view={view} shown={shown} selected={selected} seq={seq} />
-      <SelectedChart view={view} selected={selected} shown={shown} runs={runs} />
-    </Grid>
+    <div className="charts-box">
+      <Grid>
+        <ParallelPanel view={view} axesAtFirst={axes ?? axesAmong(shown)} selected={selected} seq={seq} />
+        <SelectedChart view={view} selected={selected} shown={shown} runs={runs} />
+      </Grid>
+    </div>
   );
 }
 
-function SelectedChart({ view, selected, shown, runs }: Omit<ChartsProps, 'seq'>): ReactElement {
+/** Params that are in the table and then its metrics: causes to the left, outcomes to the right. */
+function axesAmong(shown: readonly ColumnKey[]): readonly ColumnKey[] {
+  const of = (kind: string, most: number): readonly ColumnKey[] =>
+    shown.filter((c) => kindOf(c) === kind).slice(0, most);
+  return [...of('param', 4), ...of('metric', 3)];
+}
+
+/** Lines of one chart beyond those that were selected. */
+const aroundMax = 12;
+const colouredAtFirst = 4;
+const chartPx = 190;
+
+function SelectedChart({ view, selected, shown, runs }: Omit<ChartsProps, 'seq' | 'axes'>): ReactElement {
   const byId = new Map(runs.map((run) => [run.id, run]));
   const stepped = keysOf(runs.slice(0, 200), (run) => run.metrics.filter((m) => m.step > 0).map((m) => m.key));
   const keys = [...new Set([...stepped, ...shown.flatMap((c) => (kindOf(c) === 'metric' ? [keyOf(c)] : []))])];
   const metric = view.get('metric') ?? keys[0];
-  const drawn = selected.map((id, i) => {
+  const drawnOf = (id: string, look: ReturnType<typeof colourOf>): DrawnRun => {
     const run = byId.get(id);
-    return { id, name: run?.name ?? id, isRunning: run?.status === 'running', ...colourOf(i) };
-  });
+    return { id, name: run?.name ?? id, isRunning: run?.status === 'running', ...look };
+  };
+  const hasNone = selected.length === 0;
+  // Selected ones have their colours, and what is around them is grey; with none selected the first ones have them.
+  const around = runs
+    .filter((run) => metric !== undefined && metricOf(run, metric) !== undefined && !selected.includes(run.id))
+    .slice(0, Math.max(0, aroundMax - selected.length));
+  const drawn = [
+    ...selected.map((id, i) => drawnOf(id, colourOf(i))),
+    ...around.map(({ id }, i) => drawnOf(id, hasNone && i < colouredAtFirst ? colourOf(i) : greyLook)),
+  ];
   return (
     <Panel
       title={metric ?? 'Metric'}
-      caption="of the selected runs, by step"
+      caption={hasNone ? 'first of the list, by step' : 'selected, by step'}
       span={5}
       actions={keys.length > 1 && <MetricChoice view={view} keys={keys} metric={metric} />}
     >
       {metric === undefined || drawn.length === 0 ? (
-        <EmptyState title="Select runs to see their curves">
-          Tick runs in the list, or press x on a row; each becomes a line here.
+        <EmptyState title="No metric to draw">
+          Runs that log a metric by step become lines here. Tick some in the list, or press x on a row.
         </EmptyState>
       ) : (
-        <MetricChart metric={metric} runs={drawn} {...chartState(view)} />
+        <MetricChart metric={metric} runs={drawn} height={chartPx} {...chartState(view)} />
       )}
     </Panel>
   );

@@ -14,20 +14,41 @@ export const kindOf = (column: ColumnKey): RunKeyKind => kinds[column.charAt(0)]
 export const keyOf = (column: ColumnKey): string => column.slice(2);
 export const fieldOfColumn = (column: ColumnKey): string => fieldOf(`${kindOf(column)}s`, keyOf(column));
 
-const shownAtFirst = { metrics: 4, params: 3 };
+/** The tag of runs that are steps: those of one pipeline run are drawn together. */
+export const pipelineRunTag = 'slipway.pipelineRun';
+
+/** As many columns as stand beside state, duration and start in a window of 1440 pixels, and axes in a chart half as wide. */
+const shownAtFirst = { metrics: 2, params: 2 };
+const drawnAtFirst = { metrics: 3, params: 3 };
+
+interface Chosen {
+  readonly metrics: readonly ColumnKey[];
+  readonly params: readonly ColumnKey[];
+}
 
 /** The commonest metrics, and params that tell the runs apart before those that are the same in all. */
-export function columnsAtFirst(runs: readonly Run[]): readonly ColumnKey[] {
+function chosenOf(runs: readonly Run[], most: typeof shownAtFirst): Chosen {
   const isTelling = (key: string): boolean =>
     new Set(runs.flatMap((run) => (run.params[key] === undefined ? [] : [run.params[key]]))).size > 1;
   const params = keysOf(runs, paramKeys);
   const ordered = [...params.filter(isTelling), ...params.filter((key) => !isTelling(key))];
-  return [
-    ...keysOf(runs, metricKeys)
-      .slice(0, shownAtFirst.metrics)
+  return {
+    metrics: keysOf(runs, metricKeys)
+      .slice(0, most.metrics)
       .map((key) => columnKey('metric', key)),
-    ...ordered.slice(0, shownAtFirst.params).map((key) => columnKey('param', key)),
-  ];
+    params: ordered.slice(0, most.params).map((key) => columnKey('param', key)),
+  };
+}
+
+export function columnsAtFirst(runs: readonly Run[]): readonly ColumnKey[] {
+  const { metrics, params } = chosenOf(runs, shownAtFirst);
+  return [...metrics, ...params];
+}
+
+/** Causes to the left, outcomes to the right. */
+export function axesAtFirst(runs: readonly Run[]): readonly ColumnKey[] {
+  const { metrics, params } = chosenOf(runs, drawnAtFirst);
+  return [...params, ...metrics];
 }
 
 /** Pinned ones first, both in their order. */

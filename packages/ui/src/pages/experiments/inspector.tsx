@@ -9,11 +9,12 @@ import { Pairs } from '../../components/layout.tsx';
 import { Loaded } from '../../components/states.tsx';
 import { StatusBadge } from '../../components/status.tsx';
 import { to } from '../../frame/places.ts';
-import { duration, fullInstant, instant, plural } from '../../words.ts';
+import { bytes, duration, fullInstant, instant, plural } from '../../words.ts';
 import { CopyId } from './copy-id.tsx';
+import { InspectorMetrics } from './inspector-metrics.tsx';
 import { lineageOf } from './lineage.tsx';
 import { useVersionsOfRun } from './registered.ts';
-import { metricText, tookMs } from './values.ts';
+import { tookMs } from './values.ts';
 
 const listedMax = 12;
 
@@ -76,30 +77,7 @@ function RunFacts({ run, close }: { run: Run; close: () => void }): ReactElement
         {metrics.length === 0 ? (
           <p className="t2 sm">It measured nothing.</p>
         ) : (
-          <table className="tbl top0" aria-label="Latest metrics">
-            <thead>
-              <tr>
-                <th scope="col">Key</th>
-                <th scope="col" className="num">
-                  Value
-                </th>
-                <th scope="col" className="num">
-                  Step
-                </th>
-              </tr>
-            </thead>
-            <tbody>
-              {metrics.map((metric) => (
-                <tr key={metric.key}>
-                  <td className="el" dir="auto" title={metric.key}>
-                    {metric.key}
-                  </td>
-                  <td className="num m">{metricText(metric.value)}</td>
-                  <td className="num t3">{metric.step}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
+          <InspectorMetrics run={run} metrics={metrics} />
         )}
       </Part>
       <Part title="Params" all={Object.keys(run.params).length} run={run}>
@@ -118,7 +96,33 @@ function RunFacts({ run, close }: { run: Run; close: () => void }): ReactElement
           />
         )}
       </Part>
+      <Artifacts run={run} />
     </>
+  );
+}
+
+/** The files and folders at the top; the page of the run opens them. */
+function Artifacts({ run }: { run: Run }): ReactElement | null {
+  const { data } = useAsk('runs.artifacts', { params: { run: run.id }, query: {} });
+  if (data === undefined || data.items.length === 0) return null;
+  return (
+    <section>
+      <h3 className="row between">
+        Artifacts
+        <Link to={to.run(run.id)}>{plural(data.items.length, 'item')}</Link>
+      </h3>
+      <ul className="sm">
+        {data.items.slice(0, listedMax).map(({ path, isFolder, sizeBytes }) => (
+          <li key={path} className="row">
+            <Icon name={isFolder ? 'data' : 'doc'} small />
+            <bdi className="el" title={path}>
+              {path}
+            </bdi>
+            {sizeBytes !== undefined && <span className="t3 nw">{bytes(sizeBytes)}</span>}
+          </li>
+        ))}
+      </ul>
+    </section>
   );
 }
 

@@ -54,6 +54,9 @@ export const colourOf = (i: number): Pick<DrawnRun, 'color' | 'isDashed'> => ({
   isDashed: i >= colours.length && i < colours.length * 2,
 });
 
+/** Of what is only there to compare with. */
+export const greyLook: Pick<DrawnRun, 'color' | 'isDashed'> = { color: '--c8', isDashed: false };
+
 /** `120..480` of the address. */
 export function zoomOf(text: string | undefined): Zoom | undefined {
   const [, from, to] = /^(-?\d+)\.\.(-?\d+)$/.exec(text ?? '') ?? [];
@@ -94,18 +97,21 @@ export function MetricChart(props: MetricChartProps): ReactElement {
     return series === undefined || series.counts.length === 0 ? [] : [{ run, series }];
   });
   const total = shown.reduce((sum, { series }) => sum + series.pointCount, 0);
+  const named = shown.filter(({ run }) => run.color !== greyLook.color);
   const isThinned = shown.some(({ series }) => !series.isExact);
   return (
     <figure aria-label={label} aria-busy={sample.isFetching} className="metric-chart">
       <div className="row wrap between">
         <div className="lg">
-          {shown.slice(0, 8).map(({ run }) => (
+          {named.map(({ run }) => (
             <span key={run.id}>
               <i className={run.isDashed ? 'ln d' : 'ln'} style={{ color: `var(${run.color})` }} />
               <bdi className="el legend-name">{run.name}</bdi>
             </span>
           ))}
-          {shown.length > 8 && <span className="t3">and {count(shown.length - 8)} more in grey</span>}
+          {shown.length > named.length && (
+            <span className="t3">and {count(shown.length - named.length)} more in grey</span>
+          )}
         </div>
         <span className="export">
           <button type="button" className="btn sm ghost" aria-pressed={isLog} onClick={() => setLog(!isLog)}>

@@ -1,4 +1,5 @@
 /** Runs of one experiment or of all: filtered and ordered by the server, read page by page, opened beside the list. */
+import { useMediaQuery } from '@mantine/hooks';
 import type { Run } from '@slipway/contract';
 import type { ReactElement } from 'react';
 import { useEffect, useMemo, useRef } from 'react';
@@ -16,13 +17,14 @@ import { useView } from '../../frame/view.tsx';
 import { count, instant, plural } from '../../words.ts';
 import { Charts } from './charts.tsx';
 import { ColumnPicker } from './column-picker.tsx';
-import { isColumnKey, placed } from './columns.ts';
+import { columnKey, isColumnKey, keyOf, kindOf, pipelineRunTag, placed } from './columns.ts';
 import './experiments.css';
 import { Filter, isFilterFault } from './filter.tsx';
 import { Inspector } from './inspector.tsx';
 import { runColumns } from './run-columns.tsx';
 import type { RunActions } from './run-table.tsx';
 import { RunTable } from './run-table.tsx';
+import { hasSteps } from './use-curves.ts';
 import { useFirstColumns } from './use-first-columns.ts';
 import type { RunRows } from './use-runs.ts';
 import { useRuns } from './use-runs.ts';
@@ -54,23 +56,25 @@ export function Page(): ReactElement {
   const pins = view.list('pins') ?? [];
   const atFirst = useFirstColumns(experiment, cols === undefined);
   const shown = useMemo(
-    () => (cols === undefined ? (atFirst ?? []) : cols.split(',').filter(isColumnKey)),
+    () => (cols === undefined ? (atFirst?.columns ?? []) : cols.split(',').filter(isColumnKey)),
     [cols, atFirst],
   );
   const sent = withinRange(filter, useBounds());
-  const request = { experiment, filter: sent, orderBy, columns: shown.toSorted().join(',') };
+  const asked: readonly string[] = [...shown, columnKey('tag', pipelineRunTag)];
+  const request = { experiment, filter: sent, orderBy, columns: asked.toSorted().join(',') };
   const rows = useRuns(request, cols !== undefined || atFirst !== undefined);
   useView(commandOf({ experiment, filter: sent, 'order-by': orderBy }), 'runs.list', {
     query: { experiment, filter: sent, orderBy },
   });
   const opened = view.get('open');
+  const hasCharts = useHasCharts(view, rows, shown);
   const selected = view.list('sel') ?? [];
   const metric = keysOf(rows.runs.slice(0, 50), metricKeys)[0];
   const example = `${metric === undefined ? 'status = "finished"' : `metrics.${metric} > 0.7`} and name like "train%"`;
   const change = (columns: readonly string[] | undefined, pinned: readonly string[]): void =>
     view.set({ cols: columns?.join(','), pins: pinned.length === 0 ? undefined : pinned.join(',') });
   return (
-    <div className={opened === undefined ? 'runs-page' : 'runs-page with-side'}>
+    <div className={`runs-page ${opened === undefined ? '' : 'with-side'} ${hasCharts ? 'with-charts' : ''}`}>
       <div className="runs-main">
         <PageHead
           title={experiment ?? 'Experiments'}
@@ -89,8 +93,8 @@ export function Page(): ReactElement {
           <button
             type="button"
             className="btn"
-            aria-pressed={view.get('charts') !== undefined}
-            onClick={() => view.set({ charts: view.get('charts') === undefined ? '1' : undefined })}
+            aria-pressed={hasCharts}
+            onClick={() => view.set({ charts: hasCharts ? '0' : '1' })}
           >
             <Icon name="exp" />
             Charts
@@ -98,8 +102,15 @@ export function Page(): ReactElement {
           <ViewsMenu />
         </div>
         {rows.error !== null && !isFilterFault(rows.error) && <ErrorNote error={rows.error} retry={rows.again} />}
-        {view.get('charts') !== undefined && (
-          <Charts view={view} selected={selected} shown={shown} runs={rows.runs} seq={rows.seq} />
+        {hasCharts && (
+          <Charts
+            view={view}
+            selected={selected}
+            shown={shown}
+            axes={cols === undefined && opened === undefined ? atFirst?.axes : undefined}
+            runs={rows.runs}
+            seq={rows.seq}
+          />
         )}
         <RunList
           view={view}
@@ -114,6 +125,16 @@ export function Page(): ReactElement {
       {opened !== undefined && <Inspector id={opened} close={() => view.set({ open: undefined }, within)} />}
     </div>
   );
+}
+
+const roomy = '(min-width: 1200px) and (min-height: 780px)';
+
+/** Until somebody decides: where the window has room for them beside the list, and there is something to draw. */
+function useHasCharts(view: ViewState, rows: RunRows, shown: readonly string[]): boolean {
+  const isRoomy = useMediaQuery(roomy, false, { getInitialValueInEffect: false });
+  const wanted = view.get('charts');
+  if (wanted !== undefined) return wanted !== '0';
+  return isRoomy && rows.runs.length > 1 && shown.some((column) => column.startsWith('m:'));
 }
 
 interface SentenceProps {
@@ -190,9 +211,17 @@ function RunList({ view, rows, shown, pins, selected, opened, isFiltered }: RunL
   const { runs } = rows;
   const hasExperiment = view.get('experiment') === undefined;
   const keys = shown.join(',');
+  const curve = useMemo(
+    () =>
+      shown
+        .filter((column) => kindOf(column) === 'metric')
+        .map(keyOf)
+        .find((key) => runs.some((run) => hasSteps(run, key))),
+    [runs, keys],
+  );
   const columns = useMemo(
-    () => runColumns({ runs, keys: shown, pins, hasExperiment }),
-    [runs, keys, pins.join(','), hasExperiment],
+    () => runColumns({ runs, keys: shown, pins, hasExperiment, curve }),
+    [runs, keys, pins.join(','), hasExperiment, curve],
   );
   // Keys may follow each other more quickly than the address is drawn.
   const latest = useRef(selected);
@@ -231,6 +260,7 @@ function RunList({ view, rows, shown, pins, selected, opened, isFiltered }: RunL
         selected={selected}
         opened={opened}
         sort={view.get('sort')}
+        curve={curve}
         more={rows.hasMore ? rows.loadMore : undefined}
         actions={actions}
       />
@@ -252,6 +282,7 @@ function Strip({ rows, selected, actions, columns, isOpen }: StripProps): ReactE
   const here = useMemo(() => new Set(rows.runs.map((run) => run.id)), [rows.runs]);
   const away = selected.filter((id) => !here.has(id)).length;
   const { newCount } = rows;
+  const saved = columns.filter(({ key }) => key !== 'curve');
   return (
     <div className="row wrap strip">
       {selected.length === 0 ? (
@@ -301,8 +332,8 @@ function Strip({ rows, selected, actions, columns, isOpen }: StripProps): ReactE
         title={`What is here as CSV: ${plural(rows.runs.length, 'row')}`}
         onClick={() =>
           downloadSheet('Runs', {
-            head: ['Id', ...columns.map((column) => column.word)],
-            rows: rows.runs.map((run: Run) => [run.id, ...columns.map((column) => column.value(run))]),
+            head: ['Id', ...saved.map((column) => column.word)],
+            rows: rows.runs.map((run: Run) => [run.id, ...saved.map((column) => column.value(run))]),
           })
         }
       >

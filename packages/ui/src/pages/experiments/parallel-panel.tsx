@@ -34,6 +34,7 @@ import { ParallelPlot } from './parallel-plot.tsx';
 import { metricText } from './values.ts';
 
 const pageSize = 1000;
+/** Where somebody asked for charts; of those that are simply there one page is drawn. */
 const pagesMax = 5;
 const tableRowsMax = 100;
 
@@ -57,14 +58,15 @@ function useLines(
     columns: axes.toSorted().join(','),
     limit: pageSize,
   };
+  const most = view.get('charts') === undefined ? 1 : pagesMax;
   return useQuery<Read, ApiError>({
-    queryKey: ['run-lines', query, seq],
+    queryKey: ['run-lines', query, seq, most],
     enabled: axes.length > 0,
     placeholderData: keepPreviousData,
     queryFn: async ({ signal }) => {
       const runs: Run[] = [];
       let pageToken: string | undefined;
-      for (let page = 0; page < pagesMax; page++) {
+      for (let page = 0; page < most; page++) {
         const next = await ask(
           'runs.list',
           { query: { ...query, ...(pageToken === undefined ? {} : { pageToken }) } },
@@ -79,23 +81,17 @@ function useLines(
   });
 }
 
-/** Params that are in the table and then its metrics: causes to the left, outcomes to the right. */
-function axesAtFirst(shown: readonly ColumnKey[]): readonly ColumnKey[] {
-  const of = (kind: string, most: number): readonly ColumnKey[] =>
-    shown.filter((c) => kindOf(c) === kind).slice(0, most);
-  return [...of('param', 4), ...of('metric', 3)];
-}
-
 interface ParallelPanelProps {
   readonly view: ViewState;
-  readonly shown: readonly ColumnKey[];
+  /** Until somebody chooses others. */
+  readonly axesAtFirst: readonly ColumnKey[];
   readonly selected: readonly string[];
   /** Changes when the list is asked for anew: the lines then are too. */
   readonly seq: number;
 }
 
-export function ParallelPanel({ view, shown, selected, seq }: ParallelPanelProps): ReactElement {
-  const columns = view.list('axes')?.filter(isColumnKey) ?? axesAtFirst(shown);
+export function ParallelPanel({ view, axesAtFirst, selected, seq }: ParallelPanelProps): ReactElement {
+  const columns = view.list('axes')?.filter(isColumnKey) ?? axesAtFirst;
   const { data, error } = useLines(view, columns, seq);
   const [isTable, setTable] = useState(false);
   const runs = data?.runs ?? none;
@@ -131,7 +127,7 @@ export function ParallelPanel({ view, shown, selected, seq }: ParallelPanelProps
       caption={
         data === undefined
           ? undefined
-          : `${data.hasMore ? 'the first ' : ''}${plural(runs.length, 'run')}${isDense ? ' as density' : ''}`
+          : `${data.hasMore ? 'the first ' : ''}${plural(runs.length, 'run')}${isDense ? ' as density' : ''}, drag along an axis to brush`
       }
       actions={
         <>
@@ -165,9 +161,7 @@ export function ParallelPanel({ view, shown, selected, seq }: ParallelPanelProps
           <Brushes axes={axes} brushes={brushes} brush={brush} />
           <div className="row wrap">
             <span className="sm t2" role="status">
-              {brushes.length === 0
-                ? 'Drag along an axis, or write its ends, to brush it.'
-                : `${count(kept.length)} of ${plural(runs.length, 'run')} within the brushes`}
+              {brushes.length > 0 && `${count(kept.length)} of ${plural(runs.length, 'run')} within the brushes`}
             </span>
             {brushes.length > 0 && (
               <>

@@ -9,9 +9,8 @@ import { useWidth } from '../../components/use-width.ts';
 import { useScheme } from '../../theme/scheme.ts';
 import type { Axis, Brush, Positions } from './parallel.ts';
 import { bands, densityOf, isWithin, linesMax, valueAt } from './parallel.ts';
-import { metricText } from './values.ts';
 
-const height = 232;
+const height = 236;
 const margin = { left: 46, right: 46, top: 30, bottom: 22 } as const;
 const grabPx = 28;
 /** Less than this is a click. */
@@ -235,9 +234,12 @@ function ticksOf(axis: Axis): readonly { readonly position: number; readonly wor
       i % every === 0 ? [{ position: axis.high === 0 ? 0.5 : i / axis.high, word }] : [],
     );
   }
-  if (axis.high === axis.low) return [{ position: 0.5, word: metricText(axis.low) }];
+  if (axis.high === axis.low) return [{ position: 0.5, word: tickText(axis.low) }];
   return Array.from({ length: tickCount }, (_, i) => {
     const position = i / (tickCount - 1);
-    return { position, word: metricText(Number(valueAt(axis, position).toPrecision(4))) };
+    return { position, word: tickText(valueAt(axis, position)) };
   });
 }
+
+/** Four digits at most, and no more than there are: `0.09`, `87.5`, `2.3e-7`. */
+const tickText = (value: number): string => String(Number(value.toPrecision(4)));

@@ -11,7 +11,10 @@ import { SpaceRow } from '../../components/space-row.tsx';
 import { useRowWindow } from '../../components/use-row-window.ts';
 import { to } from '../../frame/places.ts';
 import { instant } from '../../words.ts';
+import { pipelineRunTag } from './columns.ts';
+import { colourOf } from './metric-chart.tsx';
 import type { RunColumn } from './run-columns.tsx';
+import { CurvesContext, useCurves } from './use-curves.ts';
 
 const selectPx = 36;
 
@@ -24,6 +27,8 @@ interface RunTableProps {
   readonly opened: string | undefined;
   readonly sort: string | undefined;
   readonly more: (() => void) | undefined;
+  /** The metric whose course is drawn. */
+  readonly curve: string | undefined;
   readonly actions: RunActions;
 }
 
@@ -39,12 +44,13 @@ export interface RunActions {
 }
 
 export function RunTable(props: RunTableProps): ReactElement {
-  const { runs, columns, total, selected, opened, sort, more, actions } = props;
+  const { runs, columns, total, selected, opened, sort, more, curve, actions } = props;
   const scroller = useRef<HTMLDivElement>(null);
   const sizes = useSizes(scroller);
   const { first, end, show } = useRowWindow(scroller, { count: runs.length, more, ...sizes });
   const walk = useWalk({ ...props, scroller, show });
-  const chosen = useMemo(() => new Set(selected), [selected]);
+  const curves = useCurves(runs, curve, { first, end });
+  const chosen = useMemo(() => new Map(selected.map((id, i) => [id, colourOf(i).color])), [selected]);
   const lefts = useMemo(() => pinnedLefts(columns), [columns]);
   const width = selectPx + columns.reduce((sum, column) => sum + column.widthPx, 0);
   const onClick = useCallback(
@@ -57,52 +63,67 @@ export function RunTable(props: RunTableProps): ReactElement {
     [actions, walk.setFocused],
   );
   return (
-    <div className="scroll run-scroll" ref={scroller} tabIndex={0} onKeyDown={walk.onKey}>
-      <table
-        className="tbl top0 run-table"
-        aria-label="Runs"
-        aria-rowcount={total === undefined ? -1 : total + 1}
-        style={{ width: `max(100%, ${width}px)` }}
-      >
-        <colgroup>
-          <col style={{ width: selectPx }} />
-          {columns.map((column) => (
-            <col key={column.key} style={{ width: column.widthPx }} />
-          ))}
-          <col />
-        </colgroup>
-        <thead>
-          <tr aria-rowindex={1}>
-            <th scope="col" className="pinned" style={{ left: 0 }}>
-              <span className="sr">Selected</span>
-            </th>
+    <CurvesContext value={curves}>
+      <div className="scroll run-scroll" ref={scroller} tabIndex={0} onKeyDown={walk.onKey}>
+        <table
+          className="tbl top0 run-table"
+          aria-label="Runs"
+          aria-rowcount={total === undefined ? -1 : total + 1}
+          style={{ width: `max(100%, ${width}px)` }}
+        >
+          <colgroup>
+            <col style={{ width: selectPx }} />
             {columns.map((column) => (
-              <Head key={column.key} column={column} left={lefts.get(column.key)} sort={sort} order={actions.sort} />
+              <col key={column.key} style={{ width: column.widthPx }} />
             ))}
-            <td aria-hidden="true" className="rest" />
-          </tr>
-        </thead>
-        <tbody>
-          <SpaceRow px={first * sizes.rowPx} columns={columns.length + 2} />
-          {runs.slice(first, end).map((run, i) => (
-            <RunRow
-              key={run.id}
-              run={run}
-              index={first + i}
-              columns={columns}
-              lefts={lefts}
-              isSelected={chosen.has(run.id)}
-              isOpen={run.id === opened}
-              isFocused={first + i === walk.focused}
-              onClick={onClick}
-              select={actions.select}
-            />
-          ))}
-          <SpaceRow px={(runs.length - end) * sizes.rowPx} columns={columns.length + 2} />
-        </tbody>
-      </table>
-    </div>
+            <col />
+          </colgroup>
+          <thead>
+            <tr aria-rowindex={1}>
+              <th scope="col" className="pinned" style={{ left: 0 }}>
+                <span className="sr">Selected</span>
+              </th>
+              {columns.map((column) => (
+                <Head key={column.key} column={column} left={lefts.get(column.key)} sort={sort} order={actions.sort} />
+              ))}
+              <td aria-hidden="true" className="rest" />
+            </tr>
+          </thead>
+          <tbody>
+            <SpaceRow px={first * sizes.rowPx} columns={columns.length + 2} />
+            {runs.slice(first, end).map((run, i) => (
+              <RunRow
+                key={run.id}
+                run={run}
+                index={first + i}
+                columns={columns}
+                lefts={lefts}
+                color={chosen.get(run.id)}
+                group={groupOf(runs, first + i)}
+                isOpen={run.id === opened}
+                isFocused={first + i === walk.focused}
+                onClick={onClick}
+                select={actions.select}
+              />
+            ))}
+            <SpaceRow px={(runs.length - end) * sizes.rowPx} columns={columns.length + 2} />
+          </tbody>
+        </table>
+      </div>
+    </CurvesContext>
   );
+}
+
+type Group = 'group-first' | 'group-middle' | 'group-last' | '';
+
+/** Steps of one pipeline run that stand together are bracketed. */
+function groupOf(runs: readonly Run[], i: number): Group {
+  const of = (index: number): string | undefined => runs[index]?.tags[pipelineRunTag];
+  const own = of(i);
+  if (own === undefined) return '';
+  const [hasAbove, hasBelow] = [of(i - 1) === own, of(i + 1) === own];
+  if (hasAbove) return hasBelow ? 'group-middle' : 'group-last';
+  return hasBelow ? 'group-first' : '';
 }
 
 /** Heights come from the theme's density; a change of density changes them. */
@@ -245,7 +266,7 @@ function Head({ column, left, sort, order }: HeadProps): ReactElement {
   const by = column.order;
   if (by === undefined) {
     return (
-      <th scope="col" className={classes} style={style}>
+      <th scope="col" className={classes} style={style} title={column.title}>
         {column.word}
       </th>
     );
@@ -293,7 +314,9 @@ interface RunRowProps {
   readonly index: number;
   readonly columns: readonly RunColumn[];
   readonly lefts: ReadonlyMap<string, number>;
-  readonly isSelected: boolean;
+  /** Of a selected one. */
+  readonly color: string | undefined;
+  readonly group: Group;
   readonly isOpen: boolean;
   readonly isFocused: boolean;
   readonly onClick: (event: MouseEvent, run: Run, index: number) => void;
@@ -301,14 +324,15 @@ interface RunRowProps {
 }
 
 const RunRow = memo(function RunRow(props: RunRowProps): ReactElement {
-  const { run, index, columns, lefts, isSelected, isOpen, isFocused, onClick, select } = props;
+  const { run, index, columns, lefts, color, group, isOpen, isFocused, onClick, select } = props;
+  const isSelected = color !== undefined;
   return (
     <tr
       data-row={index}
       aria-rowindex={index + 2}
       aria-selected={isSelected}
       tabIndex={isFocused ? 0 : -1}
-      className={`${isSelected ? 'sel' : ''} ${isOpen ? 'focus' : ''}`}
+      className={`${isSelected ? 'sel' : ''} ${isOpen ? 'focus' : ''} ${group}`}
       onClick={(event) => onClick(event, run, index)}
     >
       <td className="pinned" style={{ left: 0 }}>
@@ -328,7 +352,7 @@ const RunRow = memo(function RunRow(props: RunRowProps): ReactElement {
             className={`${column.isNumber === true ? 'num' : 'text'} ${left === undefined ? '' : 'pinned'}`}
             style={left === undefined ? undefined : { left }}
           >
-            {column.cell(run)}
+            {column.cell(run, color)}
           </td>
         );
       })}

@@ -21,12 +21,22 @@ test('a stretch is drawn by both of its ends, nearest to the line before it firs
   const line = lineOf(
     series([
       [0, 9, 1, 5],
-      [10, 19, 0, 4],
+      [10, 19, 2, 6],
       [20, 20, 2, 2],
     ]),
   );
   assert.deepEqual(line.steps, [0, 9, 10, 19, 20]);
-  assert.deepEqual(line.values, [1, 5, 4, 0, 2]);
+  assert.deepEqual(line.values, [1, 5, 6, 2, 2]);
+});
+
+test('a line that falls from the first stretch on begins with its greatest value', () => {
+  const line = lineOf(
+    series([
+      [0, 9, 3, 9],
+      [10, 19, 1, 3],
+    ]),
+  );
+  assert.deepEqual(line.values, [9, 3, 3, 1]);
 });
 
 test('on a logarithmic axis what has no place is a gap', () => {

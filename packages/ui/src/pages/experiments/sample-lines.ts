@@ -33,12 +33,21 @@ export function lineOf(series: SampledSeries, isLog = false): Line {
       put(first, series.counts[i] === 1 ? low : (high ?? low));
       return;
     }
-    const before = values.at(-1) ?? low ?? 0;
+    const before = values.at(-1) ?? beginOf(series, i);
     const startsLow = Math.abs(before - (low ?? before)) <= Math.abs(before - (high ?? before));
     put(first, startsLow ? low : high);
     put(last, startsLow ? high : low);
   });
   return { steps, values };
+}
+
+/** Where a line that begins with this stretch comes from: the end of it that is further from the next one. */
+function beginOf({ low, high }: SampledSeries, i: number): number {
+  const [least, greatest] = [low[i], high[i]].map((value) => plotted(value ?? 'NaN') ?? 0);
+  const next = [low[i + 1], high[i + 1]].map((value) => plotted(value ?? 'NaN') ?? 0);
+  const [a = 0, b = 0] = [least, greatest];
+  const isFalling = i + 1 < low.length && (next[0] ?? 0) + (next[1] ?? 0) < a + b;
+  return isFalling ? b : a;
 }
 
 /** All lines over the union of their steps. */

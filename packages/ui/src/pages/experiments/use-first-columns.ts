@@ -2,15 +2,21 @@
 import { useMemo, useRef } from 'react';
 import { useAsk } from '../../api/queries.ts';
 import type { ColumnKey } from './columns.ts';
-import { columnKey, columnsAtFirst } from './columns.ts';
+import { axesAtFirst, columnKey, columnsAtFirst } from './columns.ts';
 
-const none: readonly ColumnKey[] = [];
+export interface FirstColumns {
+  readonly columns: readonly ColumnKey[];
+  /** Of settings against outcome, which has room for more. */
+  readonly axes: readonly ColumnKey[];
+}
+
+const none: FirstColumns = { columns: [], axes: [] };
 
 /** Together no more than one page of runs takes. */
 const looked = { metric: 60, param: 40, runs: 20 } as const;
 
 /** Undefined while they are looked for. */
-export function useFirstColumns(experiment: string | undefined, isWanted: boolean): readonly ColumnKey[] | undefined {
+export function useFirstColumns(experiment: string | undefined, isWanted: boolean): FirstColumns | undefined {
   const of = experiment === undefined ? {} : { experiment };
   const enabled = isWanted;
   const metrics = useAsk('runs.keys', { query: { ...of, kind: 'metric', limit: looked.metric } }, { enabled });
@@ -25,14 +31,14 @@ export function useFirstColumns(experiment: string | undefined, isWanted: boolea
     { enabled: enabled && hasKeys, keep: true },
   );
   // What was chosen stays while the same is asked for again: columns do not change under the reader.
-  const kept = useRef<{ readonly experiment: string | undefined; readonly columns: readonly ColumnKey[] }>(undefined);
+  const kept = useRef<FirstColumns & { readonly experiment: string | undefined }>(undefined);
   return useMemo(() => {
     if (metrics.error !== null || params.error !== null || newest.error !== null) return none;
     const before = kept.current;
-    if (before !== undefined && before.experiment === experiment && before.columns.length > 0) return before.columns;
+    if (before !== undefined && before.experiment === experiment && before.columns.length > 0) return before;
     if (newest.data === undefined || newest.isPlaceholderData) return undefined;
-    const columns = columnsAtFirst(newest.data.items);
-    kept.current = { experiment, columns };
-    return columns;
+    const { items } = newest.data;
+    kept.current = { experiment, columns: columnsAtFirst(items), axes: axesAtFirst(items) };
+    return kept.current;
   }, [experiment, newest.data, newest.isPlaceholderData, newest.error, metrics.error, params.error]);
 }
