@@ -19,6 +19,8 @@ export interface RunOptions {
   readonly limitMs?: number;
   /** Sends Ctrl-C when this appears on either stream. */
   readonly interruptAt?: RegExp;
+  /** Instead of Ctrl-C. */
+  readonly interruptWith?: NodeJS.Signals;
 }
 
 export type Slipway = (args: readonly string[], options?: RunOptions) => Promise<Answer>;
@@ -42,7 +44,7 @@ export function run(args: readonly string[], options: RunOptions): Promise<Answe
   const look = (): void => {
     if (isInterrupted || options.interruptAt?.test(out + err) !== true) return;
     isInterrupted = true;
-    child.kill('SIGINT');
+    child.kill(options.interruptWith ?? 'SIGINT');
   };
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     out += text;

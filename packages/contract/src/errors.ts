@@ -211,6 +211,22 @@ export const errorCatalogue = {
     409,
     'The online state of {set} stands at {stateAt}; a read at {at} would look back. Read at that instant or later; values as of the past come from a training set.',
   ),
+  feature_service_without_rows: caller(
+    409,
+    'Service {service} of feature set {set} does not say which rows it is asked for. Give it `rows` and an instant in features.yaml and apply.',
+  ),
+  feature_set_simulated: caller(
+    409,
+    'Feature set {set} is the copy that a simulation reads: its rows come from dataset versions, as far as it is fed. Push rows to the set that it is a copy of.',
+  ),
+  feature_set_not_simulated: caller(
+    409,
+    'Feature set {set} serves real requests and is not fed from dataset versions. `slipway feature push` gives it rows, `slipway feature backfill` fills it anew.',
+  ),
+  feature_rows_not_fed: caller(
+    409,
+    'Feature set {set} is the copy that a simulation reads, fed up to {fedUntil}; a read at {at} would miss rows. Feed it up to that instant first.',
+  ),
   // data
   data_format_wrong: caller(
     400,

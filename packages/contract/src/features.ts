@@ -60,6 +60,8 @@ export const FeatureSetSummary = z.object({
   name: Name,
   digest: Digest,
   project: z.string().optional(),
+  /** The endpoint that is imitated, where the set is the copy that a simulation reads. */
+  simulationOf: Name.optional(),
   updatedAt: Instant,
   services: z.array(z.string()),
 });
@@ -148,6 +150,32 @@ export const ParityReport = z.object({
 });
 export type ParityReport = z.output<typeof ParityReport>;
 
+/** Most requests of one page. */
+export const featureRequestsMax = 5000;
+/** Requests as the rows of a service make them: what its label table says that somebody asked, and when. */
+export const FeatureRequestsQuery = z.strictObject({
+  /** A dataset reference for the label table; `<table>@latest` unless said. Others are ignored. */
+  tables: z.record(FeatureName, z.string().min(1).max(400)).default({}),
+  /** Rows whose instant lies at or after this one, and before `to`. */
+  from: Instant.optional(),
+  to: Instant.optional(),
+  /** Columns of the label table that are answered besides. */
+  columns: z.array(z.string().min(1).max(200)).max(500).default([]),
+  limit: z.int().min(1).max(featureRequestsMax).default(1000),
+  pageToken: z.string().max(100).optional(),
+});
+export const FeatureRequest = z.object({
+  id: z.string().nullable(),
+  at: Instant,
+  /** Keys and request inputs, as a request carries them. */
+  inputs: z.record(z.string(), Cell),
+  label: z.number().nullable(),
+  labelKnownAt: Instant.nullable(),
+  /** Instants and dates in milliseconds. */
+  columns: z.record(z.string(), Cell),
+});
+export type FeatureRequest = z.output<typeof FeatureRequest>;
+
 const SetParams = z.object({ set: Name });
 const ServiceParams = z.object({ set: Name, service: FeatureName });
 
@@ -186,6 +214,24 @@ export const featuresRoutes = routes({
     params: SetParams,
     body: BackfillRequest,
     response: FeatureState,
+  },
+  'featureSets.feed': {
+    method: 'POST',
+    path: '/api/feature-sets/{set}/feed',
+    permission: 'features.write',
+    summary: 'Gives the copy that a simulation reads the rows of its dataset versions that were known by an instant',
+    params: SetParams,
+    body: z.strictObject({ until: Instant }),
+    response: z.object({ fedUntil: Instant }),
+  },
+  'featureSets.requests': {
+    method: 'POST',
+    path: '/api/feature-sets/{set}/services/{service}/requests',
+    permission: 'data.read',
+    summary: 'The rows of the label table of a service as requests, by their instant, with the outcome of each',
+    params: ServiceParams,
+    body: FeatureRequestsQuery,
+    response: z.object({ items: z.array(FeatureRequest), nextPageToken: z.string().optional() }),
   },
   'featureSets.read': {
     method: 'POST',

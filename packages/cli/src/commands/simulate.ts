@@ -2,7 +2,6 @@
 import type { Alert, Monitor, MonitorWindow, Policy } from '@slipway/contract';
 import { Duration } from '@slipway/contract';
 import type { Command } from 'commander';
-import { Option } from 'commander';
 import { nameOf, realNumber, usage, wholeNumber } from '../arguments.ts';
 import type { Session } from '../command.ts';
 import { action, CommandFailure } from '../command.ts';
@@ -11,6 +10,8 @@ import { count, instant, paint, table } from '../output.ts';
 import type { SimulationPlan } from '../simulation/project.ts';
 import { declareSimulation, deploySimulation, destroySimulation, keptMs, simulationOf } from '../simulation/project.ts';
 import { judgedWindows, replay } from '../simulation/replay.ts';
+import { readFeatureRows } from '../simulation/feature-rows.ts';
+import type { HeldRows } from '../simulation/rows.ts';
 import { readHeldRows } from '../simulation/rows.ts';
 import type { Schedule } from '../simulation/schedule.ts';
 import { scheduleRows } from '../simulation/schedule.ts';
@@ -25,14 +26,14 @@ interface Flags {
   readonly rate?: number;
   readonly speed?: number;
   readonly shift?: readonly string[];
-  readonly labelsAfter: number;
+  readonly labelsAfter?: number;
   readonly limit: number;
   readonly keep?: boolean;
   readonly withPolicies?: boolean;
 }
 
 const rowsMax = 100_000;
-const labelsAfterDefault = '1d';
+const labelsAfterDefaultMs = 86_400_000;
 
 function durationOf(typed: string): number {
   const parsed = Duration.safeParse(typed);
@@ -55,10 +56,10 @@ export function register(program: Command): void {
     .option('--label <column>', 'the outcomes of --rows; what the model predicts unless said')
     .option('--at <column>', 'when each of --rows happened')
     .option('--shift <change...>', 'in the second half: column=+20%, =-3, =null, =shuffle, or =value')
-    .addOption(
-      new Option('--labels-after <duration>', 'outcomes come so much later')
-        .argParser(durationOf)
-        .default(durationOf(labelsAfterDefault), labelsAfterDefault),
+    .option(
+      '--labels-after <duration>',
+      'outcomes come so much later; a day, or when the rows of a feature service say, unless said',
+      durationOf,
     )
     .option(
       '--rate <n>',
@@ -75,7 +76,7 @@ export function register(program: Command): void {
     .option('--with-policies', 'copies of the policies act on it, really: they train and roll out')
     .addHelpText(
       'after',
-      '\nExamples:\n  slipway simulate\n  slipway simulate --shift monthly_fee=+50%\n  slipway simulate --shift plan=null --shift age=shuffle --keep\n  slipway simulate --endpoint churn --rows customers@2 --label churned --at signed_up_on --labels-after 7d\nThe rows go to an endpoint of their own beside the real one, with copies of its monitors: nothing reaches the real log, and no policy acts. At the end it is taken out of use, and its log, labels and windows go with it; the ledger keeps that it was there.\n',
+      '\nExamples:\n  slipway simulate\n  slipway simulate --shift monthly_fee=+50%\n  slipway simulate --shift plan=null --shift age=shuffle --keep\n  slipway simulate --endpoint churn --rows customers@2 --label churned --at signed_up_on --labels-after 7d\nThe rows go to an endpoint of their own beside the real one, with copies of its monitors: nothing reaches the real log, and no policy acts. At the end it is taken out of use, and its log, labels and windows go with it; the ledger keeps that it was there.\nWhere features come from a service, its rows (--rows takes a version of their dataset, or a file with the inputs of a request) keep their times, and see what was known then.\n',
     )
     .action(action(simulate));
 }
@@ -141,10 +142,6 @@ async function planOf({ client, output }: Session, flags: Flags): Promise<Planne
     );
   const params = { endpoint: endpoint.name };
   const shape = await client.endpoints.interface({ params });
-  if (shape.usesFeatures)
-    throw usage(
-      `endpoint ${endpoint.name} reads features whose state only moves forward, so rows of the past cannot be replayed beside it. \`slipway monitor backtest\` tries a monitor on what was logged`,
-    );
   const shifts = fitShifts(asked, shape.inputs);
   const monitors = await monitorsOf(client, endpoint.name);
   const registered = await client.models.getVersion({
@@ -152,20 +149,58 @@ async function planOf({ client, output }: Session, flags: Flags): Promise<Planne
   });
   output.progress('reading the rows');
   const { rows: from, label, at, limit } = flags;
-  const rows = await readHeldRows(client, { version: registered, shape }, { from, label, at, limit });
+  const wanted = { from, label, at, limit };
+  const { rows, features } = shape.usesFeatures
+    ? await readFeatureRows(client, { endpoint, version: registered, shape }, wanted)
+    : { rows: await readHeldRows(client, { version: registered, shape }, wanted), features: undefined };
   const schedule = scheduleRows({
     times: rows.times,
     rowCount: rows.inputs.length,
     window: longest(monitors),
     labelledMin: Math.max(...monitors.map(({ spec }) => spec.labelledMin)),
+    keepsTimes: features !== undefined,
     now: Date.now(),
   });
+  if (shifts.length > 0 && schedule.edges.length <= 2)
+    throw usage(
+      `${rows.words}: they lie in one ${longest(monitors)} and keep their times, so nothing would stay unshifted. Bring more with --rows or --limit, or leave --shift out`,
+    );
   const before = schedule.events.findIndex(({ at: time }) => time >= schedule.shiftFrom);
   const plain = schedule.events.map(({ row }) => rows.inputs[row] ?? {});
   const inputs = [...plain.slice(0, before), ...applyShifts(plain.slice(before), shifts)];
   const policies = flags.withPolicies === true ? await policiesOf(client, endpoint.name, monitors) : [];
-  const { labelsAfter: labelsAfterMs, rate, speed } = flags;
-  return { endpoint, version, monitors, policies, rows, inputs, schedule, labelsAfterMs, rate, speed, shifts };
+  const { rate, speed } = flags;
+  const { labelsKnownAt: _, ...undated } = rows;
+  // What somebody says of the outcomes goes before what the data say.
+  const delayed = flags.labelsAfter === undefined ? rows : undated;
+  const labelsAfterMs = flags.labelsAfter ?? longestDelay(rows) ?? labelsAfterDefaultMs;
+  return {
+    endpoint,
+    version,
+    monitors,
+    policies,
+    rows: delayed,
+    features,
+    inputs,
+    schedule,
+    labelsAfterMs,
+    rate,
+    speed,
+    shifts,
+  };
+}
+
+/** Of the outcomes whose time is known; undefined where none is. */
+function longestDelay({ labelsKnownAt, times }: HeldRows): number | undefined {
+  const delays = (labelsKnownAt ?? []).flatMap((known, row) =>
+    known === undefined ? [] : [known - (times?.[row] ?? known)],
+  );
+  return delays.length === 0
+    ? undefined
+    : Math.max(
+        0,
+        delays.reduce((a, b) => Math.max(a, b)),
+      );
 }
 
 async function monitorsOf(client: Session['client'], endpoint: string): Promise<readonly Monitor[]> {

@@ -3,6 +3,7 @@ import type { Endpoint, Monitor, Policy, ProjectManifest, ResourceDeclaration } 
 import { SlipwayError } from '@slipway/contract';
 import { z } from 'zod';
 import type { Session } from '../command.ts';
+import type { CopiedFeatures } from './feature-rows.ts';
 import type { HeldRows } from './rows.ts';
 import type { Schedule } from './schedule.ts';
 import type { Inputs } from './shift.ts';
@@ -16,6 +17,8 @@ export interface SimulationPlan {
   /** Copies of these act on what the simulation shows; none unless asked for. */
   readonly policies: readonly Policy[];
   readonly rows: HeldRows;
+  /** Where the endpoint's features come from a service. */
+  readonly features: CopiedFeatures | undefined;
   /** As they are sent, one for each event of the schedule. */
   readonly inputs: readonly Inputs[];
   readonly schedule: Schedule;
@@ -29,6 +32,8 @@ export interface SimulationPlan {
 export interface Simulation {
   /** Its endpoint, and the project that it is declared in. */
   readonly name: string;
+  /** The copy of the feature set; none where the endpoint reads none. */
+  readonly featureSet: string | undefined;
   /** The copy of each monitor. */
   readonly copies: ReadonlyMap<string, string>;
 }
@@ -41,12 +46,13 @@ export const keptMs: number = 7 * 86_400_000;
 
 /** Names are new each time: two simulations may run at once, and none meets what an earlier one left. */
 export function simulationOf(
-  { endpoint, monitors }: Pick<SimulationPlan, 'endpoint' | 'monitors'>,
+  { endpoint, monitors, features }: Pick<SimulationPlan, 'endpoint' | 'monitors' | 'features'>,
   now: number,
 ): Simulation {
   const suffix = `simulation-${now.toString(36)}`;
   return {
     name: `${endpoint.name}-${suffix}`,
+    featureSet: features === undefined ? undefined : `${features.set.name}_${suffix.replace('-', '_')}`,
     copies: new Map(monitors.map(({ name }) => [name, `${name}-${suffix}`])),
   };
 }
@@ -91,12 +97,20 @@ export async function declareSimulation(
   };
 }
 
-/** Takes the version into use that the real endpoint serves. */
+/** Larger histories are read in minutes. */
+const fillingMs = 600_000;
+
+/** Takes the version into use that the real endpoint serves, with what was known before the first row. */
 export async function deploySimulation(
   client: Client,
-  { endpoint, version }: SimulationPlan,
-  { name }: Simulation,
+  { endpoint, version, features }: SimulationPlan,
+  { name, featureSet }: Simulation,
 ): Promise<void> {
+  if (features !== undefined && featureSet !== undefined)
+    await client.featureSets.backfill(
+      { params: { set: featureSet }, body: { tables: features.tables, until: features.until } },
+      { timeoutMs: fillingMs },
+    );
   await client.endpoints.deploy({
     params: { endpoint: name },
     body: { traffic: [{ version, percent: 100 }], reason: `simulation of ${endpoint.name}` },
@@ -112,21 +126,29 @@ export async function destroySimulation(client: Client, { name }: Simulation): P
   }
 }
 
-function resourcesOf(plan: SimulationPlan, { name, copies }: Simulation): ResourceDeclaration[] {
-  const { endpoint, monitors, policies, schedule } = plan;
+function resourcesOf(plan: SimulationPlan, simulation: Simulation): ResourceDeclaration[] {
+  const { endpoint, monitors, policies, features } = plan;
+  const { name, copies, featureSet } = simulation;
   const { model, durability } = endpoint.spec;
-  const zone = schedule.layout.kind === 'even' ? { zone: 'UTC' } : {};
+  const read =
+    features === undefined || featureSet === undefined
+      ? {}
+      : { features: { set: featureSet, service: features.service } };
   const resources = [
-    { kind: 'endpoint', name, spec: { model, durability, simulationOf: endpoint.name } },
+    ...(features === undefined || featureSet === undefined
+      ? []
+      : [{ kind: 'feature-set', name: featureSet, spec: { ...features.set.definition, features: featureSet } }]),
+    { kind: 'endpoint', name, spec: { model, durability, ...read, simulationOf: endpoint.name } },
     ...monitors.map((monitor) => ({
       kind: 'monitor',
       name: copies.get(monitor.name) ?? '',
-      spec: { ...monitor.spec, ...zone, endpoint: name, simulationOf: monitor.name },
+      // Windows of a simulation are cut in UTC.
+      spec: { ...monitor.spec, zone: 'UTC', endpoint: name, simulationOf: monitor.name },
     })),
     ...policies.map((policy) => ({
       kind: 'policy',
       name: `${policy.name}${name.slice(endpoint.name.length)}`,
-      spec: copiedPolicy(policy, plan, { name, copies }),
+      spec: copiedPolicy(policy, plan, simulation),
     })),
   ];
   return resources.map((one) => ({ ...one, spec: jsonOf(one.spec) }));

@@ -3,10 +3,13 @@ import type { MonitorWindow } from '@slipway/contract';
 import type { Session } from '../command.ts';
 import { CommandFailure } from '../failure.ts';
 import type { Simulation, SimulationPlan } from './project.ts';
+import type { HeldRows } from './rows.ts';
 import type { Schedule } from './schedule.ts';
 
 const rowsPerRequest = 500;
 const labelsPerRequest = 5000;
+/** As a request takes it. */
+const idLengthMax = 200;
 const pollMs = 200;
 /** For the monitors to judge what is complete. */
 const judgingLimitMs = 120_000;
@@ -15,7 +18,7 @@ const judgingLimitMs = 120_000;
 export async function replay(
   { client, output, signal }: Session,
   plan: SimulationPlan,
-  { name }: Simulation,
+  { name, featureSet }: Simulation,
 ): Promise<void> {
   const { schedule, rows, inputs, labelsAfterMs } = plan;
   const { events, edges } = schedule;
@@ -23,6 +26,7 @@ export async function replay(
   const startedAt = performance.now();
   const waiting: { predictionId: string; value: number | string; at: number }[] = [];
   const label = async (until: number): Promise<void> => {
+    waiting.sort((a, b) => a.at - b.at);
     const due = waiting.findIndex(({ at }) => at > until);
     const labels = waiting.splice(0, due < 0 ? waiting.length : due);
     for (let i = 0; i < labels.length; i += labelsPerRequest)
@@ -38,10 +42,20 @@ export async function replay(
       signal.throwIfAborted();
       const first = sent;
       const part = events.slice(first, first + batchOf(plan)).filter(({ at }) => at < end);
-      const instances = part.map(({ at }, i) => ({ at, inputs: inputs[first + i] ?? {} }));
+      const instances = part.map(({ row, at }, i) => ({ ...idOf(rows, row), at, inputs: inputs[first + i] ?? {} }));
+      // What was known by the last of them: each reads what was known at its own instant.
+      if (featureSet !== undefined)
+        await client.featureSets.feed(
+          { params: { set: featureSet }, body: { until: part.at(-1)?.at ?? end } },
+          { signal },
+        );
       const { predictions } = await client.endpoints.predict({ params, body: { instances } }, { signal });
       for (const [i, { row, at }] of part.entries())
-        waiting.push({ predictionId: predictions[i]?.id ?? '', value: rows.labels[row] ?? 0, at: at + labelsAfterMs });
+        waiting.push({
+          predictionId: predictions[i]?.id ?? '',
+          value: rows.labels[row] ?? 0,
+          at: rows.labelsKnownAt?.[row] ?? at + labelsAfterMs,
+        });
       sent += part.length;
       output.progress(
         `window ${window + 1} of ${edges.length - 1}: ${sent.toLocaleString('en-US')} of ${events.length.toLocaleString('en-US')} rows`,
@@ -53,6 +67,11 @@ export async function replay(
   await label(lastLabelAt(plan));
   output.endProgress();
 }
+
+const idOf = ({ ids }: HeldRows, row: number): { readonly id?: string } => {
+  const id = ids?.[row];
+  return id === undefined || id === '' || id.length > idLengthMax ? {} : { id };
+};
 
 /** When every outcome is there, and every grace over. */
 function lastLabelAt({ schedule, labelsAfterMs, monitors }: SimulationPlan): number {

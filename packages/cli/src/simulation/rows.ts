@@ -18,6 +18,10 @@ export interface HeldRows {
   /** Classes in their own words, or numbers. */
   readonly labels: readonly (number | string)[];
   readonly times: readonly number[] | undefined;
+  /** Of the rows themselves, where they have any. */
+  readonly ids?: readonly (string | undefined)[];
+  /** When each outcome became known, where the data say so. */
+  readonly labelsKnownAt?: readonly (number | undefined)[];
   /** `802 rows that split-table held out`. */
   readonly words: string;
 }
@@ -31,7 +35,7 @@ export interface RowsWanted {
 }
 
 type Client = Session['client'];
-type Shape = Pick<EndpointInterface, 'inputs' | 'answer'>;
+export type Shape = Pick<EndpointInterface, 'inputs' | 'answer'>;
 
 interface Source {
   /** What DuckDB reads. */
@@ -124,55 +128,73 @@ const wordSql = (column: string, stored: string): string =>
     : `CAST(${column} AS VARCHAR)`;
 
 /** Milliseconds since 1970 UTC. */
-function instantSql(column: string, stored: string): string {
+export function instantSql(column: string, stored: string): string {
   if (/^(?:DOUBLE|FLOAT|BIGINT|INTEGER|UBIGINT)/.test(stored)) return `CAST(${column} AS DOUBLE)`;
   return `epoch_ms(TRY_CAST(${column} AS TIMESTAMP))::DOUBLE`;
 }
 
 /** What the model of a table predicts, as its signature says it. */
-function targetOf({ signature }: ModelVersion): string | undefined {
+export function targetOf({ signature }: ModelVersion): string | undefined {
   const name = signature?.outputs?.[0]?.['name'];
   return typeof name === 'string' ? name : undefined;
 }
 
-interface Reading {
+export interface Reading {
   readonly client: Client;
   readonly scratch: Scratch;
 }
 
 const Column = z.object({ name: z.string(), kind: z.string() });
 /** As table steps describe their rows. */
-const HeldMeta = z.object({
+export const HeldMeta = z.object({
   target: z.string(),
   aside: z.array(Column),
   columns: z.array(Column),
   split: z.object({ side: z.literal('holdout'), by: z.string(), column: z.string().optional() }),
 });
 
-async function heldOut({ client, scratch }: Reading, version: ModelVersion): Promise<Source> {
+export const bringRows = 'bring rows with --rows: a file, or a dataset such as customers@2';
+
+export interface HeldArtifact {
+  /** The step that held them out. */
+  readonly step: string;
+  readonly meta: unknown;
+  /** What DuckDB reads. */
+  readonly sql: string;
+}
+
+/** Brings the held-out rows whose description fits. Throws where no pipeline made the version, or none of its steps has such. */
+export async function heldArtifact(
+  { client, scratch }: Reading,
+  version: ModelVersion,
+  fits: (output: string, meta: unknown) => boolean,
+): Promise<HeldArtifact> {
   const { pipelineRun } = version.lineage;
-  const bring = 'bring rows with --rows: a file, or a dataset such as customers@2';
   if (pipelineRun === undefined)
     throw usage(
-      `${version.model}/${version.number} was made by no pipeline, so no rows were held out for it: ${bring}`,
+      `${version.model}/${version.number} was made by no pipeline, so no rows were held out for it: ${bringRows}`,
     );
   const run = await client.pipelineRuns.get({ params: { run: pipelineRun } });
   for (const { step, outputs } of run.steps) {
     for (const [output, made] of Object.entries(outputs ?? {})) {
-      const meta = 'artifact' in made ? HeldMeta.safeParse(made.artifact.meta) : undefined;
-      if (meta?.success !== true) continue;
+      if (!('artifact' in made) || !fits(output, made.artifact.meta)) continue;
       const file = join(scratch.folder, 'rows.parquet');
       await pipeline(
         await client.pipelineRuns.artifact({ params: { run: pipelineRun, step, output } }),
         createWriteStream(file),
       );
-      const { target, split, aside, columns } = meta.data;
-      const dates = [...aside, ...columns].filter(({ kind }) => kind === 'date');
-      const at = split.by === 'time' ? split.column : dates[0]?.name;
-      return { sql: `read_parquet(${sqlText(file)})`, label: target, at, words: `rows that ${step} held out` };
+      return { step, meta: made.artifact.meta, sql: `read_parquet(${sqlText(file)})` };
     }
   }
-  throw usage(`no step of run ${pipelineRun} kept rows that it held out: ${bring}`);
+  throw usage(`no step of run ${pipelineRun} kept rows that it held out: ${bringRows}`);
+}
+
+async function heldOut(reading: Reading, version: ModelVersion): Promise<Source> {
+  const { step, meta, sql } = await heldArtifact(reading, version, (_, meta) => HeldMeta.safeParse(meta).success);
+  const { target, split, aside, columns } = HeldMeta.parse(meta);
+  const dates = [...aside, ...columns].filter(({ kind }) => kind === 'date');
+  const at = split.by === 'time' ? split.column : dates[0]?.name;
+  return { sql, label: target, at, words: `rows that ${step} held out` };
 }
 
 async function tableOf({ client, scratch }: Reading, from: string, limit: number): Promise<Source> {

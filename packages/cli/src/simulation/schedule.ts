@@ -32,6 +32,8 @@ export interface ScheduleOptions {
   readonly window: WindowName;
   /** Fewest outcomes that a monitor judges by. */
   readonly labelledMin: number;
+  /** What a row reads depends on its instant, so it keeps it however few outcomes a window has then. */
+  readonly keepsTimes: boolean;
   readonly now: number;
 }
 
@@ -46,20 +48,26 @@ const windowsMax = 12;
 const room = 1.25;
 
 export function scheduleRows(options: ScheduleOptions): Schedule {
-  const { times, window, labelledMin, rowCount } = options;
+  const { times, window, labelledMin, rowCount, keepsTimes } = options;
   if (times !== undefined && times.length > 0) {
     const [first, last] = [times[0] ?? 0, times.at(-1) ?? 0];
     const edges = edgesBetween(window, first, last);
     const windows = edges.length - 1;
-    if (windows >= 2 && rowCount / windows >= labelledMin * room)
+    if (keepsTimes || (windows >= 2 && rowCount / windows >= labelledMin * room))
       return {
         events: times.map((at, row) => ({ row, at })),
         edges,
-        shiftFrom: edges[Math.ceil(windows / 2)] ?? last,
+        shiftFrom: middleEdge(edges, times) ?? edges.at(-1) ?? last,
         layout: { kind: 'own' },
       };
   }
   return layOut(options);
+}
+
+/** The edge between windows that cuts the rows nearest to the middle; undefined where there is one window. */
+function middleEdge(edges: readonly number[], times: readonly number[]): number | undefined {
+  const distance = (edge: number): number => Math.abs(times.filter((at) => at < edge).length - times.length / 2);
+  return edges.slice(1, -1).toSorted((a, b) => distance(a) - distance(b))[0];
 }
 
 function layOut({ times, rowCount, window, labelledMin, now }: ScheduleOptions): Schedule {

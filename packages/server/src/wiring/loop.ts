@@ -14,11 +14,19 @@ const windowsShown = 26;
 /** Policies whose last firings are compared. */
 const policiesLookedAt = 20;
 const one = { limit: 1 } as const;
+/** Events of simulations that are looked past for the last real one. */
+const simulatedMax = 200;
 
 export function createLoop(ledger: Ledger, modules: Modules): () => Promise<Loop> {
   const { data, quality, features, pipelines, registry, serving, monitoring, automation } = modules;
-  const last = async (kind: string): Promise<LedgerEvent | undefined> =>
-    (await ledger.list({ kinds: [kind], order: 'desc', ...one }))[0];
+  const lastOf = (kind: string, limit: number): Promise<LedgerEvent[]> =>
+    ledger.list({ kinds: [kind], order: 'desc', limit });
+  const isReal = ({ body }: LedgerEvent): boolean => body['simulationOf'] === undefined;
+  const last = async (kind: string): Promise<LedgerEvent | undefined> => {
+    const [newest] = await lastOf(kind, 1);
+    if (newest === undefined || isReal(newest)) return newest;
+    return (await lastOf(kind, simulatedMax)).find(isReal);
+  };
   /** The thing that the event's body names; it may have been deleted since. */
   const ofLast = async <T>(kind: string, key: string, get: (name: string) => Promise<T>): Promise<T | undefined> => {
     const name = (await last(kind))?.body[key];

@@ -44,6 +44,8 @@ export const operations = {
   'featureSets.get': ['GET', '/api/feature-sets/{set}'],
   'featureSets.push': ['POST', '/api/feature-sets/{set}/sources/{source}/rows'],
   'featureSets.backfill': ['POST', '/api/feature-sets/{set}/backfill'],
+  'featureSets.feed': ['POST', '/api/feature-sets/{set}/feed'],
+  'featureSets.requests': ['POST', '/api/feature-sets/{set}/services/{service}/requests'],
   'featureSets.read': ['POST', '/api/feature-sets/{set}/services/{service}/read'],
   'featureSets.parity': ['POST', '/api/feature-sets/{set}/services/{service}/parity'],
   'experiments.list': ['GET', '/api/experiments'],

@@ -19,6 +19,11 @@ export function featuresBinding(features: Features): Binding {
     'featureSets.get': ({ params }) => features.get(params.set),
     'featureSets.push': ({ params, body }) => features.push({ ...params, ...body }),
     'featureSets.backfill': ({ params, body }, { actor }) => features.backfill({ ...params, ...body, actor }),
+    'featureSets.feed': async ({ params, body }) => {
+      await features.feed({ ...params, ...body });
+      return { fedUntil: body.until };
+    },
+    'featureSets.requests': ({ params, body }) => features.requests({ ...params, ...body }),
     'featureSets.read': ({ params, body }) => features.read({ ...params, ...body }),
     'featureSets.parity': ({ params, body }) => features.parity({ ...params, ...body }),
   });

@@ -15,15 +15,14 @@ import type { PushAnswer } from '@slipway/contract';
 import { SlipwayError } from '@slipway/contract';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Log } from '../../platform/log.ts';
-import { retentionOf } from './terms.ts';
 import type { Definition } from './definition.ts';
 import type { EventLog } from './event-log.ts';
 import { openEventLog, readEventLog } from './event-log.ts';
+import { advanceWith, openHistory } from './history.ts';
 import type { Engine } from './online.ts';
 import { createEngine } from './online.ts';
 import type { Plan, TableColumn } from './plan.ts';
 import { createPlan } from './plan.ts';
-import { chunksOf, createFeed, replayRowsSql } from './replay.ts';
 import { decodeSnapshot, encodeSnapshot } from './snapshot.ts';
 
 export interface TableSource {
@@ -43,8 +42,8 @@ export interface OnlineStateDeps {
   readonly resolve: (ref: string) => Promise<TableSource>;
 }
 
-/** What a generation was filled from. `untilMs` is absent for a state that began empty. */
-interface Backfill {
+/** What a state was filled from. `untilMs` is absent for a state that began empty. */
+export interface Backfill {
   readonly untilMs: number | undefined;
   readonly tables: Readonly<Record<string, { readonly ref: string; readonly columns: readonly TableColumn[] }>>;
 }
@@ -78,8 +77,6 @@ const logRollBytes = 32 * 1024 * 1024;
 const repeatedMax = 1000;
 /** Batch ids that are remembered. */
 const batchesMax = 1000;
-/** Steps of a backfill between which the event loop runs. */
-const backfillSlices = 400;
 
 /** Table names that a definition's services need. */
 export function tablesOf(definition: Definition): string[] {
@@ -89,6 +86,22 @@ export function tablesOf(definition: Definition): string[] {
   const sources = new Set(views.flatMap((view) => definition.views[view]?.source ?? []));
   return [...new Set([...sources].flatMap((source) => definition.sources[source]?.table ?? []))];
 }
+
+/** The plan of a definition over these versions of its tables; `<table>@latest` where none is named. */
+export async function planOf(
+  definition: Definition,
+  refs: Readonly<Record<string, string>>,
+  resolve: OnlineStateDeps['resolve'],
+): Promise<{ readonly plan: Plan; readonly tables: ReadonlyMap<string, TableSource> }> {
+  const tables = new Map<string, TableSource>();
+  for (const table of tablesOf(definition)) tables.set(table, await resolve(refs[table] ?? table));
+  const plan = createPlan(definition, new Map([...tables].map(([table, { columns }]) => [table, columns])));
+  return { plan, tables };
+}
+
+/** What of them is written down. */
+export const refsOf = (tables: ReadonlyMap<string, TableSource>): Backfill['tables'] =>
+  Object.fromEntries([...tables].map(([table, { ref, columns }]) => [table, { ref, columns }]));
 
 /** Opens the newest whole generation, or undefined when there is none. Throws when it cannot be read with this definition. */
 export async function openOnlineState(definition: Definition, deps: OnlineStateDeps): Promise<OnlineState | undefined> {
@@ -143,13 +156,8 @@ export async function replaceOnlineState(
   request: { readonly refs: Readonly<Record<string, string>>; readonly untilMs: number | undefined },
   deps: OnlineStateDeps,
 ): Promise<OnlineState> {
-  const tables: Record<string, Backfill['tables'][string]> = {};
-  for (const table of tablesOf(definition)) {
-    const { ref, columns } = await deps.resolve(request.refs[table] ?? table);
-    tables[table] = { ref, columns };
-  }
-  const backfill: Backfill = { untilMs: request.untilMs, tables };
-  const plan = createPlan(definition, new Map(Object.entries(tables).map(([table, { columns }]) => [table, columns])));
+  const { plan, tables } = await planOf(definition, request.refs, deps.resolve);
+  const backfill: Backfill = { untilMs: request.untilMs, tables: refsOf(tables) };
   const engine = await fill(plan, backfill, deps);
   const last = Number((await newestGeneration(deps.folder)) ?? 0);
   const folder = join(deps.folder, String(last + 1).padStart(6, '0'));
@@ -184,33 +192,11 @@ async function fill(plan: Plan, backfill: Backfill, deps: OnlineStateDeps): Prom
   const { untilMs } = backfill;
   if (untilMs === undefined) return engine;
   const untilUs = untilMs * 1000;
-  const resolved = new Map<string, TableSource>();
-  for (const [table, { ref }] of Object.entries(backfill.tables)) resolved.set(table, await deps.resolve(ref));
-  const relations = ({ table }: { readonly table: string }) => ({ sql: resolved.get(table)?.sql ?? '', isLog: false });
-  const connections: DuckDBConnection[] = [];
-  try {
-    let firstUs = untilUs;
-    const feeds = [];
-    for (const source of plan.sources) {
-      const connection = await deps.connect();
-      connections.push(connection);
-      const retentionUs = Math.max(0, ...source.groups.map(retentionOf));
-      const sql = replayRowsSql(plan, source, { relations, untilUs, retentionUs });
-      const [first] =
-        (await connection.runAndReadAll(`SELECT CAST(min(k) AS DOUBLE) FROM (${sql}) AS q(e, k)`)).getRows()[0] ?? [];
-      if (typeof first === 'number') firstUs = Math.min(firstUs, first);
-      feeds.push(createFeed(engine, source.index, chunksOf(connection, sql)));
-    }
-    const sliceUs = Math.max(1, Math.ceil((untilUs - firstUs) / backfillSlices));
-    for (let t = firstUs; ; t = Math.min(t + sliceUs, untilUs)) {
-      for (const feed of feeds) await feed.upTo(t);
-      engine.advance(t);
-      if (t >= untilUs) return engine;
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-  } finally {
-    for (const connection of connections) connection.closeSync();
-  }
+  const tables = new Map<string, TableSource>();
+  for (const [table, { ref }] of Object.entries(backfill.tables)) tables.set(table, await deps.resolve(ref));
+  await using history = await openHistory(engine, { connect: deps.connect, tables, aliveUs: untilUs, untilUs });
+  await advanceWith(engine, history, untilUs);
+  return engine;
 }
 
 /** What a push did, done again. */

@@ -29,13 +29,18 @@ export async function* chunksOf(
 }
 
 /**
- * The rows of a source in the order in which the platform learnt of them; with `untilUs`, those known by then that still
- * matter after it.
+ * The rows of a source in the order in which the platform learnt of them: with `untilUs` those known by then, with `aliveUs`
+ * those that still matter after it.
  */
 export function replayRowsSql(
   plan: Plan,
   source: SourcePlan,
-  options: { readonly relations: Relations; readonly untilUs?: number; readonly retentionUs?: number },
+  options: {
+    readonly relations: Relations;
+    readonly untilUs?: number;
+    readonly aliveUs?: number;
+    readonly retentionUs?: number;
+  },
 ): string {
   const number = (column: string): string => `CAST(${column} AS DOUBLE)`;
   const values = [
@@ -44,9 +49,12 @@ export function replayRowsSql(
   ].map(({ column, type }) =>
     type === 'string' ? column : type === 'bool' ? number(`CAST(${column} AS INTEGER)`) : number(column),
   );
-  const { untilUs, retentionUs = Infinity } = options;
-  const alive = Number.isFinite(retentionUs) ? `AND e + ${retentionUs} > ${untilUs}` : '';
-  const cut = untilUs === undefined ? '' : `WHERE k <= ${untilUs} ${alive}`;
+  const { untilUs, aliveUs, retentionUs = Infinity } = options;
+  const conditions = [
+    ...(untilUs === undefined ? [] : [`k <= ${untilUs}`]),
+    ...(aliveUs === undefined || !Number.isFinite(retentionUs) ? [] : [`e + ${retentionUs} > ${aliveUs}`]),
+  ];
+  const cut = conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`;
   // A version that ends later than the rows' cut is ended by what is pushed then.
   const gone = untilUs === undefined ? 'gone' : `CASE WHEN gone <= ${untilUs} THEN gone END`;
   const id = source.versionKey?.type === 'int' ? number('id') : 'CAST(id AS VARCHAR)';

@@ -2,6 +2,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type {
+  FeatureRequest,
   FeatureSet,
   FeatureSetSummary,
   FeatureState,
@@ -10,6 +11,7 @@ import type {
   PushAnswer,
 } from '@slipway/contract';
 import { SlipwayError } from '@slipway/contract';
+import type { Page } from '../../lib/page.ts';
 import { pageOf } from '../../lib/page.ts';
 import type { Analytics } from '../../platform/analytics/analytics.ts';
 import { sqlText } from '../../platform/analytics/analytics.ts';
@@ -20,8 +22,12 @@ import type { Definition } from './definition.ts';
 import { own, serviceDigest } from './definition.ts';
 import type { OnlineState, OnlineStateDeps, TableSource } from './online-state.ts';
 import { openOnlineState, removeOldGenerations, replaceOnlineState, tablesOf } from './online-state.ts';
+import type { SimulatedState } from './simulated-state.ts';
+import { openSimulatedState } from './simulated-state.ts';
 import { bySql, compareBits } from './parity.ts';
 import type { Plan, ServicePlan, TableColumn } from './plan.ts';
+import type { RequestsWanted } from './requests.ts';
+import { listRequests } from './requests.ts';
 import { createPlan } from './plan.ts';
 import type { FeaturesTables, StoredSet } from './store.ts';
 import { listDigests, listSets, recordBackfill } from './store.ts';
@@ -92,6 +98,16 @@ export interface Features {
     readonly until: number;
     readonly actor: string;
   }): Promise<FeatureState>;
+  /** Of the copy that a simulation reads: takes the rows of its tables that were known by then. */
+  feed(input: { readonly set: string; readonly until: number }): Promise<void>;
+  /** The rows of a service's label table as requests, by instant. */
+  requests(
+    input: RequestsWanted & {
+      readonly set: string;
+      readonly service: string;
+      readonly tables: Readonly<Record<string, string>>;
+    },
+  ): Promise<Page<FeatureRequest>>;
   read(input: {
     readonly set: string;
     readonly service: string;
@@ -115,7 +131,7 @@ interface Runtime {
   readonly services: ReadonlyMap<string, { readonly digest: string; readonly names: readonly string[] }>;
   status: 'empty' | 'filling' | 'ready' | 'failed';
   problem: string | undefined;
-  state: OnlineState | undefined;
+  state: OnlineState | SimulatedState | undefined;
 }
 
 export function createFeatures(deps: FeaturesDeps): Features {
@@ -153,6 +169,10 @@ export function createFeatures(deps: FeaturesDeps): Features {
       }),
     );
     const runtime: Runtime = { stored, services, status: 'empty', problem: undefined, state: undefined };
+    if (stored.simulationOf !== undefined) {
+      runtime.problem = 'a simulation keeps it in memory alone, and it was not filled since the server began';
+      return runtime;
+    }
     try {
       await removeOldGenerations(join(deps.folder, stored.name));
       runtime.state = await openOnlineState(stored.definition, stateDeps(stored.name));
@@ -215,7 +235,7 @@ export function createFeatures(deps: FeaturesDeps): Features {
     if (!runtime) throw noSet(name);
     return runtime;
   };
-  const readyState = (runtime: Runtime): OnlineState => {
+  const readyState = (runtime: Runtime): OnlineState | SimulatedState => {
     if (runtime.state) return runtime.state;
     const { status, problem = 'nothing was backfilled or pushed' } = runtime;
     throw new SlipwayError('feature_state_empty', { set: runtime.stored.name, status, problem });
@@ -240,14 +260,19 @@ export function createFeatures(deps: FeaturesDeps): Features {
     const before = runtime.status;
     runtime.status = 'filling';
     try {
-      await mkdir(join(deps.folder, name), { recursive: true });
-      const state = await replaceOnlineState(runtime.stored.definition, request, stateDeps(name));
+      const { definition, simulationOf } = runtime.stored;
+      const { untilMs } = request;
+      const isSimulated = simulationOf !== undefined && untilMs !== undefined;
+      if (!isSimulated) await mkdir(join(deps.folder, name), { recursive: true });
+      const state = isSimulated
+        ? await openSimulatedState(definition, { refs: request.refs, untilMs }, stateDeps(name))
+        : await replaceOnlineState(definition, request, stateDeps(name));
       const old = runtime.state;
       runtime.state = state;
       runtime.status = 'ready';
       runtime.problem = undefined;
       await old?.close();
-      await removeOldGenerations(join(deps.folder, name));
+      if (!isSimulated) await removeOldGenerations(join(deps.folder, name));
       return state;
     } catch (error) {
       if (runtime.status === 'filling') runtime.status = before;
@@ -259,6 +284,7 @@ export function createFeatures(deps: FeaturesDeps): Features {
 
   const push: Features['push'] = async ({ set, source, rows, at, batchId }) => {
     const runtime = await runtimeOf(set);
+    if (runtime.stored.simulationOf !== undefined) throw new SlipwayError('feature_set_simulated', { set });
     if (runtime.status === 'filling') throw new SlipwayError('feature_state_busy', { set });
     if (runtime.status === 'failed') readyState({ ...runtime, state: undefined });
     const state = runtime.state ?? (await replace(runtime, { refs: {}, untilMs: undefined }));
@@ -287,8 +313,17 @@ export function createFeatures(deps: FeaturesDeps): Features {
     }
     const state = await replace(runtime, { refs, untilMs: until });
     const rows = Object.values(state.engine.stats().sources).reduce((sum, source) => sum + source.rows, 0);
-    await db.write(recordBackfill, { set, digest: runtime.stored.digest, tables: refsOf(state), until, rows, actor });
+    const { digest, simulationOf } = runtime.stored;
+    const simulation = simulationOf === undefined ? {} : { simulationOf };
+    await db.write(recordBackfill, { set, digest, tables: refsOf(state), until, rows, actor, ...simulation });
     return stateOf(runtime);
+  };
+
+  const feed: Features['feed'] = async ({ set, until }) => {
+    const runtime = await runtimeOf(set);
+    if (runtime.stored.simulationOf === undefined) throw new SlipwayError('feature_set_not_simulated', { set });
+    const state = readyState(runtime);
+    if ('feed' in state) await state.feed(until);
   };
 
   const read: Features['read'] = async ({ set, service, at = clock.now(), keys, request }) => {
@@ -314,6 +349,22 @@ export function createFeatures(deps: FeaturesDeps): Features {
       at,
       digest,
     };
+  };
+
+  const requests: Features['requests'] = async ({ set, service: name, tables: refs, ...wanted }) => {
+    const runtime = await runtimeOf(set);
+    serviceOf(runtime, name);
+    const { definition } = runtime.stored;
+    const rowsTable = definition.services[name]?.rows?.table;
+    const sources = new Map<string, TableSource>();
+    for (const table of new Set([...tablesOf(definition), ...(rowsTable === undefined ? [] : [rowsTable])]))
+      sources.set(table, await resolve(refs[table] ?? table));
+    const plan = createPlan(definition, new Map([...sources].map(([table, { columns }]) => [table, columns])), [name]);
+    const service = plan.services.get(name);
+    const table = sources.get(rowsTable ?? '');
+    if (service?.rows === undefined || table === undefined)
+      throw new SlipwayError('feature_service_without_rows', { set, service: name });
+    return listRequests({ plan, service: { ...service, rows: service.rows }, table, analytics }, wanted);
   };
 
   const parity: Features['parity'] = async ({ set, service: name, tables: refs, predictions }) => {
@@ -396,6 +447,8 @@ export function createFeatures(deps: FeaturesDeps): Features {
     get: async (set) => describeSet(await runtimeOf(set)),
     push,
     backfill,
+    feed,
+    requests,
     read,
     parity,
     reader,
@@ -405,11 +458,12 @@ export function createFeatures(deps: FeaturesDeps): Features {
 const isDiskFull = (error: unknown): boolean =>
   error instanceof Error && (error as NodeJS.ErrnoException).code === 'ENOSPC';
 
-function summaryOf({ name, digest, project, updatedAt, definition }: StoredSet): FeatureSetSummary {
+function summaryOf({ name, digest, project, updatedAt, simulationOf, definition }: StoredSet): FeatureSetSummary {
   return {
     name,
     digest,
     ...(project === undefined ? {} : { project }),
+    ...(simulationOf === undefined ? {} : { simulationOf }),
     updatedAt,
     services: Object.keys(definition.services),
   };

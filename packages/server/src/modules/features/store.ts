@@ -4,12 +4,19 @@ import { SlipwayError } from '@slipway/contract';
 import type { Kysely } from 'kysely';
 import type { StoreModule, Trx } from '../../platform/db/db.ts';
 import { operation } from '../../platform/db/db.ts';
-import type { ResourceKind } from '../projects/index.ts';
+import type { ResourceChange, ResourceKind } from '../projects/index.ts';
 import type { Definition } from './definition.ts';
 import { definitionDigest, parseDefinition } from './definition.ts';
 
 export interface FeaturesTables {
-  features_set: { name: string; digest: string; project: string | null; updated_at: number; updated_by: string };
+  features_set: {
+    name: string;
+    digest: string;
+    project: string | null;
+    updated_at: number;
+    updated_by: string;
+    simulation_of: string | null;
+  };
   features_definition: { digest: string; definition: string; created_at: number };
 }
 
@@ -18,6 +25,8 @@ export interface StoredSet {
   readonly digest: string;
   readonly project: string | undefined;
   readonly updatedAt: number;
+  /** The endpoint that is imitated, where the set is the copy that a simulation reads. */
+  readonly simulationOf: string | undefined;
   readonly definition: Definition;
 }
 
@@ -34,6 +43,7 @@ export async function listSets(
       'features_set.digest',
       'features_set.project',
       'features_set.updated_at',
+      'features_set.simulation_of',
       'features_definition.definition',
     ])
     .where('features_set.project', 'is not', null)
@@ -47,6 +57,7 @@ export async function listSets(
     digest: row.digest,
     project: row.project ?? undefined,
     updatedAt: row.updated_at,
+    simulationOf: row.simulation_of ?? undefined,
     // The canonical form was checked when it was stored.
     definition: JSON.parse(row.definition) as Definition,
   }));
@@ -62,8 +73,10 @@ export async function listDigests(tables: Kysely<FeaturesTables>): Promise<{ nam
     .execute();
 }
 
-async function saveSet(trx: Trx, change: { definition: Definition; project: string; actor: string }): Promise<void> {
-  const { definition, project, actor } = change;
+async function saveSet(
+  trx: Trx,
+  { spec: definition, project, actor, simulationOf }: ResourceChange & { readonly spec: Definition },
+): Promise<void> {
   const digest = definitionDigest(definition);
   const tables = trx.tables<FeaturesTables>();
   await tables
@@ -71,13 +84,17 @@ async function saveSet(trx: Trx, change: { definition: Definition; project: stri
     .values({ digest, definition: JSON.stringify(definition), created_at: trx.now })
     .onConflict((conflict) => conflict.column('digest').doNothing())
     .execute();
-  const row = { name: definition.features, digest, project, updated_at: trx.now, updated_by: actor };
+  const facts = {
+    digest,
+    project,
+    updated_at: trx.now,
+    updated_by: actor,
+    simulation_of: simulationOf ?? null,
+  };
   await tables
     .insertInto('features_set')
-    .values(row)
-    .onConflict((conflict) =>
-      conflict.column('name').doUpdateSet({ digest, project, updated_at: trx.now, updated_by: actor }),
-    )
+    .values({ name: definition.features, ...facts })
+    .onConflict((conflict) => conflict.column('name').doUpdateSet(facts))
     .execute();
   await trx.emit({
     kind: 'feature-set.applied',
@@ -92,7 +109,15 @@ export const recordBackfill = operation(
   'features.record-backfill',
   async (
     trx,
-    input: { set: string; digest: string; tables: Record<string, string>; until: number; rows: number; actor: string },
+    input: {
+      set: string;
+      digest: string;
+      tables: Record<string, string>;
+      until: number;
+      rows: number;
+      actor: string;
+      simulationOf?: string;
+    },
   ): Promise<void> => {
     const { actor, set, ...body } = input;
     await trx.emit({ kind: 'feature-set.backfilled', actor, subject: `feature-set:${set}`, body: { set, ...body } });
@@ -108,14 +133,15 @@ export const featureSetKind: ResourceKind<Definition> = {
     const problem = `its definition calls itself "${definition.features}". Give both the same name`;
     throw new SlipwayError('resource_invalid', { kind: 'feature set', name, problem });
   },
-  apply: (trx, { spec, project, actor }) => saveSet(trx, { definition: spec, project, actor }),
+  apply: saveSet,
   remove: async (trx, { name, actor, project }) => {
-    await trx
-      .tables<FeaturesTables>()
-      .updateTable('features_set')
-      .set({ project: null, updated_at: trx.now, updated_by: actor })
-      .where('name', '=', name)
-      .execute();
+    const tables = trx.tables<FeaturesTables>();
+    if (!(await eraseSimulated(tables, name)))
+      await tables
+        .updateTable('features_set')
+        .set({ project: null, updated_at: trx.now, updated_by: actor })
+        .where('name', '=', name)
+        .execute();
     await trx.emit({
       kind: 'feature-set.removed',
       actor,
@@ -124,6 +150,19 @@ export const featureSetKind: ResourceKind<Definition> = {
     });
   },
 };
+
+/** A simulation leaves nothing but its events: its definition carries the copy's name, so nothing else refers to it. */
+async function eraseSimulated(tables: Kysely<FeaturesTables>, name: string): Promise<boolean> {
+  const erased = await tables
+    .deleteFrom('features_set')
+    .where('name', '=', name)
+    .where('simulation_of', 'is not', null)
+    .returning('digest')
+    .executeTakeFirst();
+  if (erased === undefined) return false;
+  await tables.deleteFrom('features_definition').where('digest', '=', erased.digest).execute();
+  return true;
+}
 
 export const featuresStore: StoreModule = {
   name: 'features',

@@ -80,7 +80,8 @@ export function createModelLoader(deps: {
 /** The service that the version was trained on, which must still be defined as it was then. */
 function readerOf(features: FeaturePort, spec: EndpointSpec, version: ModelVersion): FeatureReader | undefined {
   const trained = version.lineage.featureService;
-  const service = trained ?? spec.features;
+  // A simulation reads its own copy of the set, which has the same digest.
+  const service = spec.simulationOf === undefined ? (trained ?? spec.features) : spec.features;
   if (spec.features === undefined || service === undefined) return undefined;
   const reader = features.reader(service.set, service.service);
   if (trained !== undefined && trained.digest !== reader.digest) {
