@@ -269,6 +269,18 @@ browserTest('a view is saved, renamed, deleted and brought back; reload and the 
     (await server.client.views.list()).items.map((v) => v.name),
     ['best first'],
   );
+
+  // It goes before the server has agreed, and comes back when the server does not.
+  const refusal = Promise.withResolvers<undefined>();
+  await page.route(/\/api\/views\/[^/]+$/, async (route) => {
+    await refusal.promise;
+    await route.fulfill({ status: 400, json: { error: { code: 'request_invalid', message: 'It is in use.' } } });
+  });
+  await views.getByRole('button', { name: 'Delete best first' }).click();
+  await views.getByRole('link', { name: 'best first' }).waitFor({ state: 'detached' });
+  refusal.resolve(undefined);
+  await views.getByText('It is in use.').waitFor();
+  await views.getByRole('link', { name: 'best first' }).waitFor();
 });
 
 browserTest('new runs are counted and come when asked for; a run that ends changes in place', async (at) => {

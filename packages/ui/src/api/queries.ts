@@ -1,5 +1,11 @@
 /** Reading and changing things: queries are keyed by operation, so that the event stream can say which are stale. */
-import type { InfiniteData, UseInfiniteQueryResult, UseMutationResult, UseQueryResult } from '@tanstack/react-query';
+import type {
+  InfiniteData,
+  QueryKey,
+  UseInfiniteQueryResult,
+  UseMutationResult,
+  UseQueryResult,
+} from '@tanstack/react-query';
 import {
   keepPreviousData,
   QueryClient,
@@ -96,12 +102,34 @@ export function useAskPages<K extends Operation>(
   });
 }
 
-/** Afterwards everything of the same noun is asked for again; the event stream does the same in other windows. */
-export function useChange<K extends Operation>(operation: K): UseMutationResult<Reply<K>, ApiError, Ask<K>> {
+/** Writes into every answer of an operation that the page holds, less those that come in pages. */
+export type Foretell = <Q extends Operation>(operation: Q, change: (answer: Reply<Q>) => Reply<Q>) => void;
+
+interface ChangeOptions<K extends Operation> {
+  /**
+   * For safe changes: shows at once how answers of the same noun will be. Refused by the server, they are again as they were,
+   * and the change has its error.
+   */
+  readonly foresee?: (request: Ask<K>, foretell: Foretell) => void;
+}
+
+/**
+ * Afterwards everything of the same noun is asked for again; the event stream does the same in other windows.
+ * @example
+ * const remove = useChange('views.delete', {
+ *   foresee: ({ params }, foretell) =>
+ *     foretell('views.list', (list) => ({ ...list, items: list.items.filter(({ id }) => id !== params.view) })),
+ * });
+ */
+export function useChange<K extends Operation>(
+  operation: K,
+  { foresee }: ChangeOptions<K> = {},
+): UseMutationResult<Reply<K>, ApiError, Ask<K>, Held> {
   const client = useQueryClient();
   const [inFlight] = useState(() => new Map<string, Promise<Reply<K>>>());
   const noun = operation.split('.', 1)[0] ?? '';
-  return useMutation<Reply<K>, ApiError, Ask<K>>({
+  const ofNoun = { predicate: ({ queryKey: [key] }: { queryKey: QueryKey }) => String(key).startsWith(`${noun}.`) };
+  return useMutation<Reply<K>, ApiError, Ask<K>, Held>({
     mutationFn: (request) => {
       // Pressed twice before the button is grey, it is still one request.
       const key = JSON.stringify(request);
@@ -109,7 +137,26 @@ export function useChange<K extends Operation>(operation: K): UseMutationResult<
       inFlight.set(key, sent);
       return sent;
     },
-    onSuccess: () =>
-      client.invalidateQueries({ predicate: ({ queryKey: [key] }) => String(key).startsWith(`${noun}.`) }),
+    onMutate: async (request) => {
+      if (foresee === undefined) return [];
+      // An answer that is under way does not know of the change yet.
+      await client.cancelQueries(ofNoun);
+      const held = client.getQueriesData(ofNoun);
+      foresee(request, (asked, change) => {
+        const whole = {
+          predicate: ({ queryKey: [key, form] }: { queryKey: QueryKey }) => key === asked && form !== 'pages',
+        };
+        client.setQueriesData<Reply<typeof asked>>(whole, (answer) => answer && change(answer));
+      });
+      return held;
+    },
+    onError: (_error, _request, held = []) => {
+      for (const [key, answer] of held) client.setQueryData(key, answer);
+    },
+    onSettled: (_answer, error) =>
+      error === null || foresee !== undefined ? client.invalidateQueries(ofNoun) : undefined,
   });
 }
+
+/** Answers as they were before a change that was foreseen. */
+type Held = readonly (readonly [QueryKey, unknown])[];

@@ -5,7 +5,7 @@ import type { SavedView } from '@slipway/contract';
 import type { FormEvent, ReactElement } from 'react';
 import { useState } from 'react';
 import { Link, useLocation } from 'react-router';
-import type { ApiError } from '../../api/client.ts';
+import type { ApiError, Reply } from '../../api/client.ts';
 import { useAsk, useChange } from '../../api/queries.ts';
 import { Icon } from '../../components/icon.tsx';
 import { useUndo } from '../../components/undo.tsx';
@@ -125,6 +125,16 @@ function Save({ query, saved }: { query: string; saved: SavedView | undefined })
   );
 }
 
+type Views = Reply<'views.list'>;
+
+/** The list with one view changed, or without it. */
+const inPlace =
+  (id: string, change: (view: SavedView) => readonly SavedView[]) =>
+  (views: Views): Views => ({
+    ...views,
+    items: views.items.flatMap((view) => (view.id === id ? change(view) : [view])),
+  });
+
 interface ListProps {
   readonly views: readonly SavedView[];
   readonly now: SavedView | undefined;
@@ -134,7 +144,13 @@ interface ListProps {
 
 function List({ views, now, query, close }: ListProps): ReactElement {
   const { offer } = useUndo();
-  const remove = useChange('views.delete');
+  const remove = useChange('views.delete', {
+    foresee: ({ params }, foretell) =>
+      foretell(
+        'views.list',
+        inPlace(params.view, () => []),
+      ),
+  });
   const restore = useChange('views.restore');
   const removed = (view: SavedView): void => {
     const request = { params: { view: view.id } };
@@ -172,7 +188,13 @@ interface ViewProps {
 }
 
 function View({ view, isNow, query, close, remove }: ViewProps): ReactElement {
-  const update = useChange('views.update');
+  const update = useChange('views.update', {
+    foresee: ({ params, body }, foretell) =>
+      foretell(
+        'views.list',
+        inPlace(params.view, (old) => [{ ...old, name: body.name ?? old.name, query: body.query ?? old.query }]),
+      ),
+  });
   const [name, setName] = useState<string | undefined>(undefined);
   if (name !== undefined) {
     const rename = (text: string): void =>

@@ -5,6 +5,7 @@ import type { ReactElement } from 'react';
 import { useState } from 'react';
 import { useChange } from '../../api/queries.ts';
 import { Confirm } from '../../components/confirm.tsx';
+import { useUndo } from '../../components/undo.tsx';
 import { fullInstant, instant } from '../../words.ts';
 
 const hourMs = 3_600_000;
@@ -37,6 +38,8 @@ export function SilenceButton({ monitor, alert, small = false }: SilenceProps): 
   const [isOpen, setOpen] = useState(false);
   const [length, setLength] = useState<number>(8 * hourMs);
   const silence = useChange('silences.create');
+  const end = useChange('silences.end');
+  const { offer } = useUndo();
   const refresh = useRefresh();
   const close = (): void => {
     setOpen(false);
@@ -68,9 +71,14 @@ export function SilenceButton({ monitor, alert, small = false }: SilenceProps): 
                 body: { until: Date.now() + length, reason, ...(alert === undefined ? {} : { alert }) },
               },
               {
-                onSuccess: () => {
+                onSuccess: ({ id }) => {
                   refresh();
                   close();
+                  const undo = async (): Promise<void> => {
+                    await end.mutateAsync({ params: { silence: id } });
+                    refresh();
+                  };
+                  offer({ text: `Silenced ${what}`, undo });
                 },
               },
             )
