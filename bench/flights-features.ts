@@ -75,7 +75,7 @@ export async function replayFlights(analytics: Analytics, months: number): Promi
   const connection = await analytics.connect();
   const { plan, service, relations } = await planFlights(connection, months);
   const flights = tableSql('flights', months);
-  await connection.run(`CREATE TABLE spine AS ${trainingSpineSql(plan, service, flights)}`);
+  await connection.run(`CREATE TABLE spine AS ${trainingSpineSql(plan, service, { relation: flights })}`);
   const ranks = codeNames.map((code) => `CAST(dense_rank() OVER (ORDER BY in_${code}) - 1 AS DOUBLE) AS "${code}"`);
   const read = await connection.runAndReadAll(
     `SELECT ${ranks.join(', ')}, CAST(_label AS DOUBLE) AS label, CAST(_label_known_us AS DOUBLE) AS known,

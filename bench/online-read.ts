@@ -20,7 +20,7 @@ async function requestsOf(atUs: number): Promise<readonly (readonly Value[])[]> 
     type === 'string' ? `"in_${name}"` : `CAST("in_${name}" AS DOUBLE) AS "in_${name}"`,
   );
   const read = await connection.runAndReadAll(
-    `SELECT ${inputs.join(', ')} FROM (${trainingSpineSql(plan, service, flights)}) WHERE _t > ${atUs} ORDER BY _t, _row LIMIT ${readsPerSample}`,
+    `SELECT ${inputs.join(', ')} FROM (${trainingSpineSql(plan, service, { relation: flights })}) WHERE _t > ${atUs} ORDER BY _t, _row LIMIT ${readsPerSample}`,
   );
   connection.closeSync();
   // DOUBLE and VARCHAR columns arrive as numbers, strings and nulls.

@@ -79,6 +79,19 @@ export function lengthOf(name: string): (typed: string) => string {
   };
 }
 
+const unitMs: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+  w: 604_800_000,
+};
+
+/** Of what `lengthOf` let through. */
+export const lengthMs = (typed: string): number =>
+  Number.parseInt(typed, 10) * (unitMs[typed.replace(/^\d+/, '')] ?? Number.NaN);
+
 /** `name=value` pairs; values are JSON where they are JSON, and text otherwise. */
 export function valuesOf(option: string, pairs: readonly string[]): Record<string, Json> {
   return Object.fromEntries(

@@ -81,6 +81,8 @@ export interface TrainingSetRequest {
   /** Only rows whose label was known before this instant get one. */
   readonly labelKnownBeforeMs?: number;
   readonly outFile: string;
+  /** The file has the label table's own columns beside the features, in place of `row_id`, `at`, `label` and extra inputs. */
+  readonly withOwnColumns?: boolean;
   /** Rows whose features are computed a second time the online way and compared to the bit. */
   readonly paritySample?: number;
 }

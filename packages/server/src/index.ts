@@ -4,4 +4,6 @@ export { readConfig } from './config.ts';
 export type { SlipwayServer } from './main.ts';
 export { startServer } from './main.ts';
 export { boundHeap } from './platform/heap.ts';
+export type { FeatureTrial, FeatureTrialInput, TrialColumn, TrialOutcome } from './wiring/feature-trial.ts';
+export { createFeatureTrial } from './wiring/feature-trial.ts';
 export { verifyLedgerFile } from './modules/governance/index.ts';

@@ -2,10 +2,13 @@ import { basename, relative, resolve } from 'node:path';
 import { FileName } from '@slipway/contract';
 import type { Command } from 'commander';
 import { Option } from 'commander';
+import { lengthMs, lengthOf } from '../arguments.ts';
+import type { Session } from '../command.ts';
 import { action, CommandFailure } from '../command.ts';
 import { planRules } from '../init/expectations.ts';
 import type { Findings } from '../init/findings.ts';
 import { findingsText, writtenText } from '../init/findings.ts';
+import { findHistory, withHistory } from '../init/history.ts';
 import type { Answers } from '../init/inspect-table.ts';
 import { costsOf, inspectTable } from '../init/inspect-table.ts';
 import type { LoadedTable } from '../init/load-table.ts';
@@ -25,6 +28,9 @@ interface Flags extends Answers {
   readonly table?: string;
   readonly query?: string;
   readonly python?: boolean;
+  /** Undefined where neither --features nor --no-features was given. */
+  readonly features?: boolean;
+  readonly outcomeAfter?: string;
   readonly dir?: string;
   readonly yes?: boolean;
   readonly force?: boolean;
@@ -61,6 +67,13 @@ export function register(program: Command): void {
       '--python',
       'learn in train.py, with scikit-learn and the MLflow client, instead of the trainer that is built in',
     )
+    .option('--features', 'write features.yaml whether or not features of earlier rows help')
+    .option('--no-features', 'learn from each row alone')
+    .option(
+      '--outcome-after <length>',
+      'how long after its time the outcome of a row is known, such as 30d: earlier outcomes become features',
+      lengthOf('--outcome-after'),
+    )
     .option('--dir <folder>', 'where the project is written (a new folder of its name)')
     .option('--yes', 'take the proposed answer of every question')
     .option('--force', 'overwrite files that are there')
@@ -69,33 +82,42 @@ export function register(program: Command): void {
       'after',
       `\nExamples:\n  slipway init churn --from customers.csv --target churned\n  slipway init churn --from customers.csv --yes --dry-run --json\n  slipway init churn --from customers.csv --target churned --python --yes\n  slipway init churn --from shop.db --table customers --target churned --cost 1:5 --yes\n  slipway init churn --from postgres://reader@db/shop --query "select * from customers where year = 2025" --target churned --yes\n\nExits 2 when an option is wrong, 3 when the file or table does not exist, 1 when the table cannot be used; then nothing is written.\n`,
     )
-    .action(
-      action(async (session, name: string, flags: Flags) => {
-        const { output } = session;
-        session.leaves('nothing was written');
-        const asker =
-          flags.yes === true ? takesProposals : process.stdin.isTTY === true ? terminalAsker() : refusesQuestions;
-        await using scratch = await openScratch(output);
-        session.undo(() => scratch.stop());
-        try {
-          const project = plainName(name, 'project');
-          if (project !== name) output.note(`The project is called "${project}".`);
-          if (flags.table !== undefined && flags.query !== undefined)
-            throw new CommandFailure('usage', 'give --table or --query, not both');
-          if (flags.dryRun !== true && flags.force !== true)
-            await mustBeFree(flags.dir ?? project, projectPaths({ isPython: flags.python === true }));
-          const table = await scratch.during(`reading ${shownSource(flags.from)}`, () => loadTable(scratch, flags));
-          const findings = await inspectTable({ scratch, table, project, answers: flags, asker });
-          if (flags.python === true) mustHaveColumns(findings);
-          if (flags.dryRun === true) return output.result({ findings }, () => findingsText(findings));
-          if (!output.json) output.note(`${findingsText(findings)}\n`);
-          const written = await write({ scratch, table, findings, flags });
-          output.result({ findings, ...written }, () => writtenText(written));
-        } finally {
-          asker.close();
-        }
+    .action(action((session, name: string, flags: Flags) => init(session, name, flags)));
+}
+
+async function init(session: Session, name: string, flags: Flags): Promise<void> {
+  const { output } = session;
+  session.leaves('nothing was written');
+  const asker = flags.yes === true ? takesProposals : process.stdin.isTTY === true ? terminalAsker() : refusesQuestions;
+  await using scratch = await openScratch(output);
+  session.undo(() => scratch.stop());
+  try {
+    const project = plainName(name, 'project');
+    if (project !== name) output.note(`The project is called "${project}".`);
+    if (flags.table !== undefined && flags.query !== undefined)
+      throw new CommandFailure('usage', 'give --table or --query, not both');
+    if (flags.dryRun !== true && flags.force !== true)
+      await mustBeFree(flags.dir ?? project, projectPaths({ isPython: flags.python === true }));
+    const table = await scratch.during(`reading ${shownSource(flags.from)}`, () => loadTable(scratch, flags));
+    const found = await inspectTable({ scratch, table, project, answers: flags, asker });
+    const history = await scratch.during('asking what earlier rows tell', () =>
+      findHistory({
+        scratch,
+        parquet: table.parquet,
+        findings: found,
+        wanted: flags.features === undefined ? 'where they help' : flags.features ? 'always' : 'never',
+        outcomeAfterMs: flags.outcomeAfter === undefined ? undefined : lengthMs(flags.outcomeAfter),
       }),
     );
+    const findings = withHistory(found, history);
+    if (flags.python === true) mustHaveColumns(findings);
+    if (flags.dryRun === true) return output.result({ findings }, () => findingsText(findings));
+    if (!output.json) output.note(`${findingsText(findings)}\n`);
+    const written = await write({ scratch, table, findings, flags });
+    output.result({ findings, ...written }, () => writtenText(written));
+  } finally {
+    asker.close();
+  }
 }
 
 /** Never a password. */

@@ -238,6 +238,28 @@ const groupsMin = 20;
 const groupWords =
   /(^|[_\s-])(id|customer|client|kunden?|patient|user|member|household|session|subject|store|shop|device|machine|sensor|account|company|person|player|driver)([_\s-]|$|id)|[a-z]I[dD]$/i;
 
+const entityWords =
+  /(^|[_\s-])(airport|bike|branch|buyer|car|card|carrier|city|country|employee|item|merchant|meter|owner|plant|product|region|room|route|school|seller|sensor|server|site|sku|station|supplier|symbol|tail|team|ticker|truck|vehicle|vendor)([_\s-]|num|$)/i;
+/** Rows of one value on average, from which on earlier rows of it say something. */
+const entityRowsMin = 3;
+
+/** Columns that name something whose rows come again and again, few values or many; what names most things first. */
+export function entityCandidates<
+  Column extends Pick<ColumnFacts, 'name' | 'kind' | 'type' | 'missing' | 'distinct' | 'words'>,
+>(facts: { readonly columns: readonly Column[]; readonly rowCount: number }, skipped: ReadonlySet<string>): Column[] {
+  return facts.columns
+    .filter(
+      ({ name, kind, type, missing, distinct, words }) =>
+        ((kind === 'text' && words <= nameWordsMax) || (kind === 'number' && isWhole(type))) &&
+        (groupWords.test(name) || entityWords.test(name)) &&
+        missing === 0 &&
+        distinct > 1 &&
+        facts.rowCount / distinct >= entityRowsMin &&
+        !skipped.has(name),
+    )
+    .sort((a, b) => b.distinct - a.distinct);
+}
+
 /** Columns that name something that several rows belong to. */
 export function groupCandidates(facts: TableFacts, skipped: ReadonlySet<string>): readonly ColumnFacts[] {
   return facts.columns

@@ -52,7 +52,7 @@ export async function planRules(scratch: Scratch, findings: Findings, parquet: s
   const columns = features(findings).slice(0, columnsMax);
   const asked = { scratch, relation, rowCount: findings.rowCount };
   const ranges = await rangeRules(asked, columns.filter(isMeasured(findings.rowCount)));
-  const rules = [...targetRules(findings), ...names(findings)];
+  const rules = [...targetRules(findings), ...names(findings), ...past(findings)];
   for (const column of columns) rules.push(...(await columnRules(asked, column)), ...(ranges.get(column.name) ?? []));
   return rules;
 }
@@ -66,6 +66,19 @@ function names({ leftOut }: Findings): Rule[] {
   return leftOut
     .filter(({ reason }) => reason.includes('names the row'))
     .map(({ column }) => rule(column, 'expect_column_values_to_be_unique'));
+}
+
+/** A row without them has no past, and is in nobody's. */
+function past({ history, columns }: Findings): Rule[] {
+  const { plan } = history ?? {};
+  if (plan === undefined) return [];
+  const named = [plan.entity.column, plan.time.column];
+  // Of a feature the rules below say it.
+  const isFeature = (name: string): boolean =>
+    columns.some((column) => column.name === name && column.role === 'feature');
+  return named
+    .filter((name) => !isFeature(name))
+    .map((name) => rule(name, 'expect_column_values_to_not_be_null', { mostly: '0.99' }));
 }
 
 function targetRules({ target, classes, rowsWithoutTarget, rowCount, task, columns }: Findings): Rule[] {

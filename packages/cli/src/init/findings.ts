@@ -2,6 +2,7 @@
 import { bytes, count, paint, table } from '../output.ts';
 import type { LeftOut, Split, Task } from './decide.ts';
 import type { ClassCount } from './facts.ts';
+import type { History } from './history.ts';
 import type { Suspicion } from './leakage.ts';
 
 export interface ColumnFinding {
@@ -35,6 +36,10 @@ export interface Findings {
   readonly positive?: string;
   readonly costs?: Costs;
   readonly split: Split;
+  /** The column that names what several rows belong to; `none` where somebody said that none does. */
+  readonly group?: string;
+  /** What earlier rows of one entity are worth; undefined where there is nothing to say. */
+  readonly history?: History;
   readonly leftOut: readonly LeftOut[];
   readonly suspected: readonly Suspicion[];
   /** Features that know much alone; nobody can tell from the table whether they are known in time. */
@@ -84,6 +89,7 @@ export function sentences(findings: Findings): readonly (readonly [string, strin
       : []),
     ['split', `${split.by === 'random' ? 'at random' : `by ${split.by}`}: ${split.reason}`],
     ['features', `${count(features(findings).length, 'column')}: ${some(features(findings).map(({ name }) => name))}`],
+    ...(findings.history === undefined ? [] : [['history', findings.history.said] as const]),
     ...(worst.length > 0
       ? [
           [

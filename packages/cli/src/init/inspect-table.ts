@@ -68,7 +68,7 @@ export async function inspectTable(inspection: Inspection): Promise<Findings> {
     ...suspected.map(({ column }) => column),
   ]);
   const costs = choice.task === 'binary' ? await askCosts(answers, asker, positive ?? '') : undefined;
-  const { split, named } = await askSplit({ inspection, facts, skipped, target: target.name, classes });
+  const { split, named, group } = await askSplit({ inspection, facts, skipped, target: target.name, classes });
   const leftOut = [...useless, ...named].filter(
     ({ column }, i, all) =>
       all.findIndex((other) => other.column === column) === i && !suspected.some((other) => other.column === column),
@@ -91,6 +91,7 @@ export async function inspectTable(inspection: Inspection): Promise<Findings> {
     ...(positive === undefined ? {} : { positive }),
     ...(costs === undefined ? {} : { costs }),
     split,
+    ...(group === undefined ? {} : { group }),
     leftOut,
     suspected,
     strong: strong.filter(({ column }) => !leftOut.some((other) => other.column === column)),
@@ -150,8 +151,15 @@ interface SplitRequest {
   readonly classes: readonly ClassCount[];
 }
 
-/** The split, and the columns that are for it and no features. */
-async function askSplit(request: SplitRequest): Promise<{ readonly split: Split; readonly named: readonly LeftOut[] }> {
+interface AskedSplit {
+  readonly split: Split;
+  /** Columns that are for the split and no features. */
+  readonly named: readonly LeftOut[];
+  /** As in findings. */
+  readonly group: string | undefined;
+}
+
+async function askSplit(request: SplitRequest): Promise<AskedSplit> {
   const { inspection, facts, skipped, target } = request;
   const { answers, asker } = inspection;
   const times = timeCandidates(facts, skipped);
@@ -189,11 +197,12 @@ async function askSplit(request: SplitRequest): Promise<{ readonly split: Split;
       ? []
       : [{ column: group.name, reason: 'names what rows belong to: the model is to be used on others' }]),
   ];
+  const said = group?.name ?? (answers.group === none ? none : undefined);
   const split = chooseSplit(time?.name, group?.name);
   const missing = await classNotOnBothSides(inspection.scratch, request, split);
-  if (missing === undefined) return { split, named };
+  if (missing === undefined) return { split, named, group: said };
   const why = `by ${split.by} ("${split.column ?? ''}") one side would have no row of class "${missing}"; the same share of each class is held out at random`;
-  return { split: { by: 'random', reason: why }, named };
+  return { split: { by: 'random', reason: why }, named, group: said };
 }
 
 function mustOrder({ name, kind, type, missing }: ColumnFacts, { rowCount }: TableFacts): void {

@@ -4,6 +4,7 @@ import type { Findings } from './findings.ts';
 import { certainRowsMin, features, percent, sentences, taskWords } from './findings.ts';
 import type { Rule } from './expectations.ts';
 import { githubPath, githubWorkflow, gitlabPath, gitlabPipeline } from './ci-files.ts';
+import { definitionText, featuresFile } from './history-text.ts';
 import type { MendRecipe } from './mend-recipe.ts';
 import { recipeFile, recipeText } from './mend-recipe.ts';
 import { codeKey, codeText, markdownText, yamlText } from './names.ts';
@@ -37,6 +38,9 @@ export function projectFiles(input: ProjectInput): readonly ProjectFile[] {
     { path: 'slipway.yaml', text: declarations(findings) },
     { path: 'expectations.yaml', text: expectations(input) },
     ...(input.recipe === undefined ? [] : [{ path: recipeFile, text: recipeText(input.recipe, findings.source) }]),
+    ...(findings.history?.plan === undefined
+      ? []
+      : [{ path: featuresFile, text: definitionText(findings.history.plan) }]),
     { path: 'pipeline.ts', text: pipelineFile(input) },
     ...(isPython
       ? [
@@ -58,7 +62,7 @@ export function projectFiles(input: ProjectInput): readonly ProjectFile[] {
 
 const pythonLeavings = '.venv/\n__pycache__/\n*.onnx\nmlruns/\nmlflow.db\n';
 
-/** Where they go, but for the recipe of mending: whether there is one shows only when the table was read. */
+/** Where they go, but for the recipe of mending and for features.yaml: whether there is one shows only when the table was read. */
 export const projectPaths = ({ isPython }: Pick<ProjectInput, 'isPython'>): readonly string[] => [
   'README.md',
   'slipway.yaml',
@@ -78,11 +82,26 @@ export const pipelineName = ({ dataset }: Findings): string => `train-${dataset}
 /** What a person types next, from inside the folder. */
 export function nextCommands(findings: Findings, dataPath: string): readonly string[] {
   const path = /^[\w./-]+$/.test(dataPath) ? dataPath : `'${dataPath.replaceAll("'", "'\\''")}'`;
-  return [`slipway data add ${findings.dataset} ${path}`, 'slipway apply', 'slipway run', 'slipway deploy'];
+  const plan = findings.history?.plan;
+  return [
+    `slipway data add ${findings.dataset} ${path}`,
+    'slipway apply',
+    'slipway run',
+    ...(plan === undefined
+      ? []
+      : [`slipway feature backfill ${plan.set} --until ${new Date(plan.untilMs).toISOString().replace('.000Z', 'Z')}`]),
+    'slipway deploy',
+  ];
 }
 
 function declarations(findings: Findings): string {
-  const { project, dataset, model, source, target } = findings;
+  const { project, dataset, model, source, target, history } = findings;
+  const plan = history?.plan;
+  const endpoint = [
+    `model: ${yamlText(model)}`,
+    ...(plan === undefined ? [] : [`features: { set: ${yamlText(plan.set)}, service: ${plan.service} }`]),
+    `description: ${JSON.stringify(`Predicts ${target}`)}`,
+  ];
   return `# What the server is to know. \`slipway plan\` shows what applying this folder would change; \`slipway apply\` changes it.
 project: ${yamlText(project)}
 
@@ -91,7 +110,7 @@ datasets:
 
 suites:
   ${yamlText(dataset)}: ./expectations.yaml
-
+${plan === undefined ? '' : `\nfeatures:\n  - ./${featuresFile}\n`}
 pipelines:
   - ./pipeline.ts
 
@@ -106,7 +125,7 @@ ${gateChecks(findings)
   .join('\n')}
 
 endpoints:
-  ${yamlText(model)}: { model: ${yamlText(model)}, description: ${JSON.stringify(`Predicts ${target}`)} }
+  ${yamlText(model)}: { ${endpoint.join(', ')} }
 ${monitor(findings)}
 policies:
   # Another version of the data trains another model; the gate decides whether it is one.
@@ -171,7 +190,9 @@ monitors:
 
 function expectations({ findings, rules }: ProjectInput): string {
   const { dataset, rowCount, source } = findings;
-  const needed = [...features(findings).map(({ name }) => name), findings.target];
+  const needed = [
+    ...new Set([...features(findings).map(({ name }) => name), ...lookedBackBy(findings), findings.target]),
+  ];
   const columns = needed.slice(0, 200).map(yamlText).join(', ');
   return `# What must hold of ${JSON.stringify(source)} before anything is learnt from it. Bounds come from ${rowCount.toLocaleString('en-US')} rows, with room:
 # they were taken from the rows that are learnt from, and asked of the rows that are held out. \`mostly\` is the share that must pass.
@@ -183,6 +204,10 @@ tables:
 ${rules.map(({ yaml }) => `      - ${yaml}`).join('\n')}
 `;
 }
+
+/** Columns without which nothing can be said of a row's past. */
+const lookedBackBy = ({ history }: Findings): readonly string[] =>
+  history?.plan === undefined ? [] : [history.plan.entity.column, history.plan.time.column];
 
 function pipelineFile({ findings, isPython }: ProjectInput): string {
   const { dataset, model, target, task } = findings;
@@ -261,6 +286,12 @@ function questionLines(findings: Findings, unused: readonly LeftOut[]): readonly
   const targetType = columns.find(({ name }) => name === target)?.kind ?? 'text';
   const lines = [`target: ${codeText(target)},`, `task: ${codeText(task)},`];
   if (positive !== undefined) lines.push(`positive: ${positiveCode(positive, targetType)},`);
+  const plan = findings.history?.plan;
+  if (plan !== undefined)
+    lines.push(
+      `// Each row is joined with what ${featuresFile} knew at its time; a sample is computed the way it is served and must be equal.`,
+      `features: { set: ${codeText(plan.set)}, service: ${codeText(plan.service)} },`,
+    );
   const declared = features(findings).flatMap(({ name, kind, words, distinct }) =>
     kind === 'text' && words <= 3 && distinct > manyValues ? [`${codeKey(name)}: 'category'`] : [],
   );
@@ -316,7 +347,7 @@ ${nextCommands(findings, dataPath).join('\n')}
 The run checks the data, holds rows out, trains, judges, registers the model if its gate passes, and says what it came to. Deployed, it answers requests; a line that asks it is printed.
 \`slipway model show ${findings.model} champion\` says what was registered, and \`slipway why version ${findings.model}@champion\` what it was made from.
 
-${isPython ? pythonSection : ''}## What was found
+${isPython ? pythonSection : ''}${historySection(findings)}## What was found
 
 ${found.join('\n')}
 
@@ -330,9 +361,25 @@ ${rows.slice(0, 100).join('\n')}
 |---|---|
 | \`slipway.yaml\` | the dataset, the model with its gate, the endpoint, the monitor, the policy |
 | \`expectations.yaml\` | what must hold of new data |
-${recipe === undefined ? '' : '| `mend.yaml` | how the next file of the same shape becomes data: `slipway data mend FILE --add` |\n'}| \`pipeline.ts\` | how a model is made |
+${findings.history?.plan === undefined ? '' : `| \`${featuresFile}\` | what earlier rows tell about a row, for training and for serving |\n`}${recipe === undefined ? '' : '| `mend.yaml` | how the next file of the same shape becomes data: `slipway data mend FILE --add` |\n'}| \`pipeline.ts\` | how a model is made |
 ${isPython ? '| `train.py`, `requirements.txt` | how it is learnt, and with which packages |\n' : ''}| \`test/\` | the pipeline on a sample, on a server of its own: \`node --test\`. The sample's values were mixed column by column, and names and prose in it are made up, so that no row of it is one of yours; read it before you commit it |
 | \`.github/\`, \`.gitlab-ci.yml\` | the test on every push, \`slipway apply\` on the main branch. Both take the server's address from \`SLIPWAY_URL\` and a token from \`SLIPWAY_TOKEN\` |
+`;
+}
+
+function historySection({ history, model, dataset }: Findings): string {
+  const plan = history?.plan;
+  if (plan === undefined) return '';
+  const { set, entity, time, outcome } = plan;
+  const source = `/api/feature-sets/${set}/sources/earlier/rows`;
+  const later = outcome === undefined ? '' : '; with its outcome, once that is known, to `sources/outcomes/rows`';
+  return `## Features of earlier rows
+
+\`${featuresFile}\` says what earlier rows of one ${markdownText(entity.column)} tell. Training joins each row with what was known at its own ${markdownText(time.column)}; the endpoint is given
+\`${entity.key}\` beside the model's other columns and reads the same features from the online state. \`slipway feature backfill\` above fills that state from the data. What comes later is
+sent to it when it happens (\`POST ${source}\` with \`{"rows": [...]}\`, in the table's columns${later}), or \`slipway data add ${dataset} FILE\` and another backfill bring it.
+\`slipway feature show ${set}\` says where it stands; \`slipway endpoint deployments ${model}\` what is served.
+
 `;
 }
 

@@ -10,6 +10,8 @@ import type { Scratch } from './scratch.ts';
 const rowsMax = 300;
 const classRows = 30;
 const proseWords = 3;
+/** Rows of one entity. */
+const entityRows = 6;
 
 export async function mixedSample(scratch: Scratch, findings: Findings): Promise<string> {
   const { columns, target, task, rowCount } = findings;
@@ -25,7 +27,9 @@ export async function mixedSample(scratch: Scratch, findings: Findings): Promise
     `select ${texts.join(', ')} from (select * from sample qualify row_number() over (${place} order by hash(rowid, 3)) <= ${limit})`,
   );
   const random = mulberry(rows.length);
+  const entity = findings.history?.plan?.entity.column;
   const mixed = columns.map((column) => {
+    if (column.name === entity) return entities(rows.length, column.kind);
     const isMadeUp =
       (column.kind === 'text' && (column.role === 'left-out' || column.words > proseWords)) ||
       (column.reason ?? '').includes('names the row');
@@ -42,6 +46,13 @@ export async function mixedSample(scratch: Scratch, findings: Findings): Promise
   const lines = rows.map((_, i) => mixed.map((values) => csvValue(values[i])).join(','));
   return `${[columns.map(({ name: column }) => csvValue(column)).join(','), ...lines].join('\n')}\n`;
 }
+
+/** Made up too, and each on several rows, so that rows have a past. */
+const entities = (count: number, kind: string): readonly unknown[] =>
+  Array.from({ length: count }, (_, i) => {
+    const number = (i % Math.ceil(count / entityRows)) + 1;
+    return kind === 'number' ? number : `made up ${number}`;
+  });
 
 const madeUp = (values: readonly unknown[], kind: string): readonly unknown[] =>
   values.map((value, i) => (value === null ? null : kind === 'number' ? i + 1 : `made up ${i + 1}`));

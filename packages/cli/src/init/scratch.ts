@@ -3,6 +3,7 @@ import { rmSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Analytics } from '@slipway/server/analytics';
 import { createAnalytics } from '@slipway/server/analytics';
 import type { Output } from '../output.ts';
 
@@ -30,6 +31,7 @@ export type Row = Readonly<Record<string, unknown>>;
 export interface Scratch extends AsyncDisposable {
   /** Empty at the start, removed with everything in it at the end. */
   readonly folder: string;
+  readonly analytics: Analytics;
   readonly connection: Awaited<ReturnType<ReturnType<typeof createAnalytics>['connect']>>;
   run(sql: string): Promise<void>;
   rows(sql: string): Promise<readonly Row[]>;
@@ -54,6 +56,7 @@ export async function openScratch(output?: Pick<Output, 'progress' | 'endProgres
   const ended = Promise.withResolvers<void>();
   return {
     folder,
+    analytics,
     connection,
     run: async (sql) => void (await connection.run(sql)),
     rows,

@@ -63,6 +63,7 @@ export function importModel(options: { readonly id?: string } = {}): ImportModel
         table: { task: meta.task, target: meta.target, classes: meta.classes, columns },
         trainingSetDigest: rows.digest,
         datasets: meta.datasets ?? [],
+        ...(meta.featureService === undefined ? {} : { featureService: meta.featureService }),
         ...(meta.split === undefined ? {} : { split: meta.split }),
       });
       const bytes = writeModel(writeTableInfo(model, info));

@@ -52,6 +52,8 @@ export const TableMeta = z.looseObject({
   aside: z.array(ColumnInfo),
   rowCount: z.number(),
   datasets: z.array(DatasetVersion).optional(),
+  /** Where some of the columns come from, in training and in serving. */
+  featureService: z.object({ set: z.string(), service: z.string(), digest: z.string() }).optional(),
   split: SplitInfo.optional(),
 });
 export type TableMeta = z.infer<typeof TableMeta>;

@@ -4,6 +4,8 @@ import type { ArtifactPort } from '../ports.ts';
 import { artifact } from '../ports.ts';
 import type { StepDefinition } from '../step.ts';
 import { step, stepFailed } from '../step.ts';
+import type { PastFeatures } from './past-features.ts';
+import { joinPastFeatures } from './past-features.ts';
 import { columnPlans, nameList } from './table-columns.ts';
 import type { ColumnPlan, SourceColumn } from './table-columns.ts';
 import type { ClassLabel, TableColumnKind, TableMeta, TableTask } from './table-meta.ts';
@@ -26,6 +28,8 @@ export interface TableRowsOptions {
   readonly columns?: Readonly<Record<string, TableColumnKind>>;
   /** Columns that no model may see: what is known only afterwards, what names the row. A split may still use them. */
   readonly drop?: readonly string[];
+  /** A feature service over this dataset: its features become columns, each as it was known at the instant of its row. */
+  readonly features?: PastFeatures;
 }
 
 type TableRowsStep = StepDefinition<
@@ -39,6 +43,9 @@ type TableRowsStep = StepDefinition<
  * A column that is not declared is a number, boolean or date by its type; text is a `category` where it has few values and
  * `text` where it has several words; text that differs in every row is left out, and the log says so.
  *
+ * With `features`, the model learns from the features too and is registered with their service: an endpoint that names the
+ * service is given the rest of the columns, and reads these itself.
+ *
  * @example
  * const penguins = tableRows({ target: 'species', task: 'multiclass', columns: { year: 'category' }, drop: ['nest'] });
  */
@@ -49,8 +56,13 @@ export function tableRows(options: TableRowsOptions): TableRowsStep {
     code: `slipway:table-rows:${JSON.stringify(question)}`,
     inputs: { dataset: artifact.dataset() },
     outputs: { rows: artifact.table() },
+    // The feature set is not an input: it may change while the data does not.
+    ...(question.features === undefined ? {} : { cache: 'never' as const }),
     run: async (ctx, { dataset }) => {
-      const { dataset: name, version, digest, relation } = ctx.dataset(dataset);
+      const { dataset: name, version, digest, relation: own } = ctx.dataset(dataset);
+      const past =
+        question.features === undefined ? undefined : await joinPastFeatures(ctx, dataset, question.features);
+      const relation = past?.relation ?? own;
       const source: Source = { ctx, name, relation, columns: await describeColumns(ctx, relation), question };
       for (const wanted of [question.target, ...Object.keys(question.columns ?? {}), ...(question.drop ?? [])])
         mustHave(source, wanted);
@@ -67,6 +79,7 @@ export function tableRows(options: TableRowsOptions): TableRowsStep {
         rowCount: target.rowCount,
         rowsWithoutTarget: target.missing,
         datasets: [{ dataset: name, number: version, digest }],
+        ...(past === undefined ? {} : { featureService: past.featureService }),
       };
       tell(ctx, meta, plans, target);
       const rows = await ctx.query(rowsSql(source, plans, target.sql), {}, 'rows');

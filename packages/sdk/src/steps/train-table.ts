@@ -150,7 +150,7 @@ async function writeModel(
   },
 ): Promise<Artifact<'model'>> {
   const { rows, open, fitted, settings } = made;
-  const { task, target, classes, split, datasets } = open.meta;
+  const { task, target, classes, split, datasets, featureService } = open.meta;
   const { readModel, readTableInfo } = await import('@slipway/onnx');
   // In the order of the file, which is that of its wide input where it has one.
   const columns = readTableInfo(readModel(fitted.bytes))?.columns ?? [];
@@ -165,6 +165,7 @@ async function writeModel(
     gainTotal: fitted.importance.reduce((sum, { gain }) => sum + gain, 0),
     trainingSetDigest: rows.digest,
     datasets,
+    ...(featureService === undefined ? {} : { featureService }),
     ...(split === undefined ? {} : { split }),
   });
   const model = await ctx.writeArtifact('model.onnx', 'model', { content: fitted.bytes, meta });

@@ -309,8 +309,15 @@ function featureSql(plan: Plan, feature: FeaturePlan): string {
   return `list_transform([${number}], lambda v: CASE WHEN v = 0 THEN 0e0 ELSE v END)[1]`;
 }
 
-/** The spine of a service's training rows: `_row`, `_t`, `_id`, `_label`, `_label_known_us`, inputs. Rows without t stay, with null. */
-export function trainingSpineSql(plan: Plan, service: ServicePlan, relation: string): string {
+/**
+ * The spine of a service's training rows: `_row`, `_t`, `_id`, `_label`, `_label_known_us`, inputs; with `withOwn` also the
+ * table's columns, as the struct `_own`. Rows without t stay, with null.
+ */
+export function trainingSpineSql(
+  plan: Plan,
+  service: ServicePlan,
+  { relation, withOwn = false }: { readonly relation: string; readonly withOwn?: boolean },
+): string {
   const { rows } = service;
   if (!rows) return '';
   const column = (value: Typed): string => compileSql(value, { zone: plan.zone, nameOf: (ref) => name(`r_${ref}`) });
@@ -321,12 +328,22 @@ export function trainingSpineSql(plan: Plan, service: ServicePlan, relation: str
   });
   const label = rows.label ? `CAST(${column(rows.label.value)} AS DOUBLE)` : 'CAST(NULL AS DOUBLE)';
   const labelKnown = rows.label ? column(rows.label.knownAt) : 'CAST(NULL AS BIGINT)';
-  const at = service.at
+  const atInputs = service.at
     ? compileSql(service.at, { zone: plan.zone, nameOf: (ref) => name(`in_${ref.slice(1)}`) })
-    : 'CAST(NULL AS BIGINT)';
-  return `SELECT *, ${at} AS _t FROM (
-    SELECT rn AS _row, CAST(${column(rows.id)} AS VARCHAR) AS _id, ${label} AS _label, ${labelKnown} AS _label_known_us, ${inputs.join(', ')}
-    FROM (SELECT row_number() OVER () AS rn, ${raw.join(', ')} FROM ${relation}))`;
+    : '_at';
+  const own = withOwn ? { read: ['o AS _own'], kept: ['_own'] } : { read: [], kept: [] };
+  const read = ['row_number() OVER () AS rn', ...raw, ...own.read];
+  const kept = [
+    'rn AS _row',
+    `CAST(${rows.id ? column(rows.id) : 'rn'} AS VARCHAR) AS _id`,
+    `${rows.at ? column(rows.at) : 'CAST(NULL AS BIGINT)'} AS _at`,
+    `${label} AS _label`,
+    `${labelKnown} AS _label_known_us`,
+    ...inputs,
+    ...own.kept,
+  ];
+  return `SELECT * EXCLUDE (_at), ${atInputs} AS _t FROM (
+    SELECT ${kept.join(', ')} FROM (SELECT ${read.join(', ')} FROM ${relation}${withOwn ? ' AS o' : ''}))`;
 }
 
 export function sqlType(type: ValueType): string {

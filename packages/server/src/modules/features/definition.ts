@@ -7,6 +7,7 @@
  * later, in `plan.ts`, when the columns of the tables are known.
  */
 import type { SlipwayError } from '@slipway/contract';
+import { Name } from '@slipway/contract';
 import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
 import { digestOfJson } from '../../lib/digest.ts';
@@ -32,7 +33,7 @@ const named = <T extends z.ZodType>(value: T) => z.record(Identifier, value);
 const Column = z.union([z.string(), z.strictObject({ type: ScalarType, expr: ExpressionText })]);
 
 const Source = z.strictObject({
-  table: Identifier,
+  table: Name,
   event_time: ExpressionText,
   known_at: ExpressionText.optional(),
   where: ExpressionText.optional(),
@@ -50,8 +51,9 @@ const View = z.strictObject({
   features: named(ExpressionText),
 });
 const Rows = z.strictObject({
-  table: Identifier,
-  id: ExpressionText,
+  table: Name,
+  id: ExpressionText.optional(),
+  at: ExpressionText.optional(),
   keys: named(ExpressionText),
   request: named(ExpressionText).default({}),
   label: z.strictObject({ name: Identifier, value: ExpressionText, known_at: ExpressionText }).optional(),
@@ -95,7 +97,10 @@ export interface ViewDefinition {
 }
 export interface RowsDefinition {
   readonly table: string;
-  readonly id: string;
+  /** The row's number in its table where this is absent. */
+  readonly id?: string;
+  /** Over the table's columns; the service's own `at` is over request inputs. */
+  readonly at?: string;
   readonly keys: Readonly<Record<string, string>>;
   readonly request: Readonly<Record<string, string>>;
   readonly label?: { readonly name: string; readonly value: string; readonly known_at: string };
@@ -337,6 +342,13 @@ function canonicalService(
     );
   }
   const { at, rows } = service;
+  if (at !== undefined && rows?.at !== undefined)
+    throw problemAt(
+      [...place, 'rows', 'at'],
+      rows.at,
+      'is a second instant of the rows',
+      'Keep `at` of the service, over request inputs, or `at` of its rows, over columns of their table.',
+    );
   return {
     ...(at === undefined ? {} : { at: canonicalExpression(at, [...place, 'at']) }),
     features,
@@ -363,7 +375,8 @@ function canonicalRows(rows: z.infer<typeof Rows>, place: Place): RowsDefinition
   };
   return {
     table: rows.table,
-    id: canonicalExpression(rows.id, [...place, 'id']),
+    ...(rows.id === undefined ? {} : { id: canonicalExpression(rows.id, [...place, 'id']) }),
+    ...(rows.at === undefined ? {} : { at: canonicalExpression(rows.at, [...place, 'at']) }),
     keys: all('keys'),
     request: all('request'),
     ...(label ? { label } : {}),

@@ -57,7 +57,7 @@ after(async () => {
 
 /** A numbered spine of the flights that meet a condition. */
 async function spineOf(table: string, condition: string): Promise<number> {
-  const all = trainingSpineSql(plan, service, flightsTable('flights'));
+  const all = trainingSpineSql(plan, service, { relation: flightsTable('flights') });
   await connection.run(
     `CREATE OR REPLACE TABLE ${table} AS SELECT * REPLACE (row_number() OVER (ORDER BY _t, _row) AS _row) FROM (${all}) WHERE ${condition} ORDER BY _row`,
   );

@@ -71,7 +71,9 @@ export interface FeaturePlan {
 export interface RowsPlan {
   readonly table: string;
   readonly raw: SourcePlan['raw'];
-  readonly id: Typed;
+  readonly id: Typed | undefined;
+  /** Over columns of the table. */
+  readonly at: Typed | undefined;
   /** By name of the entity or request input. */
   readonly inputs: readonly NamedValue[];
   readonly label: { readonly name: string; readonly value: Typed; readonly knownAt: Typed } | undefined;
@@ -382,7 +384,8 @@ function planRows(rows: RowsDefinition, { place, schemas, zone, inputs }: RowsIn
     value: wantType(column(rows.label.value, 'label', 'value'), ['bool', 'int', 'float'], [...place, 'label', 'value']),
     knownAt: wantType(column(rows.label.known_at, 'label', 'known_at'), ['time'], [...place, 'label', 'known_at']),
   };
-  const id = wantType(column(rows.id, 'id'), ['string', 'int'], [...place, 'id']);
-  const raw = usedColumns(names, [id, ...given.map(({ value }) => value), label?.value, label?.knownAt]);
-  return { table: rows.table, raw, id, inputs: given, label, extra: rows.extra };
+  const id = rows.id === undefined ? undefined : wantType(column(rows.id, 'id'), ['string', 'int'], [...place, 'id']);
+  const at = rows.at === undefined ? undefined : wantType(column(rows.at, 'at'), ['time'], [...place, 'at']);
+  const raw = usedColumns(names, [id, at, ...given.map(({ value }) => value), label?.value, label?.knownAt]);
+  return { table: rows.table, raw, id, at, inputs: given, label, extra: rows.extra };
 }

@@ -501,7 +501,7 @@ function describeSet(runtime: Runtime): FeatureSet {
         class: 'exact' as const,
       };
     }),
-    ...(service.at === undefined ? {} : { at: service.at }),
+    ...atOf(service),
     ...(service.rows === undefined ? {} : { rowsTable: service.rows.table }),
     extra: [...(service.rows?.extra ?? [])],
   }));
@@ -517,6 +517,11 @@ function describeSet(runtime: Runtime): FeatureSet {
     services,
     state: stateOf(runtime),
   };
+}
+
+function atOf({ at, rows }: Definition['services'][string]): { readonly at?: string } {
+  const said = at ?? rows?.at;
+  return said === undefined ? {} : { at: said };
 }
 
 function servedVectors(service: ServicePlan, predictions: readonly PredictionVector[]): Float64Array {

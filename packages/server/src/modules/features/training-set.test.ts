@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { parseDefinitionText } from './definition.ts';
+import { parseDefinition, parseDefinitionText } from './definition.ts';
 import { createTestAnalytics, flightsFolder } from './testing.ts';
 import { buildTrainingSet } from './training-set.ts';
 
@@ -83,6 +83,78 @@ test('nothing at or after the cut is used', async () => {
   );
   assert.equal(Number(same[0]?.different), 0);
   assert.ok(earlier.rowCount > 20_000);
+});
+
+test('own columns beside features as of an instant of the table: neither the row itself, nor a later one, nor one of its instant', async () => {
+  const orders = (changed: Readonly<Record<string, number>>): string =>
+    `(SELECT * FROM (VALUES ${[
+      ['a', 1, 'x', 10],
+      ['b', 2, 'x', 20],
+      ['c', 2, 'x', 40],
+      ['d', 2, 'y', 80],
+      ['e', 3, 'x', 160],
+      ['f', 9, 'x', 320],
+    ]
+      .map(
+        ([id, day, who, amount]) =>
+          `('${id}', TIMESTAMP '2025-01-0${day}', '${who}', ${changed[String(id)] ?? amount})`,
+      )
+      .join(', ')}) AS t("Order", placed, who, amount))`;
+  const history = parseDefinitionText(`
+features: shop
+entities: { who: string }
+sources:
+  earlier: { table: my-orders, event_time: placed, known_at: event_time + 1ms, keys: { who: who }, columns: { amount: float = amount } }
+views:
+  past: { source: earlier, entity: who, features: { n: count() over 7d, total: sum(amount) over 7d, newest: last(amount), days: (now - last(event_time)) / 1d } }
+services:
+  history: { features: [past], rows: { table: my-orders, at: placed, keys: { who: who } } }
+`);
+  const outFile = join(folder, 'own.parquet');
+  const build = async (changed: Readonly<Record<string, number>>) => {
+    const tables = { 'my-orders': { sql: orders(changed) } };
+    const built = await buildTrainingSet({
+      definition: history,
+      service: 'history',
+      tables,
+      outFile,
+      withOwnColumns: true,
+      analytics,
+    });
+    assert.deepEqual([built.rowCount, built.parity.cells, built.parity.different], [6, 24, 0]);
+    const rows = await analytics.rows<Record<string, unknown>>(
+      `SELECT * FROM read_parquet('${outFile}') ORDER BY "Order"`,
+    );
+    return rows.map((row) => [row['Order'], row['n'], row['total'], row['newest'], row['days']]);
+  };
+  const expected = [
+    ['a', 0, 0, null, null],
+    ['b', 1, 10, 10, 1],
+    ['c', 1, 10, 10, 1],
+    ['d', 0, 0, null, null],
+    ['e', 3, 70, 40, 1],
+    ['f', 1, 160, 160, 6],
+  ];
+  assert.deepEqual(await build({}), expected);
+  // What a row is worth shows in later rows only.
+  const changed = await build({ e: 7, f: 9 });
+  assert.deepEqual(changed.slice(0, 5), expected.slice(0, 5));
+  assert.deepEqual(changed[5], ['f', 1, 7, 7, 6]);
+
+  const twice = { ...history, services: { history: { ...history.services['history'], at: 'now' } } };
+  assert.throws(() => parseDefinition(twice), /second instant/);
+  const clash = orders({}).replace('"Order"', 'n');
+  await assert.rejects(
+    buildTrainingSet({
+      definition: history,
+      service: 'history',
+      tables: { 'my-orders': { sql: clash } },
+      outFile,
+      withOwnColumns: true,
+      analytics,
+    }),
+    /two columns of the training set/,
+  );
 });
 
 test('a set that cannot be built says why', async () => {

@@ -4,6 +4,8 @@
  *
  *   row_id VARCHAR, at BIGINT (ms), label, label_known_at BIGINT (ms), one DOUBLE per feature, the extra inputs
  *
+ * or, where they were asked for, the label table's own columns and one DOUBLE per feature beside them.
+ *
  * Built by replay (replay.ts); a sample of the rows is computed a second time by the compiled join, and the count of cells
  * whose bits differ is part of the result. Nothing here needs a server: steps run it in their own process.
  */
@@ -37,6 +39,8 @@ export interface TrainingSetInput {
   /** Nothing known at or after this instant (ms) is used: later rows are left out, later labels are null. */
   readonly labelKnownBeforeMs?: number | undefined;
   readonly outFile: string;
+  /** The file has the label table's own columns beside the features, in place of id, instant, label and extra inputs. */
+  readonly withOwnColumns?: boolean | undefined;
   /** Rows to compute both ways; 500 unless said. */
   readonly paritySample?: number | undefined;
   readonly analytics: Analytics;
@@ -102,8 +106,8 @@ async function build(input: TrainingSetInput, connection: DuckDBConnection): Pro
   const service = plan.services.get(input.service);
   assert.ok(service, 'createPlan refuses an unknown service');
   const { rows } = service;
-  if (!rows || !service.at) {
-    const missing = service.at ? 'rows' : 'at';
+  if (!rows || !(service.at ?? rows.at)) {
+    const missing = rows ? 'at' : 'rows';
     const place = ['services', input.service];
     throw problemAt(
       place,
@@ -112,7 +116,8 @@ async function build(input: TrainingSetInput, connection: DuckDBConnection): Pro
       'A training set needs `at`, `rows`, and the table that rows names.',
     );
   }
-  refuseClash(service, rows.extra);
+  const own = input.withOwnColumns === true ? await columnsOf(connection, tables[rows.table] ?? []) : undefined;
+  refuseClash(service, own ?? [...ownColumns, ...rows.extra]);
   const relations = relationsOf(tables);
   const { rowCount, refusedCount } = await writeSpine(connection, {
     plan,
@@ -125,7 +130,13 @@ async function build(input: TrainingSetInput, connection: DuckDBConnection): Pro
   const { values } = await replay({ engine, service, connect: () => analytics.connect(), relations, spine, rowCount });
   const names = service.features.map(({ name }) => name);
   await writeVectors(connection, values, names);
-  const labelled = await writeFile(connection, { service, extra: rows.extra, names, outFile: input.outFile });
+  const labelled = await writeFile(connection, {
+    service,
+    extra: rows.extra,
+    names,
+    own,
+    outFile: input.outFile,
+  });
   const sample = await sampleRows(connection, input.paritySample ?? paritySampleDefault);
   const again =
     sample.length === 0
@@ -148,17 +159,21 @@ async function build(input: TrainingSetInput, connection: DuckDBConnection): Pro
 
 const ownColumns = ['row_id', 'at', 'label', 'label_known_at'];
 
-function refuseClash(service: ServicePlan, extra: readonly string[]): void {
-  const seen = new Set(ownColumns);
-  for (const name of [...service.features.map((feature) => feature.name), ...extra]) {
-    if (seen.has(name))
+const columnsOf = async (connection: DuckDBConnection, table: TableInput): Promise<readonly string[]> =>
+  (await describeTables(connection, { table })).get('table')?.map(({ name }) => name) ?? [];
+
+/** DuckDB tells names apart without regard to case. */
+function refuseClash(service: ServicePlan, others: readonly string[]): void {
+  const seen = new Set<string>();
+  for (const name of [...others, ...service.features.map((feature) => feature.name)]) {
+    if (seen.has(name.toLowerCase()))
       throw problemAt(
         ['services', service.name],
         name,
         'would name two columns of the training set',
         'Rename the feature, or leave it out of `extra`.',
       );
-    seen.add(name);
+    seen.add(name.toLowerCase());
   }
 }
 
@@ -168,7 +183,7 @@ async function writeSpine(
   { plan, service, relation, input }: { plan: Plan; service: ServicePlan; relation: string; input: TrainingSetInput },
 ): Promise<{ rowCount: number; refusedCount: number }> {
   const cutUs = input.labelKnownBeforeMs === undefined ? undefined : input.labelKnownBeforeMs * 1000;
-  const all = trainingSpineSql(plan, service, relation);
+  const all = trainingSpineSql(plan, service, { relation, withOwn: input.withOwnColumns === true });
   const until = cutUs === undefined ? '' : `AND _t < ${cutUs}`;
   await connection.run(
     `CREATE OR REPLACE TABLE training_spine AS SELECT * REPLACE (row_number() OVER (ORDER BY _row) AS _row) FROM (${all}) WHERE _t IS NOT NULL ${until} ORDER BY _row`,
@@ -225,30 +240,33 @@ async function writeVectors(
 /** Writes the Parquet file and returns the count of rows with a label. */
 async function writeFile(
   connection: DuckDBConnection,
-  options: { service: ServicePlan; extra: readonly string[]; names: readonly string[]; outFile: string },
+  options: {
+    service: ServicePlan;
+    extra: readonly string[];
+    names: readonly string[];
+    own: readonly string[] | undefined;
+    outFile: string;
+  },
 ): Promise<number> {
-  const { service, extra, names, outFile } = options;
+  const { service, extra, names, own, outFile } = options;
   const labelType = { bool: 'TINYINT', int: 'BIGINT' }[String(service.rows?.label?.value.type)] ?? 'DOUBLE';
-  const columns = [
-    's._id AS row_id',
-    's._t // 1000 AS "at"',
-    `CAST(s._label AS ${labelType}) AS label`,
-    's._label_known_us // 1000 AS label_known_at',
-    ...names.map((name) => `v.${sqlName(name)}`),
-    ...extra.map((name) => `s.${sqlName(`in_${name}`)} AS ${sqlName(name)}`),
-  ];
+  const features = names.map((name) => `v.${sqlName(name)}`);
+  const columns = own
+    ? [...own.map((name) => `s._own.${sqlName(name)}`), ...features]
+    : [
+        's._id AS row_id',
+        's._t // 1000 AS "at"',
+        `CAST(s._label AS ${labelType}) AS label`,
+        's._label_known_us // 1000 AS label_known_at',
+        ...features,
+        ...extra.map((name) => `s.${sqlName(`in_${name}`)} AS ${sqlName(name)}`),
+      ];
   await connection.run(
     `COPY (SELECT ${columns.join(', ')} FROM training_spine s JOIN training_vectors v ON v._row = s._row ORDER BY s._row)
      TO ${sqlText(outFile)} (FORMAT parquet, COMPRESSION zstd)`,
   );
-  const [written, labelled] = (
-    (
-      await connection.runAndReadAll(
-        `SELECT count(*), count(label), (SELECT count(*) FROM training_spine) FROM read_parquet(${sqlText(outFile)})`,
-      )
-    ).getRows()[0] ?? []
-  ).map(Number);
-  const expected = Number((await connection.runAndReadAll('SELECT count(*) FROM training_spine')).getRows()[0]?.[0]);
+  const counts = `SELECT (SELECT count(*) FROM read_parquet(${sqlText(outFile)})), count(*), count(_label) FROM training_spine`;
+  const [written, expected, labelled] = ((await connection.runAndReadAll(counts)).getRows()[0] ?? []).map(Number);
   assert.equal(written, expected, 'every row of the spine is written once');
   return labelled ?? 0;
 }

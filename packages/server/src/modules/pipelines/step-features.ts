@@ -22,6 +22,7 @@ export function createStepFeatures(from: {
         outFile: request.outFile,
         labelKnownBeforeMs: request.labelKnownBeforeMs,
         paritySample: request.paritySample,
+        withOwnColumns: request.withOwnColumns,
         analytics: from.analytics,
       });
     },

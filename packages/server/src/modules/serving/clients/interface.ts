@@ -1,6 +1,7 @@
 /** What an endpoint takes and answers, from what is loaded, what was registered with it, and what it was trained on. */
 import type { EndpointInterface, FeatureSet, ModelVersion } from '@slipway/contract';
 import { SlipwayError } from '@slipway/contract';
+import { z } from 'zod';
 import type { Arm } from '../endpoint-runtime.ts';
 import { createScoringPort } from '../scoring-port.ts';
 import type { Serving } from '../service.ts';
@@ -12,7 +13,7 @@ type Cell = Sample['inputs'][string];
 export interface InterfaceDeps {
   readonly serving: Pick<Serving, 'runtime' | 'predict' | 'settled' | 'predictions'>;
   readonly getVersion: (model: string, version: string) => Promise<ModelVersion>;
-  readonly getFeatureSet: (set: string) => Promise<Pick<FeatureSet, 'inputs'>>;
+  readonly getFeatureSet: (set: string) => Promise<Pick<FeatureSet, 'inputs' | 'definition'>>;
   /** The first rows of a dataset version; throws where it has no such columns. */
   readonly readRows: (
     dataset: string,
@@ -37,8 +38,9 @@ export function createInterfaceReader(deps: InterfaceDeps): InterfaceReader {
       const arm = version === undefined ? undefined : runtime.arms.get(version);
       if (version === undefined || arm === undefined) throw new SlipwayError('endpoint_not_deployed', { endpoint });
       const registered = await deps.getVersion(model, String(version));
-      const set = registered.lineage.featureService?.set ?? runtime.spec.features?.set;
-      const named = usesFeatures && set !== undefined ? (await deps.getFeatureSet(set)).inputs : [];
+      const service = registered.lineage.featureService ?? runtime.spec.features;
+      const set = usesFeatures && service !== undefined ? await deps.getFeatureSet(service.set) : undefined;
+      const named = set?.inputs ?? [];
       const types = signatureTypes(registered);
       const inputs = [
         ...named.map(({ name, type }) => ({ name, type: featureType(type) })),
@@ -51,7 +53,9 @@ export function createInterfaceReader(deps: InterfaceDeps): InterfaceReader {
       ];
       const logged = await newestInputs(serving, endpoint, inputs);
       const sample = logged ??
-        (mayReadData ? await datasetRow(deps, registered, inputs) : undefined) ?? {
+        (mayReadData
+          ? await datasetRow(deps, registered, { inputs, columns: inputColumns(set, service?.service) })
+          : undefined) ?? {
           inputs: byType(inputs),
           from: 'types',
         };
@@ -112,15 +116,45 @@ async function newestInputs(
   };
 }
 
+/** What is read of a definition: from which columns of their table a service's training rows have their inputs. */
+const RowInputs = z.object({
+  services: z.record(
+    z.string(),
+    z.object({
+      rows: z.object({ keys: z.record(z.string(), z.string()), request: z.record(z.string(), z.string()) }).optional(),
+    }),
+  ),
+});
+
+/** By input, where the definition takes it from a column under another name as it is. */
+function inputColumns(
+  set: Pick<FeatureSet, 'definition'> | undefined,
+  service: string | undefined,
+): ReadonlyMap<string, string> {
+  const rows = RowInputs.safeParse(set?.definition).data?.services[service ?? '']?.rows;
+  const columns = new Map<string, string>();
+  for (const [input, expression] of Object.entries({ ...rows?.keys, ...rows?.request })) {
+    const [, quoted, bare] = /^(?:"([^"]+)"|([A-Za-z_]\w*))$/.exec(expression) ?? [];
+    const column = quoted ?? bare;
+    if (column !== undefined) columns.set(input, column);
+  }
+  return columns;
+}
+
 /** Of the first rows the one with the fewest missing values. */
-async function datasetRow(deps: InterfaceDeps, version: ModelVersion, inputs: Inputs): Promise<Sample | undefined> {
+async function datasetRow(
+  deps: InterfaceDeps,
+  version: ModelVersion,
+  { inputs, columns }: { readonly inputs: Inputs; readonly columns: ReadonlyMap<string, string> },
+): Promise<Sample | undefined> {
+  const columnOf = (name: string): string => columns.get(name) ?? name;
   for (const { dataset, number } of version.lineage.datasetVersions ?? []) {
     let rows: readonly Readonly<Record<string, unknown>>[];
     try {
       rows = await deps.readRows(
         dataset,
         String(number),
-        inputs.map(({ name }) => name),
+        inputs.map(({ name }) => columnOf(name)),
       );
     } catch (error) {
       // A dataset that is gone, or has other columns than the model's inputs: it is no place to look for one.
@@ -130,7 +164,7 @@ async function datasetRow(deps: InterfaceDeps, version: ModelVersion, inputs: In
     let best: Sample['inputs'] | undefined;
     let fewest = Infinity;
     for (const row of rows) {
-      const cells = Object.fromEntries(inputs.map(({ name, type }) => [name, cellOf(row[name], type)]));
+      const cells = Object.fromEntries(inputs.map(({ name, type }) => [name, cellOf(row[columnOf(name)], type)]));
       const missing = Object.values(cells).filter((cell) => cell === null).length;
       if (missing < fewest) [best, fewest] = [cells, missing];
     }
