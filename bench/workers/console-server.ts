@@ -2,13 +2,17 @@
  * A server over a folder, in a process of its own that watches its event loop. Answers each message with what its main thread
  * did since the last one.
  */
+import module from 'node:module';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setFlagsFromString } from 'node:v8';
 
 /** The histogram's timer: a delay shorter than it is not seen. */
 const resolutionMs = 1;
 
-// As `slipway up` starts: bin/slipway.js holds the heap while it loads, the command bounds it when the server is ready.
+// As `slipway up` starts: bin/slipway.js compiles into a cache that threads take over, without which each of them would hold
+// what Node strips types with (30 MB and more), and holds the heap while it loads; the command bounds it when the server is ready.
+const { directory } = module.enableCompileCache();
+if (directory !== undefined) process.env['NODE_COMPILE_CACHE'] ??= directory;
 setFlagsFromString('--semi-space-growth-factor=1');
 const { boundHeap, readConfig, startServer } = await import('@slipway/server');
 const before = performance.now();

@@ -25,8 +25,15 @@ import type { RegistryTables } from './tables.ts';
 type ModelRow = Omit<RegistryTables['registry_model'], 'id'> & { readonly id: number };
 type VersionRow = Omit<RegistryTables['registry_version'], 'id'> & { readonly id: number; readonly model: string };
 
-const scan = <R>(db: Db, statement: RawBuilder<R>): Promise<R[]> =>
-  db.scan({ compile: () => statement.compile(db.read()) });
+type Read = <R>(db: Db, statement: RawBuilder<R>) => Promise<R[]>;
+
+const scan: Read = (db, statement) => db.scan({ compile: () => statement.compile(db.read()) });
+
+/** Key look-ups of one thing: answered at once, where a reader would have to be started and asked six times. */
+const look: Read = async (db, statement) => (await statement.execute(db.read())).rows;
+
+/** Files of one version that are looked up on the main thread; a version may have thousands. */
+const fewFiles = 100;
 
 export interface SearchPage<T> {
   readonly items: T[];
@@ -51,13 +58,14 @@ export interface VersionSearch extends RegistrySearch {
 
 async function hydrateModels(db: Db, rows: readonly ModelRow[]): Promise<RegisteredModel[]> {
   if (rows.length === 0) return [];
+  const read = rows.length === 1 ? look : scan;
   const among = inList(
     db.dialect,
     sql.ref('model_id'),
     rows.map((row) => row.id),
   );
   const [aliases, tags] = await Promise.all([
-    scan(
+    read(
       db,
       sql<{
         model_id: number;
@@ -65,7 +73,7 @@ async function hydrateModels(db: Db, rows: readonly ModelRow[]): Promise<Registe
         number: number;
       }>`select * from registry_alias where ${among} order by alias`,
     ),
-    scan(
+    read(
       db,
       sql<{
         model_id: number;
@@ -96,7 +104,7 @@ async function hydrateModels(db: Db, rows: readonly ModelRow[]): Promise<Registe
 }
 
 export async function findModel(db: Db, name: string): Promise<RegisteredModel | undefined> {
-  const rows = await scan(db, sql<ModelRow>`select * from registry_model where name = ${name}`);
+  const rows = await look(db, sql<ModelRow>`select * from registry_model where name = ${name}`);
   return (await hydrateModels(db, rows))[0];
 }
 
@@ -111,20 +119,33 @@ export const checksOf = (text: string): GateCheck[] => JSON.parse(text) as GateC
 
 const versionSelect = sql`select v.*, m.name as model from registry_version v join registry_model m on m.id = v.model_id`;
 
+interface FileRow {
+  readonly version_id: number;
+  readonly path: string;
+  readonly digest: string;
+  readonly size_bytes: number;
+}
+
+async function filesOf(db: Db, rows: readonly VersionRow[]): Promise<FileRow[]> {
+  const among = inList(
+    db.dialect,
+    sql.ref('version_id'),
+    rows.map((row) => row.id),
+  );
+  const all = sql<FileRow>`select * from registry_file where ${among} order by path`;
+  if (rows.length > 1) return scan(db, all);
+  const found = await look(db, sql<FileRow>`${all} limit ${fewFiles + 1}`);
+  return found.length <= fewFiles ? found : scan(db, all);
+}
+
 async function hydrateVersions(db: Db, rows: readonly VersionRow[]): Promise<ModelVersion[]> {
   if (rows.length === 0) return [];
+  const read = rows.length === 1 ? look : scan;
   const models = inList(db.dialect, sql.ref('model_id'), [...new Set(rows.map((row) => row.model_id))]);
+  const numbers = inList(db.dialect, sql.ref('number'), [...new Set(rows.map((row) => row.number))]);
   const [files, aliases, tags, gates, waiting] = await Promise.all([
-    scan(
-      db,
-      sql<{ version_id: number; path: string; digest: string; size_bytes: number }>`
-        select * from registry_file where ${inList(
-          db.dialect,
-          sql.ref('version_id'),
-          rows.map((row) => row.id),
-        )} order by path`,
-    ),
-    scan(
+    filesOf(db, rows),
+    read(
       db,
       sql<{
         model_id: number;
@@ -132,12 +153,12 @@ async function hydrateVersions(db: Db, rows: readonly VersionRow[]): Promise<Mod
         number: number;
       }>`select * from registry_alias where ${models} order by alias`,
     ),
-    scan(
+    read(
       db,
       sql<{ model_id: number; number: number; key: string; value: string }>`
-        select * from registry_tag where ${models} and number > 0 order by key`,
+        select * from registry_tag where ${models} and ${numbers} order by key`,
     ),
-    scan(
+    read(
       db,
       sql<{ uid: string; passed: number; checks: string }>`select uid, passed, checks from registry_gate where ${inList(
         db.dialect,
@@ -145,7 +166,7 @@ async function hydrateVersions(db: Db, rows: readonly VersionRow[]): Promise<Mod
         rows.flatMap((row) => (row.gate_uid === null ? [] : [row.gate_uid])),
       )}`,
     ),
-    scan(
+    read(
       db,
       sql<{ model_id: number; number: number; alias: string; uid: string }>`
         select model_id, number, alias, uid from registry_approval where ${models} and state = 'waiting' order by alias`,
@@ -192,7 +213,7 @@ async function hydrateVersions(db: Db, rows: readonly VersionRow[]): Promise<Mod
 
 /** By id, whatever model it belongs to now. */
 export async function findVersionById(db: Db, id: string): Promise<ModelVersion | undefined> {
-  const rows = await scan(db, sql<VersionRow>`${versionSelect} where v.uid = ${id} and v.deleted_at is null`);
+  const rows = await look(db, sql<VersionRow>`${versionSelect} where v.uid = ${id} and v.deleted_at is null`);
   return (await hydrateVersions(db, rows))[0];
 }
 
@@ -217,7 +238,7 @@ export async function getVersion(db: Db, model: string, ref: string): Promise<Mo
     : ref === 'latest'
       ? sql`v.number = (select max(x.number) from registry_version x where x.model_id = m.id and x.deleted_at is null)`
       : sql`v.number = (select a.number from registry_alias a where a.model_id = m.id and a.alias = ${ref})`;
-  const rows = await scan(
+  const rows = await look(
     db,
     sql<VersionRow>`${versionSelect} where m.name = ${model} and v.deleted_at is null and ${which}`,
   );
