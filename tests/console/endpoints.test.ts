@@ -156,6 +156,11 @@ browserTest(
     const logged = async (): Promise<number> =>
       (await client.endpoints.predictions({ params: { endpoint }, query: { limit: 1000 } })).items.length;
     const before = await logged();
+    await page.getByRole('figure', { name: /^Requests per/ }).waitFor();
+    await page
+      .getByRole('group', { name: 'Series shown' })
+      .getByText(/^incumbent v\d/)
+      .waitFor();
     const form = page.getByRole('form', { name: 'Try it' });
     const tryIt = form.getByRole('button', { name: /^Try/ });
     await form.getByLabel('x', { exact: true }).fill('three');

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { Duration } from './duration.ts';
 import { Instant, Name, PageQuery } from './names.ts';
 import { routes } from './route.ts';
-import { ModelTask, Prediction, predictionArms, predictionClocks, rolloutStates } from './serving.ts';
+import { ModelTask, Prediction, predictionArms, predictionClocks, RolloutDecision, rolloutStates } from './serving.ts';
 
 /** Most buckets of one series, and the shortest bucket. */
 export const seriesBucketsMax = 500;
@@ -16,6 +16,18 @@ const QueryDuration = z.preprocess(
 );
 
 const Values = z.array(z.number().nullable());
+
+/** A step of a rollout. */
+const SeriesMark = z.object({
+  /** On the clock of the series. By event time: that of the first prediction that was answered after it. */
+  at: Instant,
+  rollout: z.string(),
+  candidate: z.int(),
+  verdict: RolloutDecision.shape.verdict,
+  /** What the candidate answers from there on, where the step changes it. */
+  percent: z.number().optional(),
+});
+export type SeriesMark = z.infer<typeof SeriesMark>;
 
 export const EndpointSeries = z.object({
   endpoint: Name,
@@ -61,6 +73,8 @@ export const EndpointSeries = z.object({
       coverage: Values,
     }),
   ),
+  /** Steps of the newest rollouts that lie in the window, without looks that decided nothing. */
+  marks: z.array(SeriesMark),
 });
 export type EndpointSeries = z.infer<typeof EndpointSeries>;
 

@@ -6,6 +6,8 @@ import 'uplot/dist/uPlot.min.css';
 import { useScheme } from '../theme/scheme.ts';
 import { clockTime, day, decimals, zoneWord } from '../words.ts';
 import { ChartExport } from './chart-export.tsx';
+import type { ChartMark } from './chart-marks.ts';
+import { drawEndLabels, drawMarks, endLabelsWidth, token } from './chart-marks.ts';
 import type { CsvValue, Sheet } from './csv.ts';
 
 export interface Series {
@@ -19,6 +21,8 @@ export interface Series {
   readonly isDashed?: boolean;
   /** Set where series share no steps: a missing value is then no gap. */
   readonly spansGaps?: boolean;
+  /** Written at the right end of its line, in its colour. */
+  readonly endLabel?: string;
   /** A line without points, such as one to compare with. */
   readonly isPlain?: boolean;
 }
@@ -34,7 +38,9 @@ interface LineChartProps {
   /** Decision lines with their names. */
   readonly lines?: readonly { readonly value: number; readonly name: string; readonly color: string }[];
   /** What happened at some x: a vertical line with a word. */
-  readonly marks?: readonly { readonly x: number; readonly name: string; readonly color?: string }[];
+  readonly marks?: readonly ChartMark[];
+  /** Areas on top of each other in their order: the upper edge is the sum. Of counts only. */
+  readonly isStacked?: boolean;
   /** The page names the series itself, beside the title: the chart does not repeat it. */
   readonly isNamedAbove?: boolean;
   /** How a value of the axis is written, where it is not the plain number. */
@@ -65,8 +71,6 @@ function rowWords(at: number): string {
   const time = clockTime(at);
   return time === '00:00' ? day(at) : `${day(at)} ${time}`;
 }
-
-const token = (name: string): string => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 export function LineChart(props: LineChartProps): ReactElement {
   const {
@@ -101,7 +105,7 @@ export function LineChart(props: LineChartProps): ReactElement {
   }, [JSON.stringify([x, series, lines, props.marks]), scheme, isTable, height]);
 
   return (
-    <figure aria-label={label}>
+    <figure aria-label={label} className={props.isNamedAbove === true ? 'named-above' : undefined}>
       <div className="row between">
         <div className="lg">
           {(props.isNamedAbove === true ? [] : series).map((s) => (
@@ -191,8 +195,9 @@ function sheetOf({ x, series, isTime = true, xName = isTime ? 'time' : 'step' }:
 }
 
 /** uPlot wants seconds; each series is followed by the two ends of its band. */
-function dataOf({ x, series, isTime = true }: LineChartProps): uPlot.AlignedData {
+function dataOf({ x, series, isTime = true, isStacked = false }: LineChartProps): uPlot.AlignedData {
   const columns: (number | null)[][] = [];
+  if (isStacked) return [x.map((at) => (isTime ? at / 1000 : at)), ...stackedOf(series)];
   for (const s of series) {
     columns.push([...s.values]);
     if (s.low !== undefined && s.high !== undefined) columns.push([...s.high], [...s.low]);
@@ -200,8 +205,23 @@ function dataOf({ x, series, isTime = true }: LineChartProps): uPlot.AlignedData
   return [x.map((at) => (isTime ? at / 1000 : at)), ...columns];
 }
 
+/** Each with all below it. Where none of them has a value there is a gap. */
+function stackedOf(series: readonly Series[]): (number | null)[][] {
+  const sums: (number | null)[][] = [];
+  for (const { values } of series) {
+    const below = sums.at(-1);
+    sums.push(
+      values.map((value, i) => {
+        const under = below?.[i] ?? null;
+        return value === null && under === null ? null : (value ?? 0) + (under ?? 0);
+      }),
+    );
+  }
+  return sums;
+}
+
 function optionsOf(props: LineChartProps, width: number, height: number): uPlot.Options {
-  const { series, lines = [], isTime = true, digits = 3 } = props;
+  const { series, lines = [], isTime = true, digits = 3, isStacked = false } = props;
   const drawn: uPlot.Series[] = [{}];
   const bands: uPlot.Band[] = [];
   for (const s of series) {
@@ -211,11 +231,15 @@ function optionsOf(props: LineChartProps, width: number, height: number): uPlot.
       stroke,
       width: 1.75,
       // Many points stand too close to be told apart: then the line alone.
-      points: { show: s.isPlain !== true && props.x.length <= markedMax, size: 6, fill: stroke },
+      points: { show: s.isPlain !== true && !isStacked && props.x.length <= markedMax, size: 6, fill: stroke },
       spanGaps: s.spansGaps ?? false,
       value: (_, value) => decimals(value, digits),
-      ...(s.isDashed === true ? { dash: [5, 4] } : {}),
+      ...(s.isDashed === true && !isStacked ? { dash: [5, 4] } : {}),
+      ...(isStacked && drawn.length === 1 ? { fill: `${stroke}40` } : {}),
     });
+    // From the second one on: down to the edge below.
+    if (isStacked && drawn.length > 2)
+      bands.push({ series: [drawn.length - 1, drawn.length - 2], fill: `${stroke}40` });
     if (s.low === undefined || s.high === undefined) continue;
     const edge: uPlot.Series = { stroke: 'transparent', points: { show: false } };
     drawn.push({ ...edge, label: `${s.name}, high` }, { ...edge, label: `${s.name}, low` });
@@ -241,27 +265,6 @@ function optionsOf(props: LineChartProps, width: number, height: number): uPlot.
       plot.ctx.restore();
     }
   };
-  const drawMarks = (plot: uPlot): void => {
-    const { ctx, bbox } = plot;
-    ctx.save();
-    ctx.font = `${11 * devicePixelRatio}px ${token('--font-sans')}`;
-    ctx.setLineDash([4 * devicePixelRatio, 3 * devicePixelRatio]);
-    ctx.lineWidth = devicePixelRatio;
-    for (const mark of props.marks ?? []) {
-      const x = plot.valToPos(isTime ? mark.x / 1000 : mark.x, 'x', true);
-      if (!(x >= bbox.left && x <= bbox.left + bbox.width)) continue;
-      ctx.strokeStyle = token(mark.color ?? '--zero');
-      ctx.fillStyle = token(mark.color ?? '--text-2');
-      ctx.beginPath();
-      ctx.moveTo(x, bbox.top);
-      ctx.lineTo(x, bbox.top + bbox.height);
-      ctx.stroke();
-      const isLate = x > bbox.left + bbox.width * 0.8;
-      ctx.textAlign = isLate ? 'right' : 'left';
-      ctx.fillText(mark.name, x + (isLate ? -4 : 4) * devicePixelRatio, bbox.top + 10 * devicePixelRatio);
-    }
-    ctx.restore();
-  };
   const { yWords, xWords } = props;
   return {
     width,
@@ -271,15 +274,18 @@ function optionsOf(props: LineChartProps, width: number, height: number): uPlot.
     bands,
     legend: { show: false },
     cursor: { y: false, points: { size: 8 } },
+    ...(series.some((one) => one.endLabel !== undefined) ? { padding: [null, endLabelsWidth, null, null] } : {}),
     scales: {
       x: { time: isTime },
       y: {
         range: (_, min, max) =>
-          paddedRange(
-            min,
-            max,
-            lines.map((l) => l.value),
-          ),
+          isStacked
+            ? [0, Math.max(max, 1) * 1.12]
+            : paddedRange(
+                min,
+                max,
+                lines.map((l) => l.value),
+              ),
       },
     },
     axes: [
@@ -297,7 +303,9 @@ function optionsOf(props: LineChartProps, width: number, height: number): uPlot.
         ...(yWords === undefined ? {} : { values: (_, splits) => splits.map(yWords) }),
       },
     ],
-    hooks: { draw: [drawMarks, drawLines] },
+    hooks: {
+      draw: [(plot) => drawMarks(plot, props.marks ?? [], isTime), drawLines, (plot) => drawEndLabels(plot, series)],
+    },
   };
 }
 

@@ -89,6 +89,33 @@ function near(got: number | null | undefined, wanted: number | null): void {
   else assert.ok(Math.abs(got - wanted) < 1e-5, `${got} is ${wanted}`);
 }
 
+test('steps of a rollout are marked where the traffic is that they changed, on either clock', async () => {
+  const { bench, serving } = await openBench(2);
+  await using _ = bench;
+  const [started] = (await serving.rollouts('e', { limit: 1 })).items;
+  const lastYear = startAt - 365 * 24 * 60 * minute;
+  const view = (clock: 'event' | 'received') => serving.series('e', { by: 'arm', clock, window: 30 * minute });
+  bench.clock.advance(minute);
+  assert.deepEqual((await view('event')).marks, [], 'nothing was answered after it yet');
+  for (let i = 0; i < 3; i++) serving.predict('e', [{ at: lastYear + i * minute, inputs: { x0: 1 } }]);
+  bench.clock.advance(minute);
+  await serving.cancelRollout(started?.id ?? '', 'owner');
+  serving.predict('e', [{ at: lastYear + 10 * minute, inputs: { x0: 1 } }]);
+  const first = { rollout: started?.id, candidate: 2, verdict: 'started', percent: 50 };
+  const event = await view('event');
+  const second = { rollout: started?.id, candidate: 2, verdict: 'cancelled' };
+  assert.deepEqual(event.marks, [
+    { ...first, at: lastYear },
+    { ...second, at: lastYear + 10 * minute },
+  ]);
+  const received = await view('received');
+  assert.deepEqual(
+    received.marks.map(({ at }) => at),
+    (await serving.rollout(started?.id ?? '')).decisions.map(({ at }) => at),
+  );
+  assert.deepEqual((await view('event')).marks, event.marks, 'kept places are the same');
+});
+
 test('beyond the bound of one request the oldest buckets are missing, and come when asked again', async () => {
   const { bench, serving } = await openBench(2);
   await using _ = bench;

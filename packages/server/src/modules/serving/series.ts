@@ -52,8 +52,11 @@ export interface SeriesQuery {
   readonly to?: number | undefined;
 }
 
+/** What the log alone says. */
+export type CountedSeries = Omit<EndpointSeries, 'marks'>;
+
 export interface SeriesReader {
-  read(endpoint: EndpointRuntime, query: SeriesQuery): Promise<EndpointSeries>;
+  read(endpoint: EndpointRuntime, query: SeriesQuery): Promise<CountedSeries>;
   /** Labels came or changed: what may hold their predictions is computed again. */
   forget(endpoint: string, predictionIds: readonly string[]): void;
 }

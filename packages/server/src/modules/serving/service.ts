@@ -56,6 +56,7 @@ import type { SummaryWindow } from './endpoint-summary.ts';
 import { summaryOf, summaryWindow } from './endpoint-summary.ts';
 import type { SeriesQuery } from './series.ts';
 import { createSeriesReader } from './series.ts';
+import { createSeriesMarks, rolloutsMarked } from './series-marks.ts';
 import { endpointsTopic } from './store.ts';
 import type { SeenInputs, TrialInputs } from './trial.ts';
 import { readSeenInputs, tryInputs } from './trial.ts';
@@ -177,6 +178,7 @@ export function createServing(deps: ServingDeps): Serving {
   const { db, clock, ids, log, live, queries, labels, rollouts } = parts;
   const answers = createVersionAnswers(parts.loader);
   const series = createSeriesReader({ labels, answers, now: () => clock.now() });
+  const marks = createSeriesMarks();
   const records = createPredictionRecords(answers);
   const closers: (() => void)[] = [];
   let isStopped = false;
@@ -250,7 +252,12 @@ export function createServing(deps: ServingDeps): Serving {
     },
     series: async (name, query) => {
       await queries.mustRow(name);
-      return series.read(live.must(name), query);
+      const endpoint = live.must(name);
+      const [counted, { items }] = await Promise.all([
+        series.read(endpoint, query),
+        queries.rollouts(name, { limit: rolloutsMarked }),
+      ]);
+      return { ...counted, marks: await marks.of(endpoint.log, items, counted) };
     },
     summary: async (page, windowMs) => {
       const { items, ...next } = await queries.names(page);

@@ -1,5 +1,5 @@
 /** What the endpoint did over time, by arm or by version: traffic, latency, faults, scores and outcomes, on one window. */
-import type { Endpoint, EndpointSeries, Rollout } from '@slipway/contract';
+import type { Endpoint, EndpointSeries, SeriesMark } from '@slipway/contract';
 import type { ReactElement } from 'react';
 import { useAsk } from '../../api/queries.ts';
 import { Panel } from '../../components/layout.tsx';
@@ -57,10 +57,9 @@ export function seriesView(view: ViewState): SeriesView {
 interface ArmSeriesProps {
   readonly endpoint: Endpoint;
   readonly view: ViewState;
-  readonly rollouts: readonly Rollout[];
 }
 
-export function ArmSeries({ endpoint, view, rollouts }: ArmSeriesProps): ReactElement | null {
+export function ArmSeries({ endpoint, view }: ArmSeriesProps): ReactElement | null {
   const { by, clock, window, to } = seriesView(view);
   const series = useAsk(
     'endpoints.series',
@@ -103,27 +102,27 @@ export function ArmSeries({ endpoint, view, rollouts }: ArmSeriesProps): ReactEl
       </div>
       <div className={series.data === undefined ? 'arm-charts waiting' : 'arm-charts'}>
         <Loaded query={series} lines={4}>
-          {(data) => <Charts data={data} rollouts={clock === 'received' ? rollouts : []} name={endpoint.name} />}
+          {(data) => <Charts data={data} name={endpoint.name} />}
         </Loaded>
       </div>
     </>
   );
 }
 
-/** Which versions the arms are: the charts say the arm alone. */
+/** Which series are which, once for all charts. */
 function Legend({ series }: { series: readonly One[] }): ReactElement {
   return (
-    <span className="row sm">
-      {series.flatMap((one) =>
-        one.arm === undefined || one.versions.length === 0
-          ? []
-          : [
-              <span key={one.key}>
-                <ArmMark arm={one.arm === 'candidate' ? 'challenger' : 'champion'} /> {one.arm} v
-                {one.versions.join(', v')}
-              </span>,
-            ],
-      )}
+    <span className="row wrap sm" role="group" aria-label="Series shown">
+      {series.map((one, i) => (
+        <span key={one.key} className="row">
+          {one.arm === undefined ? (
+            <i className="series-key" style={{ background: `var(${colorOf(one, i)})` }} />
+          ) : (
+            <ArmMark arm={one.arm === 'candidate' ? 'challenger' : 'champion'} />
+          )}
+          {one.arm === undefined ? nameOf(one) : `${one.arm} v${one.versions.join(', v')}`}
+        </span>
+      ))}
     </span>
   );
 }
@@ -156,11 +155,10 @@ const colorOf = ({ arm }: One, i: number): string =>
 
 interface ChartsProps {
   readonly data: EndpointSeries;
-  readonly rollouts: readonly Rollout[];
   readonly name: string;
 }
 
-function Charts({ data, rollouts, name }: ChartsProps): ReactElement {
+function Charts({ data, name }: ChartsProps): ReactElement {
   const { at, stepMs, series } = data;
   if (series.length === 0) {
     return (
@@ -172,7 +170,7 @@ function Charts({ data, rollouts, name }: ChartsProps): ReactElement {
     );
   }
   const per = `per ${duration(stepMs).replace(/^1 (?=\D)/, '')}`;
-  const marks = marksOf(rollouts, data);
+  const marks = data.marks.map(({ at: x, ...mark }) => ({ x, ...wordOf(mark) }));
   const lines = (read: (one: One) => readonly (number | null)[], word = ''): Series[] =>
     series.map((one, i) => ({
       name: `${nameOf(one)}${word}`,
@@ -183,13 +181,12 @@ function Charts({ data, rollouts, name }: ChartsProps): ReactElement {
   const hasLabels = series.some((one) => one.labelled.some((n) => (n ?? 0) > 0));
   const outcomes = outcomeFigures[data.task];
   const scale = Math.max(...series.flatMap((one) => one.latencyUsP50.map((v) => v ?? 0))) >= 1000 ? 1000 : 1;
-  const scaled = (values: readonly (number | null)[]) => values.map((v) => (v === null ? null : v / scale));
-  const chart = { x: at, height, marks } as const;
+  const chart = { x: at, height, marks, isNamedAbove: true } as const;
   const hasFaults = series.some((one) => one.faults.some((n) => (n ?? 0) > 0));
   return (
     <>
-      <Panel title="Requests" caption={per} span={4}>
-        <LineChart {...chart} label={`Requests ${per}`} digits={0} series={lines((one) => one.requests)} />
+      <Panel title="Requests" caption={`${per}, on top of each other`} span={5}>
+        <LineChart {...chart} label={`Requests ${per}`} digits={0} isStacked series={lines((one) => one.requests)} />
       </Panel>
       <Panel title={`Latency, ${scale === 1 ? 'µs' : 'ms'}`} caption={`inside the server, ${per}`} span={4}>
         <LineChart
@@ -197,16 +194,10 @@ function Charts({ data, rollouts, name }: ChartsProps): ReactElement {
           label={`Latency ${per}`}
           digits={scale === 1 ? 0 : 2}
           unit={scale === 1 ? 'µs' : 'ms'}
-          series={[
-            ...lines((one) => scaled(one.latencyUsP50), ', p50'),
-            ...lines((one) => scaled(one.latencyUsP99), ', p99').map((s, i) => ({
-              ...s,
-              color: ['--c4', '--c5', '--c6', '--c7'][i] ?? '--c8',
-            })),
-          ]}
+          series={latencyLines(series, scale)}
         />
       </Panel>
-      <Panel title="Faults" caption={`a version on trial could not score, ${per}`} span={4}>
+      <Panel title="Faults" caption={per} span={3}>
         {hasFaults ? (
           <LineChart {...chart} label={`Faults ${per}`} digits={0} series={lines((one) => one.faults)} />
         ) : (
@@ -292,15 +283,33 @@ function coverageWords(series: readonly One[]): string {
   return `${count(labelled)} of ${count(requests)} labels have come`;
 }
 
-/** Stages of rollouts, by the server's clock. */
-function marksOf(rollouts: readonly Rollout[], { from, to }: EndpointSeries): { x: number; name: string }[] {
-  return rollouts
-    .flatMap(({ plan, decisions }) => {
-      const moves = decisions.filter((d) => d.verdict !== 'held');
-      return moves.map(({ at, verdict, stage }) => {
-        const next = plan.stages[plan.stages.findIndex((s) => s.name === stage) + 1];
-        return { x: at, name: verdict === 'advanced' ? `${next?.percent ?? ''} %` : verdict };
-      });
-    })
-    .filter(({ x }) => x >= from && x < to);
+/** So many lines are named at their ends; more would push each other off their places. */
+const namedAtEndsMax = 4;
+
+/** The middle and the slowest hundredth of each, in its colour: the second dashed. */
+function latencyLines(series: readonly One[], scale: number): Series[] {
+  const isNamed = 2 * series.length <= namedAtEndsMax;
+  return series.flatMap((one, i) =>
+    (['p50', 'p99'] as const).map((part): Series => {
+      const values = (part === 'p50' ? one.latencyUsP50 : one.latencyUsP99).map((v) => (v === null ? null : v / scale));
+      const last = values.findLast((v) => v !== null);
+      const version = one.arm === undefined ? nameOf(one) : `v${one.versions.at(-1) ?? ''}`;
+      return {
+        name: `${nameOf(one)}, ${part}`,
+        color: colorOf(one, i),
+        values,
+        isDashed: part === 'p99',
+        ...(isNamed && typeof last === 'number'
+          ? { endLabel: `${version} ${part} ${Number(last.toPrecision(2))}` }
+          : {}),
+      };
+    }),
+  );
+}
+
+/** What a step did to the traffic, else what was decided. */
+function wordOf({ verdict, percent }: Pick<SeriesMark, 'verdict' | 'percent'>): { name: string; color?: string } {
+  if (percent !== undefined) return { name: percent === 0 ? 'shadow' : `${percent} %` };
+  const name = verdict.replace('-', ' ');
+  return verdict === 'rolled-back' || verdict === 'rejected' ? { name, color: '--bad-fg' } : { name };
 }

@@ -65,7 +65,7 @@ function Shown({ endpoint }: { endpoint: Endpoint }): ReactElement {
       <Grid>
         {last !== undefined && <HoldNote rollout={last} />}
         {last !== undefined && <Standing endpoint={endpoint} rollout={last} />}
-        <ArmSeries endpoint={endpoint} view={view} rollouts={rollouts.data?.items ?? []} />
+        <ArmSeries endpoint={endpoint} view={view} />
         <div className="col wide">
           <Judge rollouts={rollouts} endpoint={name} />
           <Predictions endpoint={endpoint} view={view} versions={versionsOf(endpoint, rollouts.data?.items ?? [])} />
@@ -177,7 +177,7 @@ function Judge({
             </EmptyState>
           ) : (
             <>
-              {last.state === 'running' && <Evidence rollout={last} />}
+              <Evidence rollout={last} />
               <Decisions rollout={last} />
               {items.length > 1 && <Earlier rollouts={items.slice(1)} />}
             </>

@@ -1,7 +1,8 @@
 /** What a request to an endpoint carries: keys and inputs of its feature service, else the signature of its version. */
-import type { Endpoint, ModelVersion, SeenInput } from '@slipway/contract';
+import type { Endpoint, ModelVersion, SeenInput, TrainedOn, VersionInputs } from '@slipway/contract';
 import { useAsk } from '../../api/queries.ts';
 import { count } from '../../words.ts';
+import { outsideTraining } from './outside-training.ts';
 
 export interface InputField {
   readonly name: string;
@@ -14,7 +15,15 @@ export interface ModelInputs {
   readonly from: string;
   /** The feature state stands here: a read before it is refused. */
   readonly stateAt: number | undefined;
+  /** What training saw of the fields, where they are the inputs of the version themselves. */
+  readonly trained: ReadonlyMap<string, TrainedOn>;
 }
+
+const nothing: ReadonlyMap<string, TrainedOn> = new Map();
+
+/** What the training of a version saw, by input. */
+export const trainedOf = (found: VersionInputs | undefined): ReadonlyMap<string, TrainedOn> =>
+  new Map(found?.inputs.flatMap(({ name, seen }) => (seen === undefined ? [] : [[name, seen] as const])));
 
 function ofSignature(version: ModelVersion | undefined): readonly InputField[] {
   return (version?.signature?.inputs ?? []).flatMap(({ name, type }) =>
@@ -32,11 +41,17 @@ export function useModelInputs(endpoint: Endpoint): ModelInputs {
   );
   const setName = version.data?.lineage.featureService?.set ?? features?.set;
   const set = useAsk('featureSets.get', { params: { set: setName ?? '' } }, { enabled: setName !== undefined });
+  const inputs = useAsk(
+    'models.inputs',
+    { params: { model, version: String(number ?? '') } },
+    { enabled: version.data !== undefined && setName === undefined },
+  );
   if (setName !== undefined) {
     return {
       fields: set.error === null ? set.data?.inputs : [],
       from: `from the features of ${setName}`,
       stateAt: set.data?.state.nowAt,
+      trained: nothing,
     };
   }
   const isKnown = version.data !== undefined || version.error !== null;
@@ -44,6 +59,7 @@ export function useModelInputs(endpoint: Endpoint): ModelInputs {
     fields: isKnown ? ofSignature(version.data) : undefined,
     from: `from the signature of v${number ?? ''}`,
     stateAt: undefined,
+    trained: trainedOf(inputs.data),
   };
 }
 
@@ -79,13 +95,20 @@ export const typedOf = (field: InputField, value: InputValue | undefined): strin
       : String(value);
 
 interface Known {
+  readonly trained: TrainedOn | undefined;
   readonly seen: SeenInput | undefined;
   /** Logged requests that ranges were made from. */
   readonly rows: number;
 }
 
 /** What is unusual about a value beside the logged requests; it is sent all the same. */
-export function warningOf(field: InputField, value: InputValue | undefined, { seen, rows }: Known): string | undefined {
+export function warningOf(
+  field: InputField,
+  value: InputValue | undefined,
+  { trained, seen, rows }: Known,
+): string | undefined {
+  const outside = field.type === 'time' ? undefined : outsideTraining(value ?? null, trained);
+  if (outside !== undefined) return `${outside}. Sent all the same.`;
   if (seen === undefined) return undefined;
   const of = `of the last ${count(rows)} requests`;
   if (value === undefined || value === null) return seen.missing === 0 ? `Not set: each ${of} had it.` : undefined;

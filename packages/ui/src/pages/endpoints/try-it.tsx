@@ -1,5 +1,5 @@
 /** Tries the endpoint in a form made from what its version takes, or as JSON: every loaded version answers, nothing is logged. */
-import type { Endpoint, PredictionRecord, SeenInput, Trial } from '@slipway/contract';
+import type { Endpoint, PredictionRecord, SeenInput, TrainedOn, Trial } from '@slipway/contract';
 import { useMutation } from '@tanstack/react-query';
 import type { FormEvent, KeyboardEvent, ReactElement } from 'react';
 import { useId, useState } from 'react';
@@ -13,7 +13,9 @@ import type { ViewState } from '../../components/use-view-state.ts';
 import { Answer, AnswerBars } from './answer.tsx';
 import { Cells } from './cells.tsx';
 import type { InputField, InputValue } from './model-inputs.ts';
-import { seenWords, typedOf, useModelInputs, valueOf, warningOf } from './model-inputs.ts';
+import { seenWords, trainedOf, typedOf, useModelInputs, valueOf, warningOf } from './model-inputs.ts';
+import { figure } from '../../words.ts';
+import { outsideTraining } from './outside-training.ts';
 import { micros } from './predictions.tsx';
 
 interface TryItProps {
@@ -24,7 +26,7 @@ interface TryItProps {
 }
 
 export function TryIt({ endpoint, view, sample }: TryItProps): ReactElement {
-  const { fields, from, stateAt } = useModelInputs(endpoint);
+  const { fields, from, stateAt, trained } = useModelInputs(endpoint);
   const seen = useAsk(
     'endpoints.inputs',
     { params: { endpoint: endpoint.name } },
@@ -36,7 +38,7 @@ export function TryIt({ endpoint, view, sample }: TryItProps): ReactElement {
       return <EmptyState title="Nothing to ask yet">Deploy a version first; its inputs become a form here.</EmptyState>;
     }
     if (fields === undefined) return <Skeleton lines={6} />;
-    const seenInputs = { rows: seen.data?.rows ?? 0, inputs: seen.data?.inputs ?? [] };
+    const seenInputs = { rows: seen.data?.rows ?? 0, inputs: seen.data?.inputs ?? [], trained };
     return (
       <Form key={form} {...{ endpoint, view, sample, fields, stateAt }} seen={seenInputs} isJson={form === 'json'} />
     );
@@ -70,6 +72,7 @@ export function TryIt({ endpoint, view, sample }: TryItProps): ReactElement {
 interface Seen {
   readonly rows: number;
   readonly inputs: readonly SeenInput[];
+  readonly trained: ReadonlyMap<string, TrainedOn>;
 }
 
 interface FormProps extends TryItProps {
@@ -144,7 +147,11 @@ function Form({ endpoint, view, sample, fields, stateAt, seen, isJson }: FormPro
                 typed={typed.get(field.name) ?? ''}
                 problem={problem}
                 // An empty form is not warned about before anything is typed.
-                warning={typed.size === 0 ? undefined : warningOf(field, value, { seen: known, rows: seen.rows })}
+                warning={
+                  typed.size === 0
+                    ? undefined
+                    : warningOf(field, value, { trained: seen.trained.get(field.name), seen: known, rows: seen.rows })
+                }
                 seen={known}
                 onType={(text) => setTyped(new Map(typed).set(field.name, text))}
               />
@@ -178,7 +185,7 @@ function Form({ endpoint, view, sample, fields, stateAt, seen, isJson }: FormPro
         )}
       </div>
       {trial.error !== null && <ErrorNote error={trial.error} />}
-      {trial.data !== undefined && trial.error === null && <Answers trial={trial.data} />}
+      {trial.data !== undefined && trial.error === null && <Answers trial={trial.data} model={endpoint.spec.model} />}
     </form>
   );
 }
@@ -256,7 +263,7 @@ const roles: Readonly<Record<Trial['answers'][number]['role'], string>> = {
   traffic: 'answers',
 };
 
-function Answers({ trial }: { trial: Trial }): ReactElement {
+function Answers({ trial, model }: { trial: Trial; model: string }): ReactElement {
   return (
     <div className="stack" role="status" aria-label="Answers">
       <div className="try-out">
@@ -268,6 +275,7 @@ function Answers({ trial }: { trial: Trial }): ReactElement {
             </span>
             <br />
             {score === undefined ? <span className="sm bad">{problem}</span> : <Tried score={score} detail={detail} />}
+            {score !== undefined && <Outside model={model} version={version} features={features} />}
             {score !== undefined && (
               <details className="sm">
                 <summary>Features</summary>
@@ -282,6 +290,35 @@ function Answers({ trial }: { trial: Trial }): ReactElement {
         .
       </p>
     </div>
+  );
+}
+
+interface OutsideProps {
+  readonly model: string;
+  readonly version: number;
+  readonly features: Trial['answers'][number]['features'];
+}
+
+/** Features outside of what this version was trained on: there its score is a guess. */
+function Outside({ model, version, features }: OutsideProps): ReactElement | null {
+  const inputs = useAsk('models.inputs', { params: { model, version: String(version) } });
+  const trained = trainedOf(inputs.data);
+  const known = Object.keys(features).filter((name) => trained.has(name)).length;
+  const outside = Object.entries(features).flatMap(([name, value]) => {
+    const how = outsideTraining(value, trained.get(name));
+    return how === undefined ? [] : [{ name, value, how }];
+  });
+  if (known === 0) return null;
+  if (outside.length === 0) return <p className="xs t3">{`All ${known} features lie within what training saw.`}</p>;
+  return (
+    <ul className="xs outside" aria-label={`Outside of what v${version} was trained on`}>
+      {outside.map(({ name, value, how }) => (
+        <li key={name}>
+          <code>{name}</code> {typeof value === 'number' ? figure(value) : String(value)}
+          <span className="t2">: {how.charAt(0).toLowerCase() + how.slice(1)}</span>
+        </li>
+      ))}
+    </ul>
   );
 }
 
