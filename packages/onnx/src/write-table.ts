@@ -138,19 +138,30 @@ function encode(draft: Draft, encoding: ColumnEncoding): readonly string[] {
   }
 }
 
+/** [keys + 1, sets]: 0 where the key is in the set. */
+function outsideSets(keyCount: number, sets: readonly Uint8Array[]): Uint8Array {
+  const outside = new Uint8Array((keyCount + 1) * sets.length).fill(1);
+  for (const [place, set] of sets.entries()) clearMembers(outside, set, { place, width: sets.length });
+  return outside;
+}
+
+function clearMembers(
+  outside: Uint8Array,
+  set: Uint8Array,
+  { place, width }: { readonly place: number; readonly width: number },
+): void {
+  for (let key = 0; key < set.length; key++) if (set[key] === 1) outside[key * width + place] = 0;
+}
+
 /** A row of a table of yes and no, whose last row is for what has no key: what a row of the batch has of each set. */
 function encodeMembers(draft: Draft, column: string, members: CategoryMembers | undefined): readonly string[] {
   const { keys = [], sets = [] } = members ?? {};
   if (sets.length === 0) return [];
-  const outside = new Uint8Array((keys.length + 1) * sets.length).fill(1);
-  for (const [place, set] of sets.entries()) {
-    for (const [key, isIn] of set.entries()) if (isIn === 1) outside[key * sets.length + place] = 0;
-  }
   const table: OnnxTensor = {
     name: `~sets of ${column}`,
     dims: [keys.length + 1, sets.length],
     dataType: tensorTypes.BOOL,
-    data: { location: 'raw', bytes: outside },
+    data: { location: 'raw', bytes: outsideSets(keys.length, sets) },
   };
   draft.constants.set(table.name, table);
   const codes = draft.add({

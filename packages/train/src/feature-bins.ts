@@ -29,40 +29,47 @@ export function thresholdBetween(a: number, b: number): number {
   return middle >= a && middle < b ? middle : a;
 }
 
+const digitBits = 11;
+const digits = 2 ** digitBits;
+
 /** Sorts float32 ascending by their bits, 11 at a time; NaN must be gone. `scratch` is as long as `values`. */
 function radixSort(values: Uint32Array, scratch: Uint32Array): void {
-  const counts = [new Uint32Array(2048), new Uint32Array(2048), new Uint32Array(2048)] as const;
+  orderBits(values);
+  sortPass(values, scratch, 0);
+  sortPass(scratch, values, digitBits);
+  sortPass(values, scratch, 2 * digitBits);
+  restoreBits(scratch, values);
+}
+
+/** Flipped so that unsigned order is numeric order. */
+function orderBits(values: Uint32Array): void {
   for (let i = 0; i < values.length; i++) {
     const raw = values[i] as number;
-    // Flipped so that unsigned order is numeric order.
-    const key = (raw & 0x8000_0000) !== 0 ? ~raw >>> 0 : (raw | 0x8000_0000) >>> 0;
-    values[i] = key;
-    counts[0][key & 2047] = (counts[0][key & 2047] as number) + 1;
-    counts[1][(key >>> 11) & 2047] = (counts[1][(key >>> 11) & 2047] as number) + 1;
-    counts[2][key >>> 22] = (counts[2][key >>> 22] as number) + 1;
+    values[i] = (raw & 0x8000_0000) !== 0 ? ~raw : raw | 0x8000_0000;
   }
-  let [from, to] = [values, scratch];
-  for (const [pass, count] of counts.entries()) {
-    let start = 0;
-    for (let digit = 0; digit < 2048; digit++) {
-      const size = count[digit] as number;
-      count[digit] = start;
-      start += size;
-    }
-    const shift = pass * 11;
-    for (let i = 0; i < from.length; i++) {
-      const key = from[i] as number;
-      const digit = (key >>> shift) & 2047;
-      const at = count[digit] as number;
-      count[digit] = at + 1;
-      to[at] = key;
-    }
-    [from, to] = [to, from];
+}
+
+/** By the bits from `shift` on, of equals the first first. */
+function sortPass(from: Uint32Array, to: Uint32Array, shift: number): void {
+  const next = new Uint32Array(digits + 1);
+  for (let i = 0; i < from.length; i++) {
+    const digit = ((from[i] as number) >>> shift) & (digits - 1);
+    next[digit + 1] = (next[digit + 1] as number) + 1;
   }
-  // Three passes end in the scratch array.
+  for (let digit = 1; digit < digits; digit++) next[digit] = (next[digit] as number) + (next[digit - 1] as number);
   for (let i = 0; i < from.length; i++) {
     const key = from[i] as number;
-    values[i] = (key & 0x8000_0000) !== 0 ? key ^ 0x8000_0000 : ~key;
+    const digit = (key >>> shift) & (digits - 1);
+    const at = next[digit] as number;
+    next[digit] = at + 1;
+    to[at] = key;
+  }
+}
+
+function restoreBits(from: Uint32Array, to: Uint32Array): void {
+  for (let i = 0; i < from.length; i++) {
+    const key = from[i] as number;
+    to[i] = (key & 0x8000_0000) !== 0 ? key ^ 0x8000_0000 : ~key;
   }
 }
 

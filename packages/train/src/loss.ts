@@ -43,9 +43,13 @@ export function binaryLogLoss(
   if (weights !== undefined) {
     return logLoss(rows, (row) => Math.abs(1 - (labels[row] as number) - (probabilities[row] as number)), weights);
   }
+  return sumOfLogLosses(probabilities, labels) / rows;
+}
+
+function sumOfLogLosses(probabilities: Float32Array | Float64Array, labels: ArrayLike<number>): number {
   let sum = 0;
   let product = 1;
-  for (let row = 0; row < rows; row++) {
+  for (let row = 0; row < labels.length; row++) {
     // p where the label is 1, 1 - p where it is 0.
     const p = Math.abs(1 - (labels[row] as number) - (probabilities[row] as number));
     product *= p > probabilityMin ? p : probabilityMin;
@@ -54,7 +58,7 @@ export function binaryLogLoss(
       product = 1;
     }
   }
-  return (sum - log(product)) / rows;
+  return sum - log(product);
 }
 
 /** Square root of the weighted mean squared difference. */

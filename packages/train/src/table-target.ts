@@ -75,17 +75,7 @@ function readClasses(
   table: TrainingTable,
   { task, positive }: TargetSettings,
 ): Pick<Target, 'task' | 'labels' | 'rows' | 'classLabels'> {
-  const distinct = new Set<ClassLabel>();
-  const { rows } = table;
-  const count = rows?.length ?? table.target.length;
-  for (let place = 0; place < count; place++) {
-    const value = plain(table.target[rows?.[place] ?? place]);
-    if (value !== undefined) distinct.add(value);
-    if (distinct.size > classesMax) {
-      throw new RangeError(`The target has more than ${classesMax} classes: predict it as a number, or join classes.`);
-    }
-  }
-  const classLabels = orderLabels(distinct, positive);
+  const classLabels = orderLabels(distinctClasses(table), positive);
   if (classLabels.length < 2) {
     const only = classLabels.map((label) => `"${label}"`).join('') || 'missing';
     throw new RangeError(`Every target is ${only}: at least two classes are needed to learn to tell them apart.`);
@@ -93,18 +83,37 @@ function readClasses(
   if (task === 'binary' && classLabels.length !== 2) {
     throw new RangeError(`The target has ${classLabels.length} classes, but the task binary wants 2.`);
   }
-  const codes = new Map(classLabels.map((label, code) => [label, code]));
-  const labels = new Float64Array(table.target.length);
-  for (let row = 0; row < labels.length; row++) {
-    const value = plain(table.target[row]);
-    labels[row] = (value === undefined ? undefined : codes.get(textOrInteger(value, classLabels))) ?? Number.NaN;
-  }
+  const labels = codesOf(table.target, classLabels);
   return {
     task: classLabels.length === 2 ? 'binary' : 'multiclass',
     classLabels,
     labels,
     rows: presentRows(table, labels),
   };
+}
+
+function distinctClasses({ target, rows }: TrainingTable): ReadonlySet<ClassLabel> {
+  const distinct = new Set<ClassLabel>();
+  const count = rows?.length ?? target.length;
+  for (let place = 0; place < count; place++) {
+    const value = plain(target[rows?.[place] ?? place]);
+    if (value !== undefined) distinct.add(value);
+    if (distinct.size > classesMax) {
+      throw new RangeError(`The target has more than ${classesMax} classes: predict it as a number, or join classes.`);
+    }
+  }
+  return distinct;
+}
+
+/** The place of every target's class; NaN where it has none. */
+function codesOf(target: TrainingTable['target'], classLabels: readonly ClassLabel[]): Float64Array {
+  const codes = new Map(classLabels.map((label, code) => [label, code]));
+  const labels = new Float64Array(target.length);
+  for (let row = 0; row < labels.length; row++) {
+    const value = plain(target[row]);
+    labels[row] = (value === undefined ? undefined : codes.get(textOrInteger(value, classLabels))) ?? Number.NaN;
+  }
+  return labels;
 }
 
 /** All labels are integers, or all are texts: a mixture becomes texts. */

@@ -85,19 +85,23 @@ export function checkTrainingData(data: TrainingData): void {
 /** Throws RangeError unless labels are the integers 0 to classCount - 1 and, in the training rows, all of them occur with weight. */
 export function checkClassLabels(data: TrainingData, classCount: number): void {
   const seen = new Float64Array(classCount);
-  for (const [name, rows] of [['', data] as const, ['holdOut.', data.holdOut] as const]) {
-    for (let row = 0; rows !== undefined && row < rows.labels.length; row++) {
-      const label = rows.labels[row] as number;
-      if (!Number.isInteger(label) || label < 0 || label >= classCount) {
-        throw new RangeError(`${name}labels[${row}] is ${label}: it must be an integer from 0 to ${classCount - 1}.`);
-      }
-      if (rows === data) seen[label] = (seen[label] as number) + (data.weights?.[row] ?? 1);
-    }
-  }
+  addClassWeights(data, seen, '');
+  if (data.holdOut !== undefined) addClassWeights(data.holdOut, new Float64Array(classCount), 'holdOut.');
   const absent = seen.indexOf(0);
   if (absent >= 0) {
     throw new RangeError(
       `labels has no row of class ${absent} with a weight above 0: every class of 0 to ${classCount - 1} must occur.`,
     );
+  }
+}
+
+/** Adds the weight of every row to that of its class. */
+function addClassWeights({ labels, weights }: LabelledRows, sums: Float64Array, name: string): void {
+  for (let row = 0; row < labels.length; row++) {
+    const label = labels[row] as number;
+    if (!Number.isInteger(label) || label < 0 || label >= sums.length) {
+      throw new RangeError(`${name}labels[${row}] is ${label}: it must be an integer from 0 to ${sums.length - 1}.`);
+    }
+    sums[label] = (sums[label] as number) + (weights?.[row] ?? 1);
   }
 }
