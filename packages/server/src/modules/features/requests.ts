@@ -60,7 +60,7 @@ export async function listRequests(input: RequestsInput, wanted: RequestsWanted)
     ...own,
   ];
   const rows = await analytics.rows<Row>(
-    `SELECT ${selected.join(', ')} FROM (${trainingSpineSql(plan, service, table.sql)}) AS s
+    `SELECT ${selected.join(', ')} FROM (${trainingSpineSql(plan, service, { relation: table.sql })}) AS s
      ${own.length === 0 ? '' : `JOIN (SELECT row_number() OVER () AS "the row", * FROM ${table.sql}) AS o ON o."the row" = s._row`}
      WHERE ${conditions.join(' AND ')} ORDER BY s._t, s._row LIMIT ${limit + 1}`,
   );
