@@ -10,6 +10,8 @@ import type { Page, PageRequest } from '../../lib/page.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Db } from '../../platform/db/db.ts';
 import type { Log } from '../../platform/log.ts';
+import type { SweepLoop } from '../../platform/sweep-loop.ts';
+import { createSweepLoop } from '../../platform/sweep-loop.ts';
 import type { Registry } from '../registry/index.ts';
 import type { Automation } from './service.ts';
 import type { AutomationTables, FiringRow, PolicyRow } from './store.ts';
@@ -35,32 +37,20 @@ export interface Decision {
   readonly decider: Decider;
 }
 
-export interface Approvals {
+export interface Approvals extends SweepLoop {
   list(filter: ApprovalFilter): Promise<Page<Approval>>;
   get(id: string): Promise<Approval>;
   decide(decision: Decision): Promise<Approval>;
   /** One pass over what nobody decided in time; resolves to how many it ended. */
   sweep(): Promise<number>;
-  start(): void;
-  stop(): void;
 }
 
 /** How often what nobody decided in time is ended. */
 const sweepEveryMs = 30_000;
 
 export function createApprovals(deps: ApprovalsDeps): Approvals {
-  const { db, clock, log, aliases } = deps;
-  let cancelNext: (() => void) | undefined;
+  const { db, aliases } = deps;
   const sweep = async (): Promise<number> => (await aliases.lapse()) + (await db.write(lapseFirings, {}));
-  const loop = (): void => {
-    cancelNext = clock.after(sweepEveryMs, () => {
-      sweep()
-        .catch((error: unknown) => log.error('the sweep of approvals failed', { error }))
-        .finally(() => {
-          if (cancelNext !== undefined) loop();
-        });
-    });
-  };
   return {
     list: (filter) => list(deps, filter),
     get: async (id) => {
@@ -74,11 +64,7 @@ export function createApprovals(deps: ApprovalsDeps): Approvals {
       return getFiring(db, firing);
     },
     sweep,
-    start: loop,
-    stop: () => {
-      cancelNext?.();
-      cancelNext = undefined;
-    },
+    ...createSweepLoop(deps, { of: 'approvals', everyMs: sweepEveryMs, pass: sweep }),
   };
 }
 

@@ -12,6 +12,8 @@ import type { Clock } from '../../platform/clock.ts';
 import type { Db } from '../../platform/db/db.ts';
 import type { Jobs } from '../../platform/jobs/jobs.ts';
 import type { Log } from '../../platform/log.ts';
+import type { SweepLoop } from '../../platform/sweep-loop.ts';
+import { createSweepLoop } from '../../platform/sweep-loop.ts';
 import type { Processes } from './child-process.ts';
 import type { PipelinesTables } from './rows.ts';
 import { cancelRun } from './run-writes.ts';
@@ -22,9 +24,7 @@ const rowsPerSweep = 200;
 /** A live step whose job is over is given up after this time, milliseconds: the job's own end normally comes first. */
 const orphanGraceMs = 15_000;
 
-export interface Sweeper {
-  start(): void;
-  stop(): void;
+export interface Sweeper extends SweepLoop {
   /** One pass; resolves to how many steps and runs it ended. */
   sweep(): Promise<number>;
 }
@@ -38,26 +38,9 @@ export interface SweeperDeps {
 }
 
 export function createSweeper(deps: SweeperDeps): Sweeper {
-  let cancelNext: (() => void) | undefined;
   const sweep = async (): Promise<number> =>
     (await endOverdueRuns(deps)) + (await endOverdueSteps(deps)) + (await endOrphans(deps));
-  const loop = (): void => {
-    cancelNext = deps.clock.after(sweepEveryMs, () => {
-      sweep()
-        .catch((error: unknown) => deps.log.error('the sweep of pipelines failed', { error }))
-        .finally(() => {
-          if (cancelNext !== undefined) loop();
-        });
-    });
-  };
-  return {
-    sweep,
-    start: loop,
-    stop: () => {
-      cancelNext?.();
-      cancelNext = undefined;
-    },
-  };
+  return { sweep, ...createSweepLoop(deps, { of: 'pipelines', everyMs: sweepEveryMs, pass: sweep }) };
 }
 
 async function endOverdueRuns({ db, clock, jobs }: SweeperDeps): Promise<number> {

@@ -2,13 +2,13 @@
 import type { Clock } from '../../platform/clock.ts';
 import type { Db } from '../../platform/db/db.ts';
 import type { Log } from '../../platform/log.ts';
+import type { SweepLoop } from '../../platform/sweep-loop.ts';
+import { createSweepLoop } from '../../platform/sweep-loop.ts';
 import type { ProjectOperations, ProjectTables } from './store.ts';
 
-export interface SimulationSweep {
+export interface SimulationSweep extends SweepLoop {
   /** One pass; resolves to how many it ended. */
   sweep(): Promise<number>;
-  start(): void;
-  stop(): void;
 }
 
 const sweepEveryMs = 15_000;
@@ -20,7 +20,6 @@ export function createSimulationSweep(deps: {
   readonly operations: Pick<ProjectOperations, 'expire'>;
 }): SimulationSweep {
   const { db, clock, log, operations } = deps;
-  let cancelNext: (() => void) | undefined;
   const sweep = async (): Promise<number> => {
     // Most of the time there is none: the writer is not asked then.
     const due = await db
@@ -32,24 +31,9 @@ export function createSimulationSweep(deps: {
       .executeTakeFirst();
     return due === undefined ? 0 : db.write(operations.expire, {});
   };
-  const loop = (): void => {
-    cancelNext = clock.after(sweepEveryMs, () => {
-      sweep()
-        .then((ended) => {
-          if (ended > 0) log.info('simulations that nobody renewed are over', { count: ended });
-        })
-        .catch((error: unknown) => log.error('the sweep of simulations failed', { error }))
-        .finally(() => {
-          if (cancelNext !== undefined) loop();
-        });
-    });
+  const pass = async (): Promise<void> => {
+    const count = await sweep();
+    if (count > 0) log.info('simulations that nobody renewed are over', { count });
   };
-  return {
-    sweep,
-    start: loop,
-    stop: () => {
-      cancelNext?.();
-      cancelNext = undefined;
-    },
-  };
+  return { sweep, ...createSweepLoop(deps, { of: 'simulations', everyMs: sweepEveryMs, pass }) };
 }

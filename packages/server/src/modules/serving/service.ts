@@ -22,6 +22,7 @@ import type { Clock } from '../../platform/clock.ts';
 import type { Db } from '../../platform/db/db.ts';
 import type { Ids } from '../../platform/ids.ts';
 import type { Log } from '../../platform/log.ts';
+import { createSweepLoop } from '../../platform/sweep-loop.ts';
 import { deploy } from './deployment-store.ts';
 import type { EndpointRuntime, PredictionRow } from './endpoint-runtime.ts';
 import { predict } from './endpoint-runtime.ts';
@@ -181,17 +182,7 @@ export function createServing(deps: ServingDeps): Serving {
   const marks = createSeriesMarks();
   const records = createPredictionRecords(answers);
   const closers: (() => void)[] = [];
-  let isStopped = false;
-  let cancelSweep: (() => void) | undefined;
-  const scheduleSweep = (): void => {
-    if (isStopped) return;
-    cancelSweep = clock.after(sweepEveryMs, () => {
-      void rollouts
-        .sweep()
-        .catch((error: unknown) => log.error('the sweep of rollouts failed', { error }))
-        .finally(scheduleSweep);
-    });
-  };
+  const sweeps = createSweepLoop(deps, { of: 'rollouts', everyMs: sweepEveryMs, pass: () => rollouts.sweep() });
 
   return {
     start: async () => {
@@ -202,11 +193,10 @@ export function createServing(deps: ServingDeps): Serving {
           declare(parts).catch((error: unknown) => log.error('endpoints could not be read again', { error }));
         }),
       );
-      scheduleSweep();
+      sweeps.start();
     },
     stop: async () => {
-      isStopped = true;
-      cancelSweep?.();
+      sweeps.stop();
       for (const close of closers) close();
       await live.close();
     },
