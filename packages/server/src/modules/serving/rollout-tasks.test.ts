@@ -8,7 +8,7 @@ import { fitTable } from '@slipway/train';
 import { sideMargins } from '../../lib/paired-loss.ts';
 import type { Random } from '../../lib/random.ts';
 import { createRandom } from '../../lib/random.ts';
-import { logisticModel, openServingBench } from './testing.ts';
+import { firstPredictions, logisticModel, openServingBench } from './testing.ts';
 
 const hourMs = 3_600_000;
 const islands = ['Biscoe', 'Dream', 'Torgersen'] as const;
@@ -265,15 +265,7 @@ test('what was said beside a score is said again of the log, and a series has th
     await serving.label('e', labels, { watermark: undefined, actor: 'owner' });
     bench.kill();
     serving = await bench.start();
-    const search = {
-      clock: 'event',
-      order: 'oldest',
-      from: 0,
-      to: Number.MAX_SAFE_INTEGER,
-      filter: {},
-      limit: 100,
-    } as const;
-    const { items } = await serving.predictions('e', search);
+    const { items } = await serving.predictions('e', firstPredictions);
     assert.equal(items.length, birds.length);
     for (const { id, class: named, probabilities, quantiles, label } of items) {
       const first = said.get(id);

@@ -7,17 +7,9 @@ import { createRandom } from '../../lib/random.ts';
 import { route } from './endpoint-runtime.ts';
 import type { Serving } from './index.ts';
 import type { ServingBench } from './testing.ts';
-import { lapsesAfterMs, logisticModel, openServingBench } from './testing.ts';
+import { firstPredictions, lapsesAfterMs, logisticModel, openServingBench } from './testing.ts';
 
 const hourMs = 3_600_000;
-const everything = {
-  clock: 'event',
-  order: 'oldest',
-  from: 0,
-  to: Number.MAX_SAFE_INTEGER,
-  filter: {},
-  limit: 100,
-} as const;
 /** Version 1 serves; 2 is a retrain, 3 knows more, 4 answers in percent, 5 wants an input that nobody sends. */
 const models = [
   logisticModel([0.6, 0]),
@@ -266,7 +258,7 @@ test('a candidate that fails costs nobody an answer and is rolled back for its e
   const rollout = await serving.rollout(id);
   assert.equal(rollout.state, 'rolled-back');
   assert.equal(rollout.guard, 'errors');
-  const { items: logged } = await serving.predictions('e', everything);
+  const { items: logged } = await serving.predictions('e', firstPredictions);
   assert.equal(logged.length, 60);
   assert.ok(logged.every((record) => record.version === 1 && !record.isCanary && record.shadow === undefined));
 });
@@ -302,5 +294,5 @@ test('a bad request is the fault of neither version', async () => {
       code: 'inputs_invalid',
     });
   }
-  assert.equal((await serving.predictions('e', everything)).items.length, 0);
+  assert.equal((await serving.predictions('e', firstPredictions)).items.length, 0);
 });

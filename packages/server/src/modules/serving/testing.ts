@@ -66,6 +66,16 @@ export function logisticModel(coefficients: readonly number[], intercept = 0): U
   });
 }
 
+/** The first hundred predictions of an endpoint, the earliest first. */
+export const firstPredictions = {
+  clock: 'event',
+  order: 'oldest',
+  from: 0,
+  to: Number.MAX_SAFE_INTEGER,
+  filter: {},
+  limit: 100,
+} as const;
+
 export interface ServingBench extends AsyncDisposable {
   readonly db: Db;
   readonly ids: Ids;
