@@ -29,6 +29,7 @@ export interface TableCase {
 }
 
 const filmsQuery = 'select title, year, length, mpaa, Animation from movies';
+const atRandom = { by: 'random', reason: /no date and no group/ } as const;
 const counter = { 'Unnamed: 0': /names the row/ };
 
 export const tables: readonly TableCase[] = [
@@ -39,7 +40,7 @@ export const tables: readonly TableCase[] = [
     rows: 7874,
     task: 'binary',
     positive: '1',
-    split: { by: 'random', reason: /no date and no group/ },
+    split: atRandom,
     leftOut: { ...counter, futime: /--drop says so/ },
     suspected: { chapter: /filled in almost only where the outcome is "1"/ },
     beats: { metric: 'logLoss', share: 0.8 },
@@ -54,7 +55,7 @@ export const tables: readonly TableCase[] = [
     args: ['--from', '../digits.csv', '--target', 'target'],
     rows: 1797,
     task: 'multiclass',
-    split: { by: 'random', reason: /no date and no group/ },
+    split: atRandom,
     leftOut: { pixel_0_0: /0 in every row/, pixel_4_0: /0 in every row/, pixel_4_7: /0 in every row/ },
     suspected: {},
     beats: { metric: 'logLoss', share: 0.15 },
@@ -69,7 +70,7 @@ export const tables: readonly TableCase[] = [
     args: ['--from', '../diamonds.parquet', '--target', 'price'],
     rows: 53_940,
     task: 'regression',
-    split: { by: 'random', reason: /no date and no group/ },
+    split: atRandom,
     leftOut: {},
     suspected: {},
     beats: { metric: 'rmse', share: 0.18 },
@@ -117,7 +118,7 @@ export const tables: readonly TableCase[] = [
     rows: 58_788,
     task: 'binary',
     positive: '1',
-    split: { by: 'random', reason: /no date and no group/ },
+    split: atRandom,
     leftOut: {},
     suspected: {},
     strong: { length: /tells the outcomes apart well/ },
@@ -134,7 +135,7 @@ export const tables: readonly TableCase[] = [
     rows: 2675,
     task: 'binary',
     positive: 'true',
-    split: { by: 'random', reason: /no date and no group/ },
+    split: atRandom,
     leftOut: counter,
     suspected: {},
     strong: { re74: /tells the outcomes apart well/, re75: /tells the outcomes apart well/ },
@@ -150,7 +151,7 @@ export const tables: readonly TableCase[] = [
     args: ['--from', '../occupations.csv', '--target', 'prestige'],
     rows: 102,
     task: 'regression',
-    split: { by: 'random', reason: /no date and no group/ },
+    split: atRandom,
     mended: /separated by semicolons.*"education" is written with decimal commas/,
     leftOut: { occupation: /names the row/ },
     suspected: {},
