@@ -295,6 +295,7 @@ test('features are filled, an endpoint is deployed, predictions are asked, label
     /version 1 100 %/,
   );
   await ok('endpoint', 'list');
+  assert.match((await ok('endpoint', 'summary', '--window', '24h')).out, /flight-delay/);
   assert.match(
     (await ok('endpoint', 'show', 'flight-delay')).out,
     /POST http.*\/api\/endpoints\/flight-delay\/predict/,

@@ -45,6 +45,9 @@ export function bytes(size: number): string {
   return `${unit === 0 ? count(value) : value.toPrecision(3)} ${units[unit] ?? ''}`;
 }
 
+/** `57 µs`, `6.4 ms`. */
+export const latency = (us: number): string => (us < 1000 ? `${count(Math.round(us))} µs` : `${figure(us / 1000)} ms`);
+
 export function duration(ms: number): string {
   if (ms < 1000) return `${Math.round(ms)} ms`;
   const s = ms / 1000;

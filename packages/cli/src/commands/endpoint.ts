@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { Option } from 'commander';
-import { nameOf, realNumber, usage, versionOf } from '../arguments.ts';
+import { lengthOf, nameOf, realNumber, usage, versionOf } from '../arguments.ts';
 import { action } from '../command.ts';
 import type { PageFlags } from '../listing.ts';
 import { paged, pageQuery, showPage } from '../listing.ts';
@@ -38,6 +38,36 @@ function looks(endpoint: Command): void {
             e.labelCount.toLocaleString('en-US'),
             e.labelWatermarkAt === undefined ? '-' : instant(e.labelWatermarkAt),
           ],
+        });
+      }),
+    );
+  paged(
+    endpoint
+      .command('summary')
+      .description('How much, how fast and with how many faults each endpoint answered, up to the newest prediction'),
+  )
+    .option('--window <duration>', 'how far back, such as 15m or 24h', lengthOf('--window'), '15m')
+    .addHelpText('after', '\nExample:\n  slipway endpoint summary --window 24h\n')
+    .action(
+      action(async (session, flags: PageFlags & { window: string }) => {
+        const page = await session.client.endpoints.summary({ query: { ...pageQuery(flags), window: flags.window } });
+        const seconds = (page.to - page.from) / 1000;
+        showPage(session, page, {
+          head: ['ENDPOINT', 'REQUESTS', 'REQ/S', 'P50 US', 'P99 US', 'FAULTS', 'OF THE NEWEST', 'UP TO'],
+          empty: 'No endpoints yet. slipway.yaml declares them; `slipway apply` brings them here.',
+          row: (e) => {
+            const requests = e.requests.reduce((sum, n) => sum + n, 0);
+            return [
+              e.endpoint,
+              requests.toLocaleString('en-US'),
+              (requests / seconds).toPrecision(3),
+              e.latencyUsP50 === null ? '-' : String(e.latencyUsP50),
+              e.latencyUsP99 === null ? '-' : String(e.latencyUsP99),
+              String(e.faults),
+              e.sampled.toLocaleString('en-US'),
+              instant(page.to),
+            ];
+          },
         });
       }),
     );

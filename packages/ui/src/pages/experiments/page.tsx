@@ -23,7 +23,7 @@ import { Filter, isFilterFault } from './filter.tsx';
 import { Inspector } from './inspector.tsx';
 import { runColumns } from './run-columns.tsx';
 import type { RunActions } from './run-table.tsx';
-import { RunTable } from './run-table.tsx';
+import { RunTable, selectedMax } from './run-table.tsx';
 import { hasSteps } from './use-curves.ts';
 import { useFirstColumns } from './use-first-columns.ts';
 import type { RunRows } from './use-runs.ts';
@@ -31,9 +31,6 @@ import { useRuns } from './use-runs.ts';
 import { keysOf, metricKeys } from './values.ts';
 import { ViewsMenu } from './views-menu.tsx';
 import { withinRange } from './within-range.ts';
-
-/** As many as one sample of a metric takes. */
-export const selectedMax = 50;
 
 const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
 

@@ -17,6 +17,8 @@ import type { RunColumn } from './run-columns.tsx';
 import { CurvesContext, useCurves } from './use-curves.ts';
 
 const selectPx = 36;
+/** As many as one sample of a metric takes. */
+export const selectedMax = 50;
 
 interface RunTableProps {
   readonly runs: readonly Run[];
@@ -51,6 +53,7 @@ export function RunTable(props: RunTableProps): ReactElement {
   const walk = useWalk({ ...props, scroller, show });
   const curves = useCurves(runs, curve, { first, end });
   const chosen = useMemo(() => new Map(selected.map((id, i) => [id, colourOf(i).color])), [selected]);
+  const isSome = selected.length > 0;
   const lefts = useMemo(() => pinnedLefts(columns), [columns]);
   const width = selectPx + columns.reduce((sum, column) => sum + column.widthPx, 0);
   const onClick = useCallback(
@@ -81,7 +84,21 @@ export function RunTable(props: RunTableProps): ReactElement {
           <thead>
             <tr aria-rowindex={1}>
               <th scope="col" className="pinned" style={{ left: 0 }}>
-                <span className="sr">Selected</span>
+                <input
+                  type="checkbox"
+                  tabIndex={-1}
+                  aria-label={`Select ${isSome ? 'none' : 'the first'}`}
+                  title={isSome ? 'Clear what is selected' : `Select the first ${Math.min(selectedMax, runs.length)}`}
+                  checked={isSome}
+                  onChange={() =>
+                    isSome
+                      ? actions.clear()
+                      : actions.select(
+                          runs.slice(0, selectedMax).map((run) => run.id),
+                          'add',
+                        )
+                  }
+                />
               </th>
               {columns.map((column) => (
                 <Head key={column.key} column={column} left={lefts.get(column.key)} sort={sort} order={actions.sort} />

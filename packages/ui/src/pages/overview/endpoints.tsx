@@ -1,9 +1,10 @@
 /** Who answers, how fast and how much, and how good the answers were. */
 import type { Endpoint, EndpointSummary, GateCheck, Loop, WindowSummary } from '@slipway/contract';
+import type { UseQueryResult } from '@tanstack/react-query';
 import type { ReactElement } from 'react';
 import { useMemo } from 'react';
 import { Link } from 'react-router';
-import type { Reply } from '../../api/client.ts';
+import type { ApiError, Reply } from '../../api/client.ts';
 import { useAsk } from '../../api/queries.ts';
 import type { Column } from '../../components/data-table.tsx';
 import { DataTable } from '../../components/data-table.tsx';
@@ -15,21 +16,34 @@ import { StatusBadge } from '../../components/status.tsx';
 import { Traffic } from '../../components/traffic.tsx';
 import { to } from '../../frame/places.ts';
 import { boundsOf, isWithin, useTimeRange } from '../../frame/time-range.ts';
-import { count, figure, instant, percent } from '../../words.ts';
+import { count, figure, instant, latency, percent } from '../../words.ts';
 import { mainFigure } from '../monitors/quality.ts';
+import type { Pace } from './loop.ts';
 
 const query = { limit: 20 };
 const windowMin = 15;
 /** Requests are no events: they are asked for again. */
 const summaryEveryMs = 10_000;
 
-export function Endpoints({ loop }: { loop: Loop }): ReactElement {
-  const endpoints = useAsk('endpoints.list', { query });
-  const summary = useAsk(
+const useSummary = (): UseQueryResult<Summaries, ApiError> =>
+  useAsk(
     'endpoints.summary',
     { query: { ...query, window: `${windowMin}m` } },
     { keep: true, everyMs: summaryEveryMs },
   );
+
+/** Of one endpoint; undefined where it answered nothing in the window. */
+export function usePace(endpoint: string | undefined): Pace | undefined {
+  const { data } = useSummary();
+  const one = data?.items.find((item) => item.endpoint === endpoint);
+  if (data === undefined || one === undefined || one.latencyUsP99 === null) return undefined;
+  const requests = one.requests.reduce((sum, n) => sum + n, 0);
+  return { perSecond: (requests / (data.to - data.from)) * 1000, latencyUsP99: one.latencyUsP99, to: data.to };
+}
+
+export function Endpoints({ loop }: { loop: Loop }): ReactElement {
+  const endpoints = useAsk('endpoints.list', { query });
+  const summary = useSummary();
   const columns = useMemo(() => columnsOf(summary.data), [summary.data]);
   return (
     <Panel
@@ -65,8 +79,7 @@ const stateOf = ({ deployment, runningRollout }: Endpoint): Parameters<typeof St
       ? { tone: 'ok', word: 'Deployed' }
       : { tone: 'run', word: 'Rolling out' };
 
-const latencyText = (us: number | null | undefined): string =>
-  us === null || us === undefined ? 'none' : us < 1000 ? `${count(Math.round(us))} µs` : `${figure(us / 1000)} ms`;
+const latencyOr = (us: number | null): string => (us === null ? 'none' : latency(us));
 
 function columnsOf(summaries: Summaries | undefined): readonly Column<Endpoint>[] {
   const byName = new Map(summaries?.items.map((one) => [one.endpoint, one]));
@@ -126,12 +139,12 @@ function columnsOf(summaries: Summaries | undefined): readonly Column<Endpoint>[
     },
     number(
       { key: 'p50', head: 'p50' },
-      (one) => latencyText(one.latencyUsP50),
+      (one) => latencyOr(one.latencyUsP50),
       (one) => one.latencyUsP50,
     ),
     number(
       { key: 'p99', head: 'p99' },
-      (one) => latencyText(one.latencyUsP99),
+      (one) => latencyOr(one.latencyUsP99),
       (one) => one.latencyUsP99,
     ),
     number(

@@ -4,7 +4,7 @@ import type { IconName } from '../../components/icon.tsx';
 import type { Status } from '../../components/status.tsx';
 import { statusOf } from '../../components/status.tsx';
 import { to } from '../../frame/places.ts';
-import { count, decimals, duration, instant, percent, plural, signed } from '../../words.ts';
+import { count, decimals, duration, figure, instant, latency, percent, plural, signed } from '../../words.ts';
 
 export interface Stage {
   readonly key: string;
@@ -20,11 +20,18 @@ export interface Stage {
   readonly command: string;
 }
 
+/** What the endpoint of the loop answered lately. */
+export interface Pace {
+  readonly perSecond: number;
+  readonly latencyUsP99: number;
+  readonly to: number;
+}
+
 /** What a stage shows of itself: where it leads, and its last fact. */
 type Told = Pick<Stage, 'path' | 'fact'>;
 
 /** In the order of the loop. */
-const stages: readonly (Omit<Stage, keyof Told> & { readonly tell: (loop: Loop) => Told })[] = [
+const stages: readonly (Omit<Stage, keyof Told> & { readonly tell: (loop: Loop, pace: Pace | undefined) => Told })[] = [
   { key: 'data', word: 'Data', icon: 'data', hint: 'Add a dataset', command: 'slipway data add', tell: ofData },
   {
     key: 'validate',
@@ -100,8 +107,8 @@ const stages: readonly (Omit<Stage, keyof Told> & { readonly tell: (loop: Loop) 
   },
 ];
 
-export const stagesOf = (loop: Loop): readonly Stage[] =>
-  stages.map(({ tell, ...head }) => ({ ...head, ...tell(loop) }));
+export const stagesOf = (loop: Loop, pace: Pace | undefined): readonly Stage[] =>
+  stages.map(({ tell, ...head }) => ({ ...head, ...tell(loop, pace) }));
 
 function ofData({ data: dataset }: Loop): Told {
   return {
@@ -190,14 +197,17 @@ function ofRollout({ rollout }: Loop): Told {
   };
 }
 
-function ofServe({ serve: endpoint }: Loop): Told {
+function ofServe({ serve: endpoint }: Loop, pace: Pace | undefined): Told {
   return {
     path: endpoint === undefined ? to.endpoints : to.endpoint(endpoint.name),
     fact: endpoint?.deployment && {
       status: { tone: 'ok', word: 'Deployed' },
       lead: endpoint.deployment.traffic.map((t) => `v${t.version} ${t.percent} %`).join(', '),
-      rest: '',
-      below: `${plural(endpoint.labelCount, 'label')}, deployment ${endpoint.deployment.number}`,
+      rest: pace === undefined ? '' : `, ${figure(pace.perSecond)} req/s`,
+      below:
+        pace === undefined
+          ? `${plural(endpoint.labelCount, 'label')}, deployment ${endpoint.deployment.number}`
+          : `p99 ${latency(pace.latencyUsP99)}, up to ${instant(pace.to)}`,
     },
   };
 }

@@ -14,7 +14,7 @@ import { useBounds } from '../../frame/time-range.ts';
 import { useView } from '../../frame/view.tsx';
 import { instant, plural } from '../../words.ts';
 import { Attention } from './attention.tsx';
-import { Endpoints } from './endpoints.tsx';
+import { Endpoints, usePace } from './endpoints.tsx';
 import type { Stage } from './loop.ts';
 import { stagesOf } from './loop.ts';
 import { LoopMap } from './loop-map.tsx';
@@ -34,7 +34,8 @@ export function Page(): ReactElement {
 }
 
 function Opened({ loop }: { loop: Loop }): ReactElement {
-  const stages = useMemo(() => stagesOf(loop), [loop]);
+  const pace = usePace(loop.serve?.name);
+  const stages = useMemo(() => stagesOf(loop, pace), [loop, pace?.to, pace?.perSecond]);
   const done = stages.filter((s) => s.fact !== undefined).length;
   if (done === 0) return <FirstRun stages={stages} />;
   return (
