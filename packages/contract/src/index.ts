@@ -18,6 +18,7 @@ export * from './registry.ts';
 export * from './pipelines.ts';
 export * from './duration.ts';
 export * from './monitoring.ts';
+export * from './version-comparison.ts';
 export * from './automation.ts';
 export * from './serving.ts';
 export * from './serving-clients.ts';
