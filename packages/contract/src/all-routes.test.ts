@@ -32,7 +32,7 @@ const publicOperations = [
 ];
 
 /** Reads whose question does not fit into a query string. */
-const askingPosts = ['projects.plan', 'featureSets.read', 'featureSets.parity'];
+const askingPosts = ['projects.plan', 'featureSets.read', 'featureSets.parity', 'featureSets.requests'];
 
 /** Larger JSON bodies would be parsed on the event loop for too long. */
 const jsonLimitBytes = 16 * 1024 * 1024;
