@@ -190,6 +190,21 @@ suite.test('rows are shown by page and by chosen columns, whatever they are call
   await leave(opened);
 });
 
+suite.test('the page of a refused version shows what failed, and the first rows of it', async () => {
+  const opened = await open('/data/odd/versions/2');
+  const { page } = opened;
+  const failed = page.getByRole('list', { name: 'Expectations that failed' });
+  await failed.getByRole('button', { pressed: true }).waitFor();
+  const samples = page.getByRole('table', { name: 'Rows that did not hold' });
+  assert.equal(await samples.locator('tbody tr').count(), 3);
+  await page.getByText('3 of 10 rows').waitFor();
+  await page.getByRole('button', { name: 'Add version' }).click();
+  await page.getByRole('link', { name: 'Open all' }).click();
+  await page.getByRole('table', { name: 'Failing rows' }).waitFor();
+  assert.ok(page.url().includes(validation));
+  await leave(opened);
+});
+
 suite.test('who read a version is told, and every failing row can be opened', async () => {
   const used = await open('/data/odd/versions/2?tab=used');
   await used.page.getByRole('region', { name: 'Validations' }).getByRole('link', { name: 'suite odd' }).click();

@@ -1,7 +1,7 @@
 /** One version of a dataset: what is in it, how its values lie, whether it passed, what differs, who read it. */
 import type { Dataset, DatasetReaders, DatasetVersion, DatasetVersionSummary } from '@slipway/contract';
 import type { ReactElement, ReactNode } from 'react';
-import { useEffect } from 'react';
+import { useEffect, useRef } from 'react';
 import { Link, useNavigate, useParams } from 'react-router';
 import { pathOf } from '../../api/client.ts';
 import { useAsk } from '../../api/queries.ts';
@@ -17,6 +17,7 @@ import './data.css';
 import { DiffPanel } from './diff.tsx';
 import { checkStatus, useChecks } from './facts.ts';
 import { ProfileTable } from './profile.tsx';
+import { Refusal } from './refusal.tsx';
 import { Rows } from './rows.tsx';
 import { UploadBox } from './upload.tsx';
 import { readerCount, UsedBy } from './used-by.tsx';
@@ -99,8 +100,15 @@ function Opened({ dataset, version }: { dataset: Dataset; version: DatasetVersio
   const checks = useChecks();
   const readers = useAsk('datasets.usedBy', { params: { dataset: name, version: String(number) } });
   const own = readers.data?.validations ?? [];
+  // Of a suite that passed since, the older refusal is history.
+  const refusals = own.filter((check, i) => !check.success && own.findIndex((c) => c.suite === check.suite) === i);
   useSiblings(name, number, all);
   const tab = view.get('tab') ?? 'profile';
+  const upload = useRef<HTMLDivElement>(null);
+  const toUpload = (): void => {
+    upload.current?.scrollIntoView({ block: 'center' });
+    upload.current?.querySelector<HTMLElement>('button, input')?.focus();
+  };
   return (
     <>
       <PageHead
@@ -112,9 +120,14 @@ function Opened({ dataset, version }: { dataset: Dataset; version: DatasetVersio
         }
         sentence={sentenceOf(dataset, version, own[0])}
         actions={
-          <Link className="btn" to={to.why('dataset-version', version.id)}>
-            Lineage
-          </Link>
+          <>
+            <Link className="btn" to={to.why('dataset-version', version.id)}>
+              Lineage
+            </Link>
+            <button type="button" className="btn" onClick={toUpload}>
+              Add version
+            </button>
+          </>
         }
       />
       <section className="panel dt-strip">
@@ -124,7 +137,7 @@ function Opened({ dataset, version }: { dataset: Dataset; version: DatasetVersio
         </header>
         <Versions dataset={name} versions={all} current={number} against={against} checks={checks} />
       </section>
-      <div className="grid">
+      <div className={refusals.length > 0 ? 'grid dt-refused' : 'grid'}>
         <section className="panel dt-left">
           <TabBar view={view} tab={tab} version={version} readers={readers.data} against={against} />
           {tab === 'profile' && (
@@ -138,7 +151,12 @@ function Opened({ dataset, version }: { dataset: Dataset; version: DatasetVersio
           {tab === 'used' && <Loaded query={readers}>{(data) => <UsedBy readers={data} />}</Loaded>}
         </section>
         <div className="dt-right">
-          <Checks checks={own} dataset={name} />
+          {refusals.map((check) => (
+            <Refusal key={check.id} check={check} dataset={name} number={number} view={view} />
+          ))}
+          {(own.length === 0 || own.length > refusals.length) && (
+            <Checks checks={own.filter((check) => !refusals.includes(check))} dataset={name} />
+          )}
           <DiffPanel
             dataset={name}
             current={number}
@@ -147,9 +165,11 @@ function Opened({ dataset, version }: { dataset: Dataset; version: DatasetVersio
             profile={shownProfile}
             view={view}
           />
-          <Panel title="Add files" caption="each new file makes a version">
-            <UploadBox dataset={name} />
-          </Panel>
+          <div ref={upload}>
+            <Panel title="Add files" caption="each new file makes a version">
+              <UploadBox dataset={name} />
+            </Panel>
+          </div>
         </div>
       </div>
     </>

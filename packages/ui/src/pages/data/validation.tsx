@@ -19,6 +19,7 @@ import { checkStatus } from './facts.ts';
 import { FailingRows } from './failing-rows.tsx';
 import { Origin } from './origin.tsx';
 import { figure } from './profile.tsx';
+import { keyOf, SampleTable } from './samples.tsx';
 
 export function Page(): ReactElement {
   const { validation: id = '' } = useParams();
@@ -30,8 +31,6 @@ export function Page(): ReactElement {
     </Loaded>
   );
 }
-
-const keyOf = (r: ExpectationResult): string => `${r.table}/${r.id}`;
 
 const rank = (r: ExpectationResult): number => (r.success ? 2 : r.severity === 'error' ? 0 : 1);
 
@@ -285,36 +284,10 @@ function Detail({ result, view }: { result: ExpectationResult; view: ViewState }
   );
 }
 
-/** The first rows that did not hold, with the columns that the rule uses in red. */
 function Samples({ result, view }: { result: ExpectationResult; view: ViewState }): ReactElement {
-  const columns = [...new Set(result.samples.flatMap((row) => Object.keys(row)))];
-  const used = new Set([...(result.column?.split(', ') ?? []), 'observed']);
   return (
     <>
-      <div className="scroll" tabIndex={0}>
-        <table className="tbl dt-samples" aria-label="Rows that did not hold">
-          <thead>
-            <tr>
-              {columns.map((c) => (
-                <th key={c} scope="col">
-                  {c}
-                </th>
-              ))}
-            </tr>
-          </thead>
-          <tbody className="mono">
-            {result.samples.map((row, i) => (
-              <tr key={i}>
-                {columns.map((c) => (
-                  <td key={c} className={used.has(c) ? 'bad m' : ''}>
-                    {sample(row[c])}
-                  </td>
-                ))}
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <SampleTable result={result} />
       <p className="tf">
         the first {result.samples.length} of {count(result.unexpectedCount)}
         <Link className="btn sm" to={view.href({ rows: 'all', expectation: keyOf(result) })} preventScrollReset>
@@ -323,10 +296,4 @@ function Samples({ result, view }: { result: ExpectationResult; view: ViewState 
       </p>
     </>
   );
-}
-
-function sample(value: unknown): string {
-  if (value === null || value === undefined) return 'null';
-  if (typeof value === 'number') return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(6)));
-  return typeof value === 'string' ? value : JSON.stringify(value);
 }

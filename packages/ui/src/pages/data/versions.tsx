@@ -20,8 +20,10 @@ interface VersionsProps {
 export function Versions({ dataset, versions, current, against, checks }: VersionsProps): ReactElement {
   const box = useRef<HTMLOListElement>(null);
   useEffect(() => {
-    const shown = box.current?.querySelector<HTMLElement>('[aria-current]');
-    if (shown !== null && shown !== undefined) box.current?.scrollTo({ left: shown.offsetLeft - 240 });
+    const shown = box.current?.querySelector<HTMLElement>('li:has([aria-current])');
+    const room = (box.current?.clientWidth ?? 0) / 2;
+    if (shown !== null && shown !== undefined)
+      box.current?.scrollTo({ left: shown.offsetLeft + shown.clientWidth / 2 - room });
   }, [current, versions.length]);
   return (
     <ol className="dt-versions" ref={box}>
@@ -50,17 +52,20 @@ function Box({ version, versions, check, look }: BoxProps): ReactElement {
   const grown = grownBy(version, versions);
   const refused = check !== undefined && !check.success;
   return (
-    <li>
+    <li className={refused ? 'aside' : undefined}>
       <Link
         className={`dt-version ${look}${refused ? ' no' : ''}`}
         to={to.dataset(version.dataset, version.number)}
         aria-current={look === 'cur' ? 'true' : undefined}
+        title={`Version ${version.number}, made ${fullInstant(version.createdAt)}`}
       >
         <span className="row">
           <b>v{version.number}</b>
-          <time className="t3 xs" title={fullInstant(version.createdAt)}>
-            {instant(version.createdAt)}
-          </time>
+          {!refused && (
+            <time className="t3 xs" title={fullInstant(version.createdAt)}>
+              {instant(version.createdAt)}
+            </time>
+          )}
           {refused && <StatusBadge plain state={{ tone: 'bad', word: 'Refused' }} />}
         </span>
         <span className="u">
