@@ -70,12 +70,17 @@ export interface SearchResult {
   readonly cut: SearchKey | undefined;
 }
 
+/** A time and the instant in an id: where a span begins or ends. A key is made of it where one is needed; there are thousands. */
+interface Edge {
+  readonly time: number;
+  readonly idMs: number;
+}
+
 interface Candidate {
   readonly segment: Segment;
   readonly span: Span;
-  /** No record of the span is at or before `best`, or at or after `worst`. */
-  readonly best: SearchKey;
-  readonly worst: SearchKey;
+  /** No record of the span comes before it. */
+  readonly best: Edge;
 }
 
 export async function searchLog(
@@ -92,15 +97,20 @@ export async function searchLog(
   const { instanceId } = search.filter;
   const named = instanceId === undefined ? undefined : await log.lookup.spansOf(instanceId);
   const logged = instanceId === undefined ? undefined : loggedInstanceId(instanceId);
-  const candidates = candidatesOf(log.segments(), search, ids).filter(
-    ({ span, worst }) =>
-      (named === undefined || named.has(span)) && (search.after === undefined || compare(worst, search.after) > 0),
+  const edges = edgesOf(search);
+  const { after } = search;
+  const isBehind = (worst: Edge, key: SearchKey): boolean =>
+    (worst.time === key.time ? compare(edges.behind(worst), key) : sign * (worst.time - key.time)) > 0;
+  const candidates = candidatesOf(log.segments(), search, ids, edges.best).filter(
+    ({ span }) =>
+      (named === undefined || named.has(span)) && (after === undefined || isBehind(edges.worst(span.range), after)),
   );
-  candidates.sort((a, b) => compare(a.best, b.best));
+  candidates.sort(({ best: a }, { best: b }) => sign * (a.time - b.time || a.idMs - b.idMs));
   // A page ends at the bound only where the next one begins further on.
-  const start = search.after ?? candidates[0]?.best;
+  const start = after ?? (candidates[0] && edges.before(candidates[0].best));
   let scanned = 0;
-  for (const { segment, span, best } of candidates) {
+  for (const { segment, span, best: edge } of candidates) {
+    const best = edges.before(edge);
     const last = found.length < search.limit ? undefined : found.at(-1)?.key;
     if (last !== undefined && compare(best, last) > 0) break;
     if (scanned >= search.scanMax && start !== undefined && compare(best, start) > 0) {
@@ -151,13 +161,35 @@ const hexOfMs = (ms: number): string => ms.toString(16).padStart(12, '0');
 const restDigits = 20;
 
 /** Before or after every record of this time and millisecond: no version 7 id is all zeros or ones behind its instant. */
-const keyOf = (time: number, idMs: number, digit: '0' | 'f'): SearchKey => ({
+const keyOf = ({ time, idMs }: Edge, digit: '0' | 'f'): SearchKey => ({
   time,
   id: hexOfMs(idMs) + digit.repeat(restDigits),
 });
 
-function candidatesOf(segments: readonly Segment[], search: PredictionSearch, ids: IdRange): Candidate[] {
-  const { clock, order } = search;
+interface Edges {
+  readonly best: (range: RecordRange) => Edge;
+  readonly worst: (range: RecordRange) => Edge;
+  /** A key that comes before every record at a best edge, and one that comes after every record at a worst one. */
+  readonly before: (best: Edge) => SearchKey;
+  readonly behind: (worst: Edge) => SearchKey;
+}
+
+/** In the order of the search. */
+function edgesOf({ clock, order }: PredictionSearch): Edges {
+  const low = (range: RecordRange): Edge => ({ time: timesOf(range, clock).from, idMs: range.fromIdMs });
+  const high = (range: RecordRange): Edge => ({ time: timesOf(range, clock).to, idMs: range.toIdMs });
+  const [first, last] = order === 'newest' ? (['f', '0'] as const) : (['0', 'f'] as const);
+  const [best, worst] = order === 'newest' ? [high, low] : [low, high];
+  return { best, worst, before: (edge) => keyOf(edge, first), behind: (edge) => keyOf(edge, last) };
+}
+
+function candidatesOf(
+  segments: readonly Segment[],
+  search: PredictionSearch,
+  ids: IdRange,
+  bestOf: Edges['best'],
+): Candidate[] {
+  const { clock } = search;
   const [fromIdMs, toIdMs] = [ids.first, ids.last].map((id) => Number.parseInt(id.slice(0, 12), 16));
   const candidates: Candidate[] = [];
   for (const segment of segments) {
@@ -166,10 +198,7 @@ function candidatesOf(segments: readonly Segment[], search: PredictionSearch, id
       const times = timesOf(range, clock);
       if (times.to < search.from || times.from >= search.to) continue;
       if (range.toIdMs < (fromIdMs ?? 0) || range.fromIdMs > (toIdMs ?? 0)) continue;
-      const low = keyOf(times.from, range.fromIdMs, '0');
-      const high = keyOf(times.to, range.toIdMs, 'f');
-      const [best, worst] = order === 'newest' ? [high, low] : [low, high];
-      candidates.push({ segment, span, best, worst });
+      candidates.push({ segment, span, best: bestOf(range) });
     }
   }
   return candidates;
