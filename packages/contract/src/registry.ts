@@ -106,6 +106,13 @@ export const Lineage = z.object({
 });
 export type Lineage = z.infer<typeof Lineage>;
 
+/** Of one version's lineage as JSON: the event of the version carries it, and an event has at most 64 KiB. */
+export const lineageBytesMax = 32 * 1024;
+const NewLineage = Lineage.refine(
+  (lineage) => new TextEncoder().encode(JSON.stringify(lineage)).length <= lineageBytesMax,
+  `at most ${lineageBytesMax} bytes of JSON`,
+);
+
 export const ModelSignature = z.object({
   inputs: z.array(z.record(z.string(), z.json())).optional(),
   outputs: z.array(z.record(z.string(), z.json())).optional(),
@@ -242,7 +249,7 @@ export const registryRoutes = routes({
         fileName: ArtifactPath.default('model.onnx'),
         flavor: z.string().max(64).optional(),
         description: z.string().max(5000).optional(),
-        lineage: Lineage.default({}),
+        lineage: NewLineage.default({}),
         gateId: z.string().max(64).optional(),
         signature: ModelSignature.optional(),
         tags: texts.default({}),

@@ -32,6 +32,14 @@ test('bytes lead to the versions with them, and those to what was trained on the
     params: { model: 'delay' },
     body: { digest: a, fileName: 'a.csv', lineage: { datasetVersions: [{ dataset: 'flights', number: 1, digest }] } },
   });
+  const versions = Array.from({ length: 400 }, () => ({ dataset: 'flights', number: 1, digest }));
+  await assert.rejects(
+    client.models.createVersion({
+      params: { model: 'delay' },
+      body: { digest: a, fileName: 'a.csv', lineage: { datasetVersions: versions } },
+    }),
+    { code: 'request_invalid', message: /lineage.*at most 32768 bytes/ },
+  );
   const onward = async (kind: 'file' | 'dataset-version' | 'version', id: string): Promise<string> =>
     titles(await client.why.onward({ params: { kind, id } }));
 
