@@ -37,15 +37,16 @@ export function LedgerTail(): ReactElement {
         ledger broken at #{count(data.firstBadSeq)}
       </Link>
     );
+  const isWhole = data.verifiedSeq === data.headSeq;
   return (
     <button
       type="button"
-      className="link verified"
+      className={isWhole ? 'link verified' : 'link'}
       title={`The head is #${count(headSeq)}. Press to verify up to it.`}
       onClick={() => void verifyOn()}
     >
-      <Icon name="shield" small />
-      ledger verified to #{count(data.verifiedSeq)}
+      {isWhole && <Icon name="shield" small />}
+      {isWhole ? 'ledger' : `ledger #${count(headSeq)},`} verified to #{count(data.verifiedSeq)}
     </button>
   );
 }

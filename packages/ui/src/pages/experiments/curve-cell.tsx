@@ -19,7 +19,8 @@ export function CurveCell({ run, metric, color = '--c8' }: CurveCellProps): Reac
   const last = metricOf(run, metric);
   if (last === undefined) return <NotSet />;
   if (!hasSteps(run, metric)) return <span className="t3">no steps</span>;
-  if (values === undefined || values.length < 2) return null;
+  if (values === undefined) return null;
+  if (values.length < 2) return <span className="t3">one point</span>;
   return (
     <Sparkline
       label={`${metric} by step, ${metricText(last.value)} at step ${last.step}`}

@@ -82,10 +82,12 @@ function draw(pen: CanvasRenderingContext2D, drawing: Drawing): void {
       strength: 1,
     });
   } else {
+    // Where lines are many each is paler, so that what many share stands out.
+    const ink = Math.min(0.45, 0.06 + 45 / Math.max(1, runs.length));
     positions.forEach((line, i) => {
       const isKept = kept[i] === true;
       const color = brushes.length > 0 && isKept ? '--c1' : '--c8';
-      stroke(pen, drawing.xs, { line, color, alpha: isKept ? 0.45 : 0.12, width: 1.1 });
+      stroke(pen, drawing.xs, { line, color, alpha: isKept ? ink : ink / 4, width: 1.1 });
     });
   }
   runs.forEach((run, i) => {

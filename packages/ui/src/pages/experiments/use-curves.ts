@@ -4,7 +4,8 @@
  */
 import type { Run } from '@slipway/contract';
 import { useQueries } from '@tanstack/react-query';
-import { createContext, useMemo } from 'react';
+import { createContext } from 'react';
+import type { Reply } from '../../api/client.ts';
 import { ask } from '../../api/client.ts';
 import { lineOf } from './sample-lines.ts';
 import { metricOf } from './values.ts';
@@ -37,7 +38,7 @@ export function useCurves(runs: readonly Run[], metric: string | undefined, { fi
           const from = (Math.floor(first / sampledMax) + i) * sampledMax;
           return runs.slice(from, from + sampledMax).filter((run) => hasSteps(run, metric));
         }).filter((block) => block.length > 0);
-  const answers = useQueries({
+  return useQueries({
     queries: blocks.map((block) => {
       const query = { runs: block.map((run) => run.id).join(','), key: metric ?? '', points };
       const isLive = block.some((run) => run.status === 'running');
@@ -48,15 +49,13 @@ export function useCurves(runs: readonly Run[], metric: string | undefined, { fi
         refetchInterval: isLive ? runningAgainMs : (false as const),
       };
     }),
+    combine: curvesOf,
   });
-  const items = answers.map(({ data }) => data?.items);
-  return useMemo(
-    () =>
-      new Map(
-        items
-          .flatMap((some) => some ?? [])
-          .map((series) => [series.run, lineOf(series).values.filter((value) => value !== null)]),
-      ),
-    items,
-  );
 }
+
+const curvesOf = (answers: readonly { readonly data: Reply<'runs.sample'> | undefined }[]): Curves =>
+  new Map(
+    answers
+      .flatMap(({ data }) => data?.items ?? [])
+      .map((series) => [series.run, lineOf(series).values.filter((value) => value !== null)]),
+  );

@@ -207,7 +207,7 @@ function ofServe({ serve: endpoint }: Loop, pace: Pace | undefined): Told {
       below:
         pace === undefined
           ? `${plural(endpoint.labelCount, 'label')}, deployment ${endpoint.deployment.number}`
-          : `p99 ${latency(pace.latencyUsP99)}, up to ${instant(pace.to)}`,
+          : `p99 ${latency(pace.latencyUsP99)}, to ${instant(pace.to)}`,
     },
   };
 }

@@ -79,9 +79,13 @@ function Actions({ loop: { train, serve } }: { loop: Loop }): ReactElement {
 
 const policyPrefix = 'policy:';
 
-/** A round ends with a version: while a pipeline runs that may register the next one, it is that one's. */
-function roundOf({ register, train }: Loop): string | undefined {
-  if (train === undefined) return undefined;
+/**
+ * A round ends with a version of the model that is served: while a pipeline runs that may register the next one, it is that
+ * one's. Nothing is said where the newest version is another model's.
+ */
+function roundOf({ register, train, serve }: Loop): string | undefined {
+  if (train === undefined || (serve !== undefined && register !== undefined && serve.spec.model !== register.model))
+    return undefined;
   const isNext = train.state === 'running' && (register === undefined || train.startedAt > register.createdAt);
   const number = (register?.number ?? 0) + (isNext ? 1 : 0);
   if (number === 0) return undefined;
