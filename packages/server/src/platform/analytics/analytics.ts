@@ -25,6 +25,8 @@ export function createAnalytics(options: {
       memory_limit: options.memoryLimit,
       threads: String(options.threads),
       temp_directory: options.tempFolder,
+      // A scan of a wide table leaves tens of megabytes with the allocator, which gives them back by itself only while it is used.
+      allocator_background_threads: 'true',
     });
   };
   const connect = async (): Promise<DuckDBConnection> => {
