@@ -9,7 +9,7 @@ import { findEndpoint } from '../deployment-target.ts';
 import { count, instant, paint, table } from '../output.ts';
 import type { SimulationPlan } from '../simulation/project.ts';
 import { declareSimulation, deploySimulation, destroySimulation, keptMs, simulationOf } from '../simulation/project.ts';
-import { judgedWindows, replay } from '../simulation/replay.ts';
+import { judgedWindows, policiesActed, replay } from '../simulation/replay.ts';
 import { readFeatureRows } from '../simulation/feature-rows.ts';
 import type { HeldRows } from '../simulation/rows.ts';
 import { readHeldRows } from '../simulation/rows.ts';
@@ -87,6 +87,7 @@ async function simulate(session: Session, flags: Flags): Promise<void> {
   const simulation = simulationOf(plan, Date.now());
   session.undo(() => destroySimulation(client, simulation));
   session.leaves(`the simulation ${simulation.name} is taken out of use`);
+  const headSeq = plan.policies.length === 0 ? 0 : (await client.ledger.list({ query: { limit: 1 } })).headSeq;
   const declared = await declareSimulation(client, plan, simulation);
   let result: Result;
   let isKept = false;
@@ -101,6 +102,7 @@ async function simulate(session: Session, flags: Flags): Promise<void> {
       const alerts = (await client.alerts.list({ query: { monitor: copy, limit: 1000 } })).items.toReversed();
       monitors.push({ monitor, windows, alerts });
     }
+    await policiesActed(session, simulation, headSeq);
     result = {
       endpoint: plan.endpoint.name,
       simulation: simulation.name,

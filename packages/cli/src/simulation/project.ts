@@ -36,6 +36,8 @@ export interface Simulation {
   readonly featureSet: string | undefined;
   /** The copy of each monitor. */
   readonly copies: ReadonlyMap<string, string>;
+  /** The copies of the policies. */
+  readonly policies: readonly string[];
 }
 
 /** A simulation whose command was killed ends by itself after this time. */
@@ -46,7 +48,7 @@ export const keptMs: number = 7 * 86_400_000;
 
 /** Names are new each time: two simulations may run at once, and none meets what an earlier one left. */
 export function simulationOf(
-  { endpoint, monitors, features }: Pick<SimulationPlan, 'endpoint' | 'monitors' | 'features'>,
+  { endpoint, monitors, policies, features }: Pick<SimulationPlan, 'endpoint' | 'monitors' | 'policies' | 'features'>,
   now: number,
 ): Simulation {
   const suffix = `simulation-${now.toString(36)}`;
@@ -54,6 +56,7 @@ export function simulationOf(
     name: `${endpoint.name}-${suffix}`,
     featureSet: features === undefined ? undefined : `${features.set.name}_${suffix.replace('-', '_')}`,
     copies: new Map(monitors.map(({ name }) => [name, `${name}-${suffix}`])),
+    policies: policies.map(({ name }) => `${name}-${suffix}`),
   };
 }
 
@@ -145,9 +148,9 @@ function resourcesOf(plan: SimulationPlan, simulation: Simulation): ResourceDecl
       // Windows of a simulation are cut in UTC.
       spec: { ...monitor.spec, zone: 'UTC', endpoint: name, simulationOf: monitor.name },
     })),
-    ...policies.map((policy) => ({
+    ...policies.map((policy, i) => ({
       kind: 'policy',
-      name: `${policy.name}${name.slice(endpoint.name.length)}`,
+      name: simulation.policies[i] ?? '',
       spec: copiedPolicy(policy, plan, simulation),
     })),
   ];

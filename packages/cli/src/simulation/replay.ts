@@ -11,6 +11,10 @@ const labelsPerRequest = 5000;
 /** As a request takes it. */
 const idLengthMax = 200;
 const pollMs = 200;
+/** For the policies to act; they go on with what they began. */
+const actingLimitMs = 30_000;
+/** An alert is in the ledger a little later than in the list. */
+const calmPolls = 3;
 /** For the monitors to judge what is complete. */
 const judgingLimitMs = 120_000;
 
@@ -125,6 +129,32 @@ export async function judgedWindows(
         `monitor ${monitor} judged ${items.length} of ${wanted} windows in ${judgingLimitMs / 1000} s: the server's log says what holds it up`,
       );
     output.progress(`${items.length} of ${wanted} windows judged`);
+    await pause(pollMs, signal);
+  }
+}
+
+/**
+ * Resolves when the copies of the policies have acted on everything that fits them since `after`, or after half a minute:
+ * taken out of use, they act no more.
+ */
+export async function policiesActed(
+  { client, output, signal }: Session,
+  { policies }: Simulation,
+  after: number,
+): Promise<void> {
+  const until = performance.now() + actingLimitMs;
+  let calm = 0;
+  while (policies.length > 0 && calm < calmPolls && performance.now() < until) {
+    signal.throwIfAborted();
+    const open = await Promise.all(
+      policies.map(async (policy) => {
+        const wanted = await client.policies.dryRun({ params: { policy }, query: { after, limit: 10_000 } });
+        const { items } = await client.policies.firings({ params: { policy }, query: { limit: 1000 } });
+        return items.length < wanted.firings.length || items.some(({ state }) => state === 'acting');
+      }),
+    );
+    calm = open.includes(true) ? 0 : calm + 1;
+    output.progress('the policies act');
     await pause(pollMs, signal);
   }
 }
