@@ -306,7 +306,9 @@ test('features are filled, an endpoint is deployed, predictions are asked, label
   await fails(1, /serves already/, ['endpoint', 'rollout', 'flight-delay', '1']);
 
   const prediction = z.object({ predictions: z.array(withId) });
-  const one = await json(prediction, 'predict', 'flight-delay', '--input', ...inputs, ...asked, ...at);
+  const whole = [...inputs, 'aircraft=null', ...asked];
+  await fails(2, /aircraft is missing/, ['predict', 'flight-delay', '--input', ...inputs, ...asked, ...at]);
+  const one = await json(prediction, 'predict', 'flight-delay', '--input', ...whole, ...at);
   made.prediction = String(one.predictions[0]?.id);
   const instance = {
     inputs: {
@@ -314,6 +316,7 @@ test('features are filled, an endpoint is deployed, predictions are asked, label
       dest: 'LAX',
       carrier: 'AA',
       flight: 1,
+      aircraft: null,
       sched_dep: '2013-04-02T13:00:00Z',
       block: 370,
       miles: 2475,

@@ -15,6 +15,8 @@ import { startTestServer } from './server.ts';
 let server: TestServer;
 let slipway: Slipway;
 let folder: string;
+/** By `slipway deploy`. */
+let printed: string;
 
 const project = `
 project: shop
@@ -100,6 +102,7 @@ before(async () => {
   await client.featureSets.backfill({ params: { set: 'shop' }, body: { until: originMs + 8 * 86_400_000 } });
   const deployed = await slipway(['deploy', 'returns', '--endpoint', 'returns']);
   assert.equal(deployed.code, 0, deployed.err);
+  printed = deployed.out;
 });
 after(async () => {
   await server.stop();
@@ -190,6 +193,39 @@ test('a shift of what requests bring is an alert; Ctrl-C leaves nothing, and wha
   assert((left?.simulation?.expiresAt ?? Infinity) <= Date.now() + 120_000, 'the server ends it: nobody renews it');
   await server.client.projects.destroy({ params: { project: left?.name ?? '' } });
   await isUntouched(state);
+});
+
+test('callers send keys and their own inputs, every one of them: the printed line, a misspelt name, outcomes by id', async () => {
+  const curl = /curl -X POST '(?<url>[^']+)'[^]*-d '(?<body>[^']+)'/.exec(printed)?.groups;
+  const ask = async (body: unknown): Promise<{ readonly status: number; readonly text: string }> => {
+    const response = await fetch(curl?.['url'] ?? '', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+    return { status: response.status, text: await response.text() };
+  };
+  const Sent = z.object({
+    instances: z.tuple([z.object({ at: z.number(), inputs: z.record(z.string(), z.unknown()) })]),
+  });
+  const sent = Sent.parse(JSON.parse(curl?.['body'] ?? ''));
+  const [{ at, inputs }] = sent.instances;
+  assert.deepEqual(Object.keys(inputs), ['user', 'asked_at', 'amount'], 'and no aggregate');
+  assert.equal(at, originMs + 8 * 86_400_000, 'of the past, because the state stands there');
+  assert.equal((await ask(sent)).status, 200);
+  const { user, ...others } = inputs;
+  const misspelt = await ask({ instances: [{ at, inputs: { ...others, usr: user } }] });
+  assert.equal(misspelt.status, 400);
+  assert.match(misspelt.text, /user is missing.*null where it is not known/);
+  assert.equal((await ask({ instances: [{ id: 'r-1', inputs: { ...inputs, user: null } }] })).status, 200);
+
+  const { sample } = await server.client.endpoints.interface({ params: { endpoint: 'returns' } });
+  assert.equal(sample.at, undefined, 'a state that follows the clock is asked as of now');
+  const outcomes = join(folder, 'outcomes.csv');
+  writeFileSync(outcomes, 'row,returned\nr-1,1\n');
+  const pushed = await slipway(['labels', 'push', 'returns', outcomes, '--id', 'row', '--label', 'returned', '--json']);
+  assert.equal(pushed.code, 0, pushed.err);
+  assert.match(pushed.out, /"joined": ?1/);
 });
 
 test('what a feature service cannot replay is refused with what to do', async () => {

@@ -41,6 +41,7 @@ const usageCodes: ReadonlySet<string> = new Set([
   'dataset_ref_invalid',
   'pipeline_params_invalid',
   'inputs_invalid',
+  'feature_request_invalid',
   'config_invalid',
 ]);
 

@@ -143,7 +143,7 @@ function bindModules(
     versionFactsBinding(registry, createVersionFacts({ modules, objects, analytics })),
     pipelinesBinding(modules.pipelines),
     servingBinding(modules.serving),
-    servingClientsBinding(createServingClientDeps(modules, url)),
+    servingClientsBinding(createServingClientDeps(modules, { url, now: () => clock.now() })),
     monitoringBinding(modules.monitoring),
     automationBinding(modules.automation, modules.approvals),
     governanceBinding({

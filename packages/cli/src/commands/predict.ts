@@ -25,7 +25,7 @@ export function register(program: Command): void {
     .option('--try', 'score one instance by every loaded version; nothing is logged or counted')
     .addHelpText(
       'after',
-      `\nExamples:\n  slipway predict flight-delay --input origin=JFK dest=LAX carrier=AA flight=1 sched_dep=2013-07-01T13:00:00Z block=370 miles=2475 --at 2013-07-01T11:00:00Z\n  slipway predict flight-delay --file instances.json\n  slipway predict flight-delay --try --input origin=JFK dest=LAX carrier=AA flight=1 sched_dep=2013-07-01T13:00:00Z block=370 miles=2475\n  echo '[{"inputs": {"origin": "JFK"}}]' | slipway predict flight-delay --file - --json\n`,
+      `\nExamples:\n  slipway predict flight-delay --input origin=JFK dest=LAX carrier=AA flight=1 aircraft=N328AA sched_dep=2013-07-01T13:00:00Z block=370 miles=2475 --at 2013-07-01T11:00:00Z\n  slipway predict flight-delay --file instances.json\n  slipway predict flight-delay --try --input origin=JFK dest=LAX carrier=AA flight=1 aircraft=N328AA sched_dep=2013-07-01T13:00:00Z block=370 miles=2475\n  echo '[{"inputs": {"x": 1.5}}]' | slipway predict churn --file - --json\n`,
     )
     .action(
       action(async ({ client, output }, endpoint: string, flags: Flags) => {

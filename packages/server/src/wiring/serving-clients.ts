@@ -5,11 +5,14 @@ import type { Modules } from './modules.ts';
 /** Rows among which the one with the fewest missing values is taken as a sample. */
 const sampleRows = 20;
 
-export function createServingClientDeps(modules: Modules, url: () => string): ServingClientDeps {
+export function createServingClientDeps(
+  modules: Modules,
+  given: Pick<ServingClientDeps, 'url' | 'now'>,
+): ServingClientDeps {
   const { serving, registry, features, data } = modules;
   return {
+    ...given,
     serving,
-    url,
     getVersion: (model, version) => registry.getVersion(model, version),
     getFeatureSet: (set) => features.get(set),
     readRows: async (dataset, version, columns) => {

@@ -37,6 +37,7 @@ const models: readonly TestModel[] = [
     features: {
       digest: 'sha256:0',
       names: ['miles', 'hour'],
+      inputs: [],
       stateAt: () => 0,
       read: (_at, row, out) => out.set([Number(row['distance']), row['late'] === true ? 13 : 1]),
     },

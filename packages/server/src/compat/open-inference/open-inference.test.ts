@@ -20,6 +20,10 @@ const models: readonly TestModel[] = [
     features: {
       digest: 'sha256:0',
       names: ['miles', 'hour', 'wind'],
+      inputs: [
+        { name: 'distance', type: 'int' },
+        { name: 'carrier', type: 'string' },
+      ],
       stateAt: () => 0,
       read: (_at, inputs, out) => out.set([Number(inputs['distance']), 13, 9]),
     },
@@ -293,6 +297,12 @@ test('metadata, readiness and unknown paths', async () => {
     { name: 'carrier', datatype: 'BYTES', shape: [-1] },
     { name: 'wind', datatype: 'FP32', shape: [-1] },
   ]);
+  assert.partialDeepStrictEqual((await get('/v2/models/featured')).json, {
+    inputs: [
+      { name: 'distance', datatype: 'INT64', shape: [-1] },
+      { name: 'carrier', datatype: 'BYTES', shape: [-1] },
+    ],
+  });
   assert.equal((await get('/v2/models/numbers/ready')).status, 200);
   assert.equal((await get('/v2/models/empty/ready')).status, 409);
   assert.equal((await get('/v2/models/nowhere')).status, 404);

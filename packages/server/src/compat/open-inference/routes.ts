@@ -91,7 +91,7 @@ function inferenceRoutes({ scoring, version }: OpenInferenceDeps): ForeignRoute[
 const isDate = (column: InputColumn): boolean => column.isDate === true;
 
 /** A model of numbers alone takes one tensor of all its columns; any other one tensor per column. */
-function describeInputs({ columns, usesFeatures }: EndpointInputs) {
+function describeInputs({ columns, usesFeatures, featureInputs }: EndpointInputs) {
   if (!usesFeatures && columns.length > 1 && columns.every((column) => column.type === 'number')) {
     const names = JSON.stringify(columns.map((column) => column.name));
     return [
@@ -103,10 +103,20 @@ function describeInputs({ columns, usesFeatures }: EndpointInputs) {
       },
     ];
   }
-  return columns.map((column) => {
-    const datatype = column.type === 'text' ? 'BYTES' : isDate(column) ? 'FP64' : 'FP32';
-    return { name: column.name, datatype, shape: [-1] };
-  });
+  const keys = featureInputs.map(({ name, type }) => ({ name, datatype: featureDatatype(type), shape: [-1] }));
+  const others = columns
+    .filter(({ name }) => !featureInputs.some((input) => input.name === name))
+    .map((column) => {
+      const datatype = column.type === 'text' ? 'BYTES' : isDate(column) ? 'FP64' : 'FP32';
+      return { name: column.name, datatype, shape: [-1] };
+    });
+  return [...keys, ...others];
+}
+
+/** Instants are milliseconds since 1970 UTC. */
+function featureDatatype(type: string): string {
+  if (type === 'int' || type === 'time') return 'INT64';
+  return type === 'float' ? 'FP64' : type === 'bool' ? 'BOOL' : 'BYTES';
 }
 
 const jsonType = /^application\/(?:[\w.+-]+\+)?json\b/i;

@@ -333,7 +333,8 @@ test('time does not go back, and wrong values are refused by name', () => {
   const reader = engine.reader('all');
   const out = new Float64Array(names.length);
   const t = originMs * 1000;
-  reader.read(t, {}, out);
+  const none = Object.fromEntries(reader.inputs.map(({ name }) => [name, null]));
+  reader.read(t, none, out);
   const refused = (work: () => unknown, code: string, message: RegExp): void => {
     assert.throws(work, (error: unknown) => {
       assert.ok(error instanceof SlipwayError && error.code === code, String(error));
@@ -341,10 +342,11 @@ test('time does not go back, and wrong values are refused by name', () => {
       return true;
     });
   };
-  refused(() => reader.read(t - 1, {}, out), 'feature_time_went_back', /stands at 2020-01-01T00:00:00\.000Z/);
-  refused(() => reader.read(Number.NaN, {}, out), 'feature_time_went_back', /NaN/);
-  refused(() => reader.read(t, { shop: 'one' }, out), 'feature_request_invalid', /shop is "one"/);
-  refused(() => reader.read(t, { shop: 1.5 }, out), 'feature_request_invalid', /must be an integer/);
+  refused(() => reader.read(t - 1, none, out), 'feature_time_went_back', /stands at 2020-01-01T00:00:00\.000Z/);
+  refused(() => reader.read(Number.NaN, none, out), 'feature_time_went_back', /NaN/);
+  refused(() => reader.read(t, { ...none, user: undefined }, out), 'feature_request_invalid', /user is missing.*null/);
+  refused(() => reader.read(t, { ...none, shop: 'one' }, out), 'feature_request_invalid', /shop is "one"/);
+  refused(() => reader.read(t, { ...none, shop: 1.5 }, out), 'feature_request_invalid', /must be an integer/);
   refused(
     () => engine.push('plain', { at: 'yesterday' }),
     'feature_row_invalid',
@@ -352,8 +354,8 @@ test('time does not go back, and wrong values are refused by name', () => {
   );
   refused(() => engine.push('nope', {}), 'not_found', /Sources of stream: plain, versioned/);
   assert.equal(engine.push('plain', { at: originMs - 5000, user: 'a', amount: 1 }), t + 1, 'known after what was read');
-  reader.read(t, { user: 'a' }, out);
+  reader.read(t, { ...none, user: 'a' }, out);
   assert.equal(out[0], 0);
-  reader.read(t + 1, { user: 'a' }, out);
+  reader.read(t + 1, { ...none, user: 'a' }, out);
   assert.equal(out[0], 1);
 });

@@ -40,7 +40,7 @@ export interface Reader {
   readonly names: readonly string[];
   /** Inputs in the order of `readValues`. */
   readonly inputs: Plan['inputs'];
-  /** Reads with JSON values by name. Throws `feature_request_invalid`, `feature_time_went_back`. */
+  /** Reads with JSON values by name: all that the service reads. Throws `feature_request_invalid`, `feature_time_went_back`. */
   read(tUs: number, request: Readonly<Record<string, unknown>>, out: Float64Array, offset?: number): void;
   /** Reads with canonical values: numbers with NaN as null, strings with null. */
   readValues(tUs: number, values: readonly (number | string | null)[], out: Float64Array, offset?: number): void;
@@ -344,13 +344,17 @@ interface ReaderInput {
 function createReader({ plan, service, states, advance }: ReaderInput): Reader {
   const slots = createSlots(plan);
   const nowSlot = slots.slotOf('$now', 'time');
-  const inputs = plan.inputs.map(({ name, type }) => ({ name, type, slot: slots.slotOf(`$${name}`, type) }));
   const refs = new Set<string>();
   for (const { value } of service.features) referencesOf(value, refs);
   const terms = plan.terms.flatMap((term, i) =>
     refs.has(`#${i}`) ? [{ term, slot: slots.slotOf(`#${i}`, 'float') }] : [],
   );
   const lookups = plan.lookups.filter(({ index }) => terms.some(({ term }) => term.lookup === index));
+  for (const value of lookups.flatMap(({ values }) => values)) referencesOf(value, refs);
+  const inputs = plan.inputs.map(({ name, type }) => {
+    const reference = `$${name}`;
+    return { name, type, slot: slots.slotOf(reference, type), isRead: refs.has(reference) };
+  });
   const features = service.features.map(({ value }) => compileNumber(value, slots));
   const keyOf = lookups.map((lookup) => createLookup(lookup, slots, states));
   const termFns = terms.map(({ term, slot }) => {
@@ -376,8 +380,10 @@ function createReader({ plan, service, states, advance }: ReaderInput): Reader {
     names,
     inputs: plan.inputs,
     read: (tUs, request, out, offset = 0) => {
-      for (const { name, type, slot } of inputs) {
+      for (const { name, type, slot, isRead } of inputs) {
         const value = request[name];
+        // A misspelt name would be an unknown customer, silently and for every request.
+        if (value === undefined && isRead) throw missing(service, name);
         const parsed = type === 'string' ? parseText(value) : parseNumber(value, type);
         if (parsed === undefined) {
           const details = { service: service.name, input: name, value: shown(value), rule: valueRules[type] };
@@ -399,6 +405,14 @@ function createReader({ plan, service, states, advance }: ReaderInput): Reader {
     },
   };
 }
+
+const missing = ({ name: service }: ServicePlan, input: string): SlipwayError =>
+  new SlipwayError('feature_request_invalid', {
+    service,
+    input,
+    value: 'missing',
+    rule: 'it must be named, and null where it is not known',
+  });
 
 /** From a request to the slot of its key, -1 for a key that is unknown or has a null part. */
 function createLookup(lookup: LookupPlan, slots: SlotNames, states: readonly SourceState[]): (env: Env) => number {

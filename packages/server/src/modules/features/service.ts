@@ -40,6 +40,8 @@ export interface FeatureReader {
   /** Of the service as it is declared now. */
   readonly digest: string;
   readonly names: readonly string[];
+  /** Entity keys and request inputs of the set, with their types. */
+  readonly inputs: readonly { readonly name: string; readonly type: string }[];
   /** The instant that events and reads have moved the state to, in whole milliseconds. Throws `feature_state_empty`. */
   stateAt(): number;
   /**
@@ -331,7 +333,8 @@ export function createFeatures(deps: FeaturesDeps): Features {
     const { digest } = serviceOf(runtime, service);
     const reader = readyState(runtime).engine.reader(service);
     const known = new Set(reader.inputs.map(({ name }) => name));
-    const inputs = { ...keys, ...request };
+    // Here unknown names are refused, so what is left out is meant to be unknown.
+    const inputs = { ...Object.fromEntries(reader.inputs.map(({ name }) => [name, null])), ...keys, ...request };
     for (const name of Object.keys(inputs)) {
       if (known.has(name)) continue;
       throw new SlipwayError('feature_request_invalid', {
@@ -416,6 +419,9 @@ export function createFeatures(deps: FeaturesDeps): Features {
       get names() {
         return serviceOf(current(), service).names;
       },
+      get inputs() {
+        return inputsOf(current().stored);
+      },
       stateAt: () => Math.max(0, Math.ceil(readyState(current()).engine.nowUs() / 1000)),
       read: (atMs, inputs, out, offset) => {
         readyState(current())
@@ -469,6 +475,9 @@ function summaryOf({ name, digest, project, updatedAt, simulationOf, definition 
   };
 }
 
+const inputsOf = ({ definition: { entities, request } }: StoredSet): { name: string; type: string }[] =>
+  [...Object.entries(entities), ...Object.entries(request)].map(([name, type]) => ({ name, type }));
+
 const refsOf = (state: OnlineState): Record<string, string> =>
   Object.fromEntries(Object.entries(state.backfill.tables).map(([table, { ref }]) => [table, ref]));
 
@@ -509,10 +518,7 @@ function describeSet(runtime: Runtime): FeatureSet {
   return {
     ...summary,
     definition: { ...definition } satisfies Record<keyof Definition, unknown>,
-    inputs: [...Object.entries(definition.entities), ...Object.entries(definition.request)].map(([name, type]) => ({
-      name,
-      type,
-    })),
+    inputs: inputsOf(stored),
     sources: Object.entries(definition.sources).map(([name, { table }]) => ({ name, table })),
     services,
     state: stateOf(runtime),

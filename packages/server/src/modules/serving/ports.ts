@@ -5,6 +5,8 @@ import type { ModelVersion } from '@slipway/contract';
 export interface FeatureReader {
   readonly digest: string;
   readonly names: readonly string[];
+  /** Entity keys and request inputs, with the types that the feature language has. */
+  readonly inputs: readonly { readonly name: string; readonly type: string }[];
   /** The instant that events and reads have moved the state to, in whole milliseconds: a read at it moves nothing. */
   stateAt(): number;
   /** Throws `feature_time_went_back`, `feature_request_invalid`. */

@@ -20,6 +20,8 @@ export interface EndpointInputs {
   readonly columns: readonly InputColumn[];
   /** The feature service takes entity keys and request inputs beyond the columns, and checks them itself. */
   readonly usesFeatures: boolean;
+  /** Those keys and request inputs, with the types of the feature language; some may be columns as well. */
+  readonly featureInputs: readonly { readonly name: string; readonly type: string }[];
   /** Those that take traffic, the first of which gave the columns; none without a deployment. */
   readonly versions: readonly number[];
   /** Names of the columns where all of them are numbers that the request brings: its rows may be `NumberRow`s. */
@@ -70,6 +72,7 @@ function inputsOf(model: string, arm: Arm | undefined, traffic: readonly Traffic
       model,
       columns: [],
       usesFeatures: false,
+      featureInputs: [],
       versions: [],
       numberNames: undefined,
       numberKeys: undefined,
@@ -79,6 +82,7 @@ function inputsOf(model: string, arm: Arm | undefined, traffic: readonly Traffic
     model,
     columns: arm.scorer.columns.filter((_, i) => (arm.sources[i] ?? -1) < 0),
     usesFeatures: arm.features !== undefined,
+    featureInputs: arm.features?.inputs ?? [],
     versions: traffic.map((share) => share.version),
     numberNames: arm.isNumeric ? arm.names : undefined,
     detailNames: arm.scorer.detailNames,

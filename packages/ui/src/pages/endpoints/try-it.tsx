@@ -102,9 +102,13 @@ function Form({ endpoint, view, sample, fields, stateAt, seen, isJson }: FormPro
     atValue.problem !== undefined || (isJson ? parsed === undefined : checked.some((c) => c.problem !== undefined));
   const send = (): void => {
     if (hasProblem) return;
+    // A feature service wants every input named; a model says itself which one it misses.
+    const empty = (name: string): [string, null][] => (endpoint.spec.features === undefined ? [] : [[name, null]]);
     const inputs =
       parsed ??
-      Object.fromEntries(checked.flatMap(({ field, value }) => (value === undefined ? [] : [[field.name, value]])));
+      Object.fromEntries(
+        checked.flatMap(({ field, value }) => (value === undefined ? empty(field.name) : [[field.name, value]])),
+      );
     const body = { inputs, ...(typeof atValue.value === 'number' ? { at: atValue.value } : {}) };
     trial.mutate({ params: { endpoint: endpoint.name }, body });
   };

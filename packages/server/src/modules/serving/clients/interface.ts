@@ -14,6 +14,7 @@ export interface InterfaceDeps {
   readonly serving: Pick<Serving, 'runtime' | 'predict' | 'settled' | 'predictions'>;
   readonly getVersion: (model: string, version: string) => Promise<ModelVersion>;
   readonly getFeatureSet: (set: string) => Promise<Pick<FeatureSet, 'inputs' | 'definition'>>;
+  readonly now: () => number;
   /** The first rows of a dataset version; throws where it has no such columns. */
   readonly readRows: (
     dataset: string,
@@ -21,6 +22,9 @@ export interface InterfaceDeps {
     columns: readonly string[],
   ) => Promise<readonly Readonly<Record<string, unknown>>[]>;
 }
+
+/** A state that was read or given rows so recently is in use. */
+const liveMs = 3_600_000;
 
 export interface InterfaceReader {
   /** Throws `not_found`, `endpoint_not_deployed`. `mayReadData`: a row of training data may be the sample. */
@@ -59,7 +63,7 @@ export function createInterfaceReader(deps: InterfaceDeps): InterfaceReader {
           inputs: byType(inputs),
           from: 'types',
         };
-      const at = arm.features === undefined ? {} : { at: arm.features.stateAt() };
+      const at = arm.features === undefined ? {} : sampleAt(arm.features.stateAt(), deps.now());
       return {
         endpoint,
         model,
@@ -72,6 +76,10 @@ export function createInterfaceReader(deps: InterfaceDeps): InterfaceReader {
     },
   };
 }
+
+/** A state that follows the clock is asked as of now: by the time that somebody sends the row it has moved on. */
+const sampleAt = (stateAt: number, now: number): { readonly at?: number } =>
+  stateAt <= now && stateAt > now - liveMs ? {} : { at: stateAt };
 
 /** What a registered signature says beyond number and text; a loaded column that is a number may be a boolean there. */
 function signatureTypes({ signature }: ModelVersion): Map<string, InputType> {
