@@ -21,6 +21,8 @@ export interface Subject {
 
 export interface BenchTable {
   readonly title: string;
+  /** 'mean': samples are refits, the same for every subject, and are told with the standard error of their mean. Default median. */
+  readonly of?: 'median' | 'mean';
   /** Of the samples, with the direction that is better: "CPU s (less is better)". */
   readonly unit: string;
   /** Slipway is the first. */
@@ -32,8 +34,8 @@ export interface BenchTable {
 export interface Goal {
   /** Absent: the figure itself is bounded. */
   readonly against?: string;
-  /** The figure; the median unless said. */
-  readonly of?: 'median' | 'p95';
+  /** The figure; that of the table unless said. */
+  readonly of?: 'p95';
   /** Every subject has to meet it, where all of them are Slipway's. */
   readonly isEach?: boolean;
   readonly atMost?: number;

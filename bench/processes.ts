@@ -16,33 +16,36 @@ export interface Command {
   readonly env?: Readonly<Record<string, string>>;
 }
 
+/** What a worker measured: numbers, or lists of them. */
+export type Measured = Readonly<Record<string, number | readonly number[]>>;
+
 /** Runs a worker and parses the last line that it prints, which is JSON. */
-export async function runWorker(command: Command): Promise<Readonly<Record<string, number>>> {
+export async function runWorker<M extends Measured = Readonly<Record<string, number>>>(command: Command): Promise<M> {
   const { stdout } = await execFileAsync(command.file, [...command.args], {
     env: { ...process.env, ...command.env },
     maxBuffer: outputBytesMax,
     timeout: measurementMsMax,
   });
   const last = stdout.trimEnd().split('\n').at(-1) ?? '';
-  // Workers are files of this folder that print an object of numbers.
-  return JSON.parse(last) as Record<string, number>;
+  // Workers are files of this folder that print such an object.
+  return JSON.parse(last) as M;
 }
 
 /** Measures every command `rounds` times; each round starts with another one, so that drift hits all alike. */
-export async function rotate(
+export async function rotate<M extends Measured = Readonly<Record<string, number>>>(
   commands: Readonly<Record<string, Command>>,
   rounds: number,
   say: (line: string) => void,
-): Promise<ReadonlyMap<string, readonly Readonly<Record<string, number>>[]>> {
+): Promise<ReadonlyMap<string, readonly M[]>> {
   const names = Object.keys(commands);
-  const results = new Map(names.map((name) => [name, new Array<Readonly<Record<string, number>>>()]));
+  const results = new Map(names.map((name) => [name, new Array<M>()]));
   for (let round = 0; round < rounds; round++) {
     for (let turn = 0; turn < names.length; turn++) {
       const name = names[(round + turn) % names.length] ?? '';
       const command = commands[name];
       if (command === undefined) continue;
       say(`round ${round + 1} of ${rounds}: ${name}`);
-      results.get(name)?.push(await runWorker(command));
+      results.get(name)?.push(await runWorker<M>(command));
     }
   }
   return results;

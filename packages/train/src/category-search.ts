@@ -74,14 +74,20 @@ interface Candidate {
   /** Added to the hessian of either side. */
   readonly lambda: number;
   readonly rowsMin: number;
+  /** Where rows are weighed: rows per unit of hessian in the leaf; 0 where they are counted. */
+  readonly rowWeight: number;
 }
+
+const rowsAt = (integers: Int32Array, at: number, rowWeight: number): number =>
+  rowWeight === 0 ? (integers[at + 2] ?? 0) : Math.round((integers[at + 1] ?? 0) * rowWeight);
 
 function sortBins({ integers, order }: Search, candidate: Candidate, divisor: number): void {
   const { bins, ratios } = order;
+  const { rowWeight } = candidate;
   const end = candidate.start + candidate.bins * 4;
   let count = 0;
   for (let place = candidate.start + 4, bin = 1; place < end; place += 4, bin++) {
-    if ((integers[place + 2] ?? 0) < categoryRowsMin) continue;
+    if (rowsAt(integers, place, rowWeight) < categoryRowsMin) continue;
     const ratio = (integers[place] ?? 0) / ((integers[place + 1] ?? 0) + divisor);
     let own = count++;
     for (; own > 0 && (ratios[own - 1] ?? 0) > ratio; own--) {
@@ -100,20 +106,21 @@ function scanOrder(
   { sums }: CategoryLeaf,
   scan: Candidate & { step: 1 | -1 },
 ): void {
-  const { start, feature, lambda, rowsMin, step } = scan;
+  const { start, feature, lambda, rowsMin, rowWeight, step } = scan;
   const first = step === 1 ? 0 : order.count - 1;
   const depth = Math.min(setSizeMax, Math.floor((order.count + 1) / 2));
   const othersMin = Math.max(rowsMin, groupRowsMin);
-  let [gradient, hessian, rows, group] = [0, 0, 0, 0];
+  let [gradient, hessian, rows, weighed, group] = [0, 0, 0, 0, 0];
   for (let taken = 0; taken < depth; taken++) {
     const at = start + (order.bins[first + step * taken] ?? 0) * 4;
-    const own = integers[at + 2] ?? 0;
+    const own = rowsAt(integers, at, rowWeight);
     gradient += integers[at] ?? 0;
     hessian += integers[at + 1] ?? 0;
-    rows += own;
+    rows += integers[at + 2] ?? 0;
+    weighed += own;
     group += own;
-    if (rows < rowsMin) continue;
-    if (sums.rows - rows < othersMin) break;
+    if (weighed < rowsMin) continue;
+    if (sums.rows - weighed < othersMin) break;
     if (group < groupRowsMin) continue;
     group = 0;
     const rest = sums.gradient - gradient;
@@ -126,11 +133,12 @@ function scanOrder(
 
 /** Every bin alone against the rest. */
 function scanSingles({ integers, leader }: Search, { sums }: CategoryLeaf, candidate: Candidate): void {
-  const { start, feature, bins, lambda, rowsMin } = candidate;
+  const { start, feature, bins, lambda, rowsMin, rowWeight } = candidate;
   for (let bin = 1; bin < bins; bin++) {
     const at = start + bin * 4;
     const [gradient, hessian, rows] = [integers[at] ?? 0, integers[at + 1] ?? 0, integers[at + 2] ?? 0];
-    if (rows < rowsMin || sums.rows - rows < rowsMin) continue;
+    const weighed = rowsAt(integers, at, rowWeight);
+    if (weighed < rowsMin || sums.rows - weighed < rowsMin) continue;
     const rest = sums.gradient - gradient;
     const score = (gradient * gradient) / (hessian + lambda) + (rest * rest) / (sums.hessian - hessian + lambda);
     if (!(score > leader.score)) continue;
@@ -140,7 +148,7 @@ function scanSingles({ integers, leader }: Search, { sums }: CategoryLeaf, candi
 }
 
 export function createCategorySearch({ layout, integers, settings, features, isUsed }: CategorySearchDeps) {
-  const { l2, minRowsPerLeaf: rowsMin } = settings;
+  const { l2, minRowsPerLeaf: rowsMin, leafRows } = settings;
   const order: Order = { bins: new Uint8Array(codesMax + 1), ratios: new Float64Array(codesMax + 1), count: 0 };
   const leader: Leader = {
     score: 0,
@@ -157,11 +165,12 @@ export function createCategorySearch({ layout, integers, settings, features, isU
     const bins = layout.binCounts[feature] ?? 0;
     const start = (leaf.address + (layout.binOffsets[feature] ?? 0)) / 4;
     const scale = leaf.scales.hessian;
+    const rowWeight = leafRows === 'counted' ? 0 : leaf.sums.rows / leaf.sums.hessian;
     if (bins - 1 <= singlesMax) {
-      scanSingles(state, leaf, { feature, bins, start, lambda: l2 * scale, rowsMin });
+      scanSingles(state, leaf, { feature, bins, start, lambda: l2 * scale, rowsMin, rowWeight });
       return;
     }
-    const candidate = { feature, bins, start, lambda: (l2 + setPenalty) * scale, rowsMin };
+    const candidate = { feature, bins, start, lambda: (l2 + setPenalty) * scale, rowsMin, rowWeight };
     sortBins(state, candidate, smoothing * scale);
     scanOrder(state, leaf, { ...candidate, step: 1 });
     scanOrder(state, leaf, { ...candidate, step: -1 });

@@ -56,7 +56,7 @@ function oneRound({ layout, kernels }: Bench, rows: number): Record<string, unkn
   kernels.residualDerivatives(0.25);
   made['sums'] = bytesOf(layout.chunkSums, Math.ceil(layout.rows / 4096) * 16);
   kernels.quantise(1024, 1024);
-  const settings = { minRowsPerLeaf: 20, l2: 1, gainMin: 0 };
+  const settings = { minRowsPerLeaf: 20, l2: 1, gainMin: 0, leafRows: 'counted' as const };
   const histograms = createHistograms(kernels, layout, { settings, directions: undefined, categories: [] });
   const [from, to] = [layout.order, layout.order + rows * 4];
   histograms.buildRoot(from, to);

@@ -42,6 +42,7 @@ export interface Split {
 
 export interface SearchSettings {
   readonly minRowsPerLeaf: number;
+  readonly leafRows: 'counted' | 'weighed';
   readonly l2: number;
   readonly gainMin: number;
 }
@@ -75,6 +76,9 @@ export interface Histograms {
 
 /** A gain this small against the node's own score is rounding, not a split. */
 const relativeGainMin = 1e-9;
+
+/** What a weighed number of rows may lack, as it is rounded to the nearest. */
+const roundedDown = 0.5;
 
 /** Quantised gain per unit of gain. */
 export function gainScale(scales: DerivativeScales): number {
@@ -134,9 +138,9 @@ export function createHistograms(
       return complete(slot, sums, { ...split, gain: split.gain * gainScale(scales) });
     }
     integers.set([sums.gradient, sums.hessian, sums.rows, 0], (layout.result + resultOffsets.total) / 4);
+    integers.set(leastSums(settings, sums), (layout.result + resultOffsets.least) / 4);
     const threads = kernels.search(address(slot), {
       lambda: settings.l2 * scales.hessian,
-      rowsMin: settings.minRowsPerLeaf,
       divisible: layout.divisible + slot * features,
     });
     const found = readSearch(results, layout, threads);
@@ -185,6 +189,13 @@ export function createHistograms(
       }
     },
   };
+}
+
+/** Gradient, hessian, rows: what either side of a split must have. Weighed rows are the node's, by their share of its hessian. */
+function leastSums({ leafRows, minRowsPerLeaf }: SearchSettings, { hessian, rows }: Sums): readonly number[] {
+  const any = -(2 ** 31);
+  if (leafRows === 'counted') return [any, any, minRowsPerLeaf, any];
+  return [any, Math.ceil(((minRowsPerLeaf - roundedDown) * hessian) / rows), 1, any];
 }
 
 interface SearchResult {

@@ -27,7 +27,7 @@ export interface Kernels {
   assignBins(rows: number, start: number): void;
   /** Fills the histogram at `slot` from the rows at `order[from, to)` (addresses). */
   histogram(from: number, to: number, slot: number): void;
-  /** Best split of the histogram at `slot`; total is read from the first result area, every thread's best written to its own. Returns the number of threads. */
+  /** Best split of the histogram at `slot`; its total and the least sums of a side are read from the first result area, every thread's best written to its own. Returns the number of threads. */
   search(slot: number, leaf: SearchedLeaf): number;
   /** `parent -= child`, bin by bin. */
   subtract(parent: number, child: number): void;
@@ -52,7 +52,6 @@ export interface Kernels {
 export interface SearchedLeaf {
   /** Added to the hessian of either side. */
   readonly lambda: number;
-  readonly rowsMin: number;
   /** Address of a byte per feature: whether the leaf may be divided by it. Cleared where it cannot. */
   readonly divisible: number;
 }
@@ -159,8 +158,8 @@ function createTasks(
       give(slot, 0, partials);
       run('combine', true);
     },
-    search: (slot, { lambda, rowsMin, divisible }) => {
-      give(slot, rowsMin, divisible);
+    search: (slot, { lambda, divisible }) => {
+      give(slot, divisible);
       numbers[0] = lambda;
       return run('search', bins >= sharedMin.bins);
     },

@@ -58,7 +58,8 @@ export function partitionKernel(): FunctionDefinition {
 interface SearchLocals {
   readonly slot: number;
   readonly lambda: number;
-  readonly rowsMin: number;
+  /** What a side must have, lane by lane. */
+  readonly least: number;
   /** Address of the feature's row in the feature table. */
   readonly entry: number;
   readonly cursor: number;
@@ -90,11 +91,11 @@ function searchLocals(f: FunctionBuilder): SearchLocals {
   return {
     slot: 0,
     lambda: 1,
-    rowsMin: 2,
-    entry: 3,
-    tableEnd: 4,
-    result: 5,
-    divisible: 6,
+    entry: 2,
+    tableEnd: 3,
+    result: 4,
+    divisible: 5,
+    least: f.local('v128'),
     isDivisible: f.local('i32'),
     cursor,
     first,
@@ -115,13 +116,14 @@ function searchLocals(f: FunctionBuilder): SearchLocals {
 /**
  * Over the features of the table's entries from `entry` to `tableEnd`.
  * gain = GL² / (HL + λ) + GR² / (HR + λ) in integer units. Ties go to the lower feature, then to missing right, then
- * to the lower bin. Without missing rows in the node only one direction is tried. Where no division leaves enough rows on both
- * sides, none will in any part of the leaf: the feature is marked, and passed over from then on.
+ * to the lower bin. Without missing rows in the node only one direction is tried. Where no division leaves enough on both sides,
+ * the feature is marked, and passed over in all parts of the leaf: none of them has one either where rows are counted, and where
+ * they are weighed LightGBM passes it over too.
  */
 export function searchKernel(): FunctionDefinition {
   return {
     name: 'search',
-    parameters: ['i32', 'f64', 'i32', 'i32', 'i32', 'i32', 'i32'],
+    parameters: ['i32', 'f64', 'i32', 'i32', 'i32', 'i32'],
     body: (f) => {
       const at = searchLocals(f);
       const tableEnd = local.get(at.tableEnd);
@@ -142,6 +144,7 @@ export function searchKernel(): FunctionDefinition {
       ]);
       return [
         ...local.set(at.total, v128.load(i32.const(fixedAddresses.result), resultOffsets.total)),
+        ...local.set(at.least, v128.load(i32.const(fixedAddresses.result), resultOffsets.least)),
         ...local.set(at.penalty, f64x2.splat(local.get(at.lambda))),
         ...local.set(at.best, f64.const(0)),
         ...f64.store(local.get(at.result), f64.const(0), resultOffsets.gain),
@@ -151,14 +154,15 @@ export function searchKernel(): FunctionDefinition {
   };
 }
 
+const isSmall = (at: SearchLocals, side: number): Code => v128.anyTrue(i32x4.ltS(local.get(side), local.get(at.least)));
+
 /** Runs over the bins of one feature with the missing rows on one side. */
 function searchDirection(at: SearchLocals, missingLeft: 0 | 1): Code {
-  const leftIsSmall = i32.ltS(i32x4.extractLane(local.get(at.left), 2), local.get(at.rowsMin));
   const bins = control.block(
     doWhileBelow(at.cursor, local.get(at.last), [
       ...control.if(i32.load(local.get(at.cursor), 8), [
         ...local.set(at.left, i32x4.add(local.get(at.left), v128.load(local.get(at.cursor)))),
-        ...control.ifElse(leftIsSmall, [], judgeSplit(at)),
+        ...control.ifElse(isSmall(at, at.left), [], judgeSplit(at)),
       ]),
       ...local.set(at.cursor, i32.add(local.get(at.cursor), i32.const(binBytes))),
     ]),
@@ -195,7 +199,7 @@ function judgeSplit(at: SearchLocals): Code {
   ];
   return [
     ...local.set(at.right, i32x4.sub(local.get(at.total), local.get(at.left))),
-    ...control.branchIf(3, i32.ltS(i32x4.extractLane(local.get(at.right), 2), local.get(at.rowsMin))),
+    ...control.branchIf(3, isSmall(at, at.right)),
     ...local.set(at.isDivisible, i32.const(1)),
     ...local.set(at.ratio, pair(0)),
     ...local.set(at.ratio, f64x2.div(square, f64x2.add(pair(1), local.get(at.penalty)))),

@@ -12,6 +12,7 @@ type SharedTreeSettings = Pick<
   | 'depthMax'
   | 'minRowsPerLeaf'
   | 'minRowsPerBin'
+  | 'leafRows'
   | 'threads'
   | 'l2'
   | 'gainMin'

@@ -176,11 +176,10 @@ function searchShare(place: PlaceOf): FunctionDefinition {
       place('search'),
       integer(0),
       number(0),
-      integer(1),
       entry(local.get(thread)),
       entry(next(thread)),
       resultOf(local.get(thread)),
-      i32.add(integer(2), shareStart(features, local.get(thread))),
+      i32.add(integer(1), shareStart(features, local.get(thread))),
     ),
   );
 }

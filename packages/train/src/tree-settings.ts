@@ -21,8 +21,13 @@ export interface TreeSettings {
   readonly leaves?: number | undefined;
   /** Longest path from the root, in splits: 1 to 64. Default 64. */
   readonly depthMax?: number | undefined;
-  /** Rows with weight above 0 in every leaf, exactly: at least 1. Default 20. */
+  /** Rows with weight above 0 in every leaf: at least 1. Default 20. */
   readonly minRowsPerLeaf?: number | undefined;
+  /**
+   * What those rows are. counted: rows. weighed: as LightGBM has it, the node's rows by their share of its summed second derivative,
+   * so that rows which are still uncertain count for more, and a leaf may have fewer rows. Default counted. Not with monotone.
+   */
+  readonly leafRows?: 'counted' | 'weighed' | undefined;
   /** Rows that a bin should have, so that no threshold tells fewer apart: 1 to 1000. Default 3, or minRowsPerLeaf where that is less. */
   readonly minRowsPerBin?: number | undefined;
   /** Threads that may work on it, the calling one included: 1 to 64. Default 1. The result does not depend on it. Small data are left to one. */
@@ -53,6 +58,7 @@ export interface CompleteTreeSettings {
   readonly depthMax: number;
   readonly minRowsPerLeaf: number;
   readonly minRowsPerBin: number;
+  readonly leafRows: 'counted' | 'weighed';
   readonly threads: number;
   readonly l2: number;
   readonly gainMin: number;
@@ -127,6 +133,7 @@ export function completeTreeSettings(settings: TreeSettings): CompleteTreeSettin
     minRowsPerLeaf: valueOf('minRowsPerLeaf'),
     minRowsPerBin:
       settings.minRowsPerBin === undefined ? Math.min(3, valueOf('minRowsPerLeaf')) : valueOf('minRowsPerBin'),
+    leafRows: completeLeafRows(settings),
     threads: valueOf('threads'),
     l2: valueOf('l2'),
     gainMin: valueOf('gainMin'),
@@ -137,6 +144,17 @@ export function completeTreeSettings(settings: TreeSettings): CompleteTreeSettin
     seed: valueOf('seed'),
     monotone: completeMonotone(settings),
   };
+}
+
+function completeLeafRows({ leafRows = 'counted', monotone = [] }: TreeSettings): 'counted' | 'weighed' {
+  const known: readonly unknown[] = ['counted', 'weighed'];
+  if (!known.includes(leafRows)) {
+    throw new RangeError(`leafRows is ${String(leafRows)}: it must be one of ${known.join(', ')}.`);
+  }
+  if (leafRows === 'weighed' && monotone.some((direction) => direction !== 0)) {
+    throw new RangeError('monotone is given with leafRows weighed: let the rows be counted.');
+  }
+  return leafRows;
 }
 
 function completeMonotone({ monotone, objective }: TreeSettings): readonly number[] | undefined {

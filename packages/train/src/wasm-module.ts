@@ -157,6 +157,7 @@ export const v128 = {
     ...unsigned(offset),
     0,
   ],
+  anyTrue: vector(83),
   and: vector(78),
   andnot: vector(79),
   /** Lanes of 32 bits picked from `a` (0 to 3) and `b` (4 to 7). */
@@ -172,6 +173,7 @@ export const i32x4 = {
   extractLane: lane(27),
   add: vector(174),
   sub: vector(177),
+  ltS: vector(57),
   maxS: vector(184),
   truncSatF64x2Zero: vector(252),
 };
