@@ -236,28 +236,35 @@ export function timeCandidates(facts: TableFacts, skipped: ReadonlySet<string>):
 const groupRowsMin = 1.2;
 const groupsMin = 20;
 const groupWords =
-  /(^|[_\s-])(id|customer|client|kunden?|patient|user|member|household|session|subject|store|shop|device|machine|sensor|account|company|person|player|driver)([_\s-]|$|id)|[a-z]I[dD]$/i;
+  /(^|[_\s-])(id|customer|client|kunden?|patient|user|member|household|session|subject|store|shop|device|machine|sensor|account|company|person|player|driver)([_\s-]|$|id)/i;
+/** customerId, but neither paid nor fluid. */
+const camelId = /[a-z]I[dD]$/;
+const namesGroup = (name: string): boolean => groupWords.test(name) || camelId.test(name);
 
 const entityWords =
   /(^|[_\s-])(airport|bike|branch|buyer|car|card|carrier|city|country|employee|item|merchant|meter|owner|plant|product|region|room|route|school|seller|sensor|server|site|sku|station|supplier|symbol|tail|team|ticker|truck|vehicle|vendor)([_\s-]|num|$)/i;
 /** Rows of one value on average, from which on earlier rows of it say something. */
 const entityRowsMin = 3;
 
-/** Columns that name something whose rows come again and again, few values or many; what names most things first. */
+/**
+ * Columns that name something whose rows come again and again, what names most things first: those whose name says so, of
+ * few values or many; else texts of many values.
+ */
 export function entityCandidates<
   Column extends Pick<ColumnFacts, 'name' | 'kind' | 'type' | 'missing' | 'distinct' | 'words'>,
 >(facts: { readonly columns: readonly Column[]; readonly rowCount: number }, skipped: ReadonlySet<string>): Column[] {
-  return facts.columns
+  const candidates = facts.columns
     .filter(
       ({ name, kind, type, missing, distinct, words }) =>
         ((kind === 'text' && words <= nameWordsMax) || (kind === 'number' && isWhole(type))) &&
-        (groupWords.test(name) || entityWords.test(name)) &&
         missing === 0 &&
         distinct > 1 &&
         facts.rowCount / distinct >= entityRowsMin &&
         !skipped.has(name),
     )
     .sort((a, b) => b.distinct - a.distinct);
+  const named = candidates.filter(({ name }) => namesGroup(name) || entityWords.test(name));
+  return named.length > 0 ? named : candidates.filter(({ kind, distinct }) => kind === 'text' && distinct >= groupsMin);
 }
 
 /** Columns that name something that several rows belong to. */
@@ -268,7 +275,7 @@ export function groupCandidates(facts: TableFacts, skipped: ReadonlySet<string>)
       const perGroup = facts.rowCount / Math.max(1, distinct);
       return (
         isName &&
-        groupWords.test(name) &&
+        namesGroup(name) &&
         missing === 0 &&
         distinct >= groupsMin &&
         perGroup >= groupRowsMin &&

@@ -195,7 +195,15 @@ async function askSplit(request: SplitRequest): Promise<AskedSplit> {
       : [{ column: time.name, reason: 'orders the rows: times that come later are ones the model has not seen' }]),
     ...(group === undefined
       ? []
-      : [{ column: group.name, reason: 'names what rows belong to: the model is to be used on others' }]),
+      : [
+          {
+            column: group.name,
+            reason:
+              time === undefined
+                ? 'names what rows belong to: the model is to be used on others'
+                : 'names what rows belong to: a model that knows them by name says nothing of new ones',
+          },
+        ]),
   ];
   const said = group?.name ?? (answers.group === none ? none : undefined);
   const split = chooseSplit(time?.name, group?.name);
