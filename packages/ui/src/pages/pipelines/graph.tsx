@@ -10,8 +10,10 @@ import { Link } from 'react-router';
 import { Icon } from '../../components/icon.tsx';
 import type { Tone } from '../../components/status.tsx';
 import { StatusBadge } from '../../components/status.tsx';
+import { useViewState } from '../../components/use-view-state.ts';
 import { useWidth } from '../../components/use-width.ts';
-import { duration } from '../../words.ts';
+import { duration, plural } from '../../words.ts';
+import { criticalPathOf } from './critical-path.ts';
 import { needsOf, stepStatus } from './facts.ts';
 import { layeredLayout } from './layered-layout.ts';
 import './graph.css';
@@ -30,7 +32,7 @@ const nodeWidth = 146;
 const nodeHeight = 44;
 /** Below this width of the box the graph runs from top to bottom. */
 const narrowPx = 620;
-const zoomMin = 0.8;
+const zoomMin = 0.76;
 const pad = 14;
 const heightMax = 440;
 /** Above, the fine layout takes seconds. */
@@ -44,6 +46,7 @@ interface StepData extends Record<string, unknown> {
   readonly step: StepRun | undefined;
   readonly isSelected: boolean;
   readonly isDown: boolean;
+  readonly isCritical: boolean;
   readonly href: string;
 }
 type StepNode = Node<StepData, 'step'>;
@@ -63,10 +66,16 @@ export function Graph(props: GraphProps): ReactElement {
   const isDown = width < narrowPx && props.graph.nodes.length <= finelyLaidMax;
   const { graph, steps, selected, linkTo } = props;
   const plan = useMemo(() => planOf(graph, isDown), [graph, isDown]);
+  const address = useViewState();
+  const path = useMemo(
+    () => criticalPathOf(new Map(graph.nodes.map((node) => [node.id, needsOf(node)])), steps ?? []),
+    [graph, steps],
+  );
+  const isPathShown = address.get('path') === 'critical' && path !== undefined;
   const drawing = useMemo(
-    () => draw(plan, { graph, steps, selected, linkTo }, isDown),
-    // Links differ by the step alone while the address stays, which a new selection changes.
-    [plan, graph, steps, selected, isDown],
+    () => draw(plan, { graph, steps, selected, linkTo }, { isDown, critical: isPathShown ? path.steps : [] }),
+    // Links differ by the step alone while the address stays, which a new selection or the path changes.
+    [plan, graph, steps, selected, isDown, isPathShown, path],
   );
   const view = viewOf(drawing, width, props.selected ?? props.focus);
   const { x, y, zoom, height, wide, scroll } = view;
@@ -109,6 +118,21 @@ export function Graph(props: GraphProps): ReactElement {
           <button type="button" className="btn sm" onClick={() => void flow?.fitView({ maxZoom: 1, padding: 0.05 })}>
             Fit
           </button>
+          {path !== undefined && (
+            <button
+              type="button"
+              className="btn sm"
+              aria-pressed={isPathShown}
+              onClick={() => address.set({ path: isPathShown ? undefined : 'critical' })}
+            >
+              Critical path
+            </button>
+          )}
+          {isPathShown && (
+            <span className="sm t2 pl-said" role="status" title="Each of them was waited for by the next">
+              {plural(path.steps.length, 'step')} ran {duration(path.ranMs)}
+            </span>
+          )}
         </div>
       )}
     </div>
@@ -116,14 +140,14 @@ export function Graph(props: GraphProps): ReactElement {
 }
 
 function StepBox({ data }: NodeProps<StepNode>): ReactElement {
-  const { id, note, step, isSelected, isDown, href } = data;
+  const { id, note, step, isSelected, isDown, isCritical, href } = data;
   const tone = step === undefined ? 'plain' : step.state === 'reused' ? 'cached' : stepStatus(step.state).tone;
   const share = step?.state === 'running' ? step.progress?.fraction : undefined;
   return (
     <Link
       to={href}
       preventScrollReset
-      className={`pl-node ${tone}${isSelected ? ' sel' : ''}`}
+      className={`pl-node ${tone}${isSelected ? ' sel' : ''}${isCritical ? ' critical' : ''}`}
       aria-current={isSelected ? 'true' : undefined}
       title={id}
     >
@@ -178,7 +202,14 @@ function planOf(graph: PipelineGraph, isDown: boolean): Plan {
   return { places, links };
 }
 
-function draw({ places, links }: Plan, { graph, steps, selected, linkTo }: GraphProps, isDown: boolean): Drawing {
+interface Look {
+  readonly isDown: boolean;
+  /** Steps of the path that is shown. */
+  readonly critical: readonly string[];
+}
+
+function draw({ places, links }: Plan, { graph, steps, selected, linkTo }: GraphProps, look: Look): Drawing {
+  const { isDown, critical } = look;
   const stateOf = new Map(steps?.map((s) => [s.step, s]));
   const nodes = graph.nodes.map((node): StepNode => ({
     id: node.id,
@@ -192,10 +223,14 @@ function draw({ places, links }: Plan, { graph, steps, selected, linkTo }: Graph
       step: stateOf.get(node.id),
       isSelected: node.id === selected,
       isDown,
+      isCritical: critical.includes(node.id),
       href: linkTo(node.id),
     },
   }));
-  const edges = links.map(([from, to]) => edgeOf(from, to, stateOf.get(to)));
+  const edges = links.map(([from, to]) => {
+    const place = critical.indexOf(to);
+    return place > 0 && critical[place - 1] === from ? criticalEdge(from, to) : edgeOf(from, to, stateOf.get(to));
+  });
   const right = nodes.reduce((far, n) => Math.max(far, n.position.x + nodeWidth), 0);
   const bottom = nodes.reduce((far, n) => Math.max(far, n.position.y + nodeHeight), 0);
   return { nodes, edges, width: right, height: bottom };
@@ -222,6 +257,13 @@ function edgeOf(source: string, target: string, step: StepRun | undefined): Edge
     markerEnd: { type: MarkerType.Arrow, color, width: 14, height: 14, strokeWidth: 1.4 },
   };
 }
+
+const criticalEdge = (source: string, target: string): Edge => ({
+  ...edgeOf(source, target, undefined),
+  style: { stroke: 'var(--accent)', strokeWidth: 2.6 },
+  markerEnd: { type: MarkerType.Arrow, color: 'var(--accent)', width: 12, height: 12, strokeWidth: 1.4 },
+  zIndex: 1,
+});
 
 interface View {
   readonly x: number;

@@ -1,9 +1,12 @@
 /** Everything that is known of one link of the chain. */
+import type { TrainedOn } from '@slipway/contract';
 import type { ReactElement } from 'react';
 import { useEffect, useRef } from 'react';
 import { Link as RouterLink } from 'react-router';
+import { useAsk } from '../../api/queries.ts';
 import { Icon } from '../../components/icon.tsx';
-import { short } from '../../words.ts';
+import { figure, plural, short } from '../../words.ts';
+import { outsideTraining } from '../endpoints/outside-training.ts';
 import type { Link, Step } from './chain.ts';
 import { factName, factValue, kindWord, nameOf, placeOf } from './chain.ts';
 import { Files, linkIcon } from './path.tsx';
@@ -50,7 +53,7 @@ export function Inspector({ step: { key, link, files } }: { step: Step }): React
         </section>
       )}
       {params.length > 0 && <Values title="Params" names="Param" pairs={params} />}
-      {features.length > 0 && <Values title="What the model was given" names="Feature" pairs={features} />}
+      {features.length > 0 && <Given pairs={features} version={versionOf(link)} />}
       {files.length > 0 && (
         <section>
           <h3>{files.length === 1 ? 'File' : `${files.length} files`}</h3>
@@ -98,6 +101,92 @@ function paramsOf({ facts }: Link): readonly (readonly [string, string])[] {
   } catch {
     return [['as recorded', text]];
   }
+}
+
+interface VersionRef {
+  readonly model: string;
+  readonly version: string;
+}
+
+/** The one that answered: a prediction names it among its reasons. */
+function versionOf({ next }: Link): VersionRef | undefined {
+  const id = next.find((one) => one.kind === 'version')?.id;
+  const cut = id?.lastIndexOf('/') ?? -1;
+  return id === undefined || cut < 1 ? undefined : { model: id.slice(0, cut), version: id.slice(cut + 1) };
+}
+
+/** Three digits, and all of those before the point: both ends stand in one narrow cell. */
+const rough = (value: number): string => figure(Math.abs(value) >= 100 ? value : Number(value.toPrecision(3)));
+
+/** Values of a chain are written with six digits: what rounding alone put beyond an end is within. */
+function widened(seen: TrainedOn | undefined, value: number): TrainedOn | undefined {
+  if (seen?.min === undefined || seen.max === undefined) return seen;
+  const slack = Math.abs(value) * 1e-5;
+  return { ...seen, min: seen.min - slack, max: seen.max + slack };
+}
+
+interface GivenProps {
+  readonly pairs: readonly (readonly [string, string])[];
+  readonly version: VersionRef | undefined;
+}
+
+/** Each feature beside what the version's training had of it: outside of that the score is a guess. */
+function Given({ pairs, version }: GivenProps): ReactElement {
+  const inputs = useAsk(
+    'models.inputs',
+    { params: version ?? { model: '', version: '' } },
+    { enabled: version !== undefined },
+  );
+  const trained = new Map(inputs.data?.inputs.map(({ name, seen }) => [name, seen]));
+  const rows = pairs.map(([name, value]) => ({
+    name,
+    value: Number(value),
+    seen: trained.get(name),
+    outside: outsideTraining(Number(value), widened(trained.get(name), Number(value))),
+  }));
+  const outside = rows.filter((row) => row.outside !== undefined).length;
+  return (
+    <section>
+      <h3>What the model was given</h3>
+      {inputs.data?.rows !== undefined && (
+        <p className="xs t3">
+          {outside === 0
+            ? `All of it lies within the ${plural(inputs.data.rows, 'row')} of training.`
+            : `${plural(outside, 'value')} outside of the ${plural(inputs.data.rows, 'row')} of training.`}
+        </p>
+      )}
+      <table className="tbl top0 why-given" aria-label="What the model was given">
+        <thead>
+          <tr>
+            <th scope="col">Feature</th>
+            <th scope="col" className="num">
+              Value
+            </th>
+            {trained.size > 0 && (
+              <th scope="col" className="num">
+                In training
+              </th>
+            )}
+          </tr>
+        </thead>
+        <tbody className="mono">
+          {rows.map(({ name, value, seen, outside: how }) => (
+            <tr key={name} title={how}>
+              <td>
+                <bdi>{name}</bdi>
+              </td>
+              <td className={how === undefined ? 'num' : 'num warn m'}>{figure(value)}</td>
+              {trained.size > 0 && (
+                <td className="num t3">
+                  {seen?.min === undefined || seen.max === undefined ? '' : `${rough(seen.min)} to ${rough(seen.max)}`}
+                </td>
+              )}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </section>
+  );
 }
 
 interface ValuesProps {
