@@ -34,18 +34,18 @@ interface Order {
   readonly amount: number;
 }
 
-/** 5,000 orders of 250 customers in half a year. */
+/** 6,000 orders of 200 customers in a year. */
 function writeOrders(to: string): readonly Order[] {
   let seed = 23;
   const random = (): number => (seed = (seed * 48_271) % 2_147_483_647) / 2_147_483_647;
   const bell = (): number => Math.sqrt(-2 * Math.log(random())) * Math.cos(2 * Math.PI * random());
-  const usual = Array.from({ length: 250 }, () => 20 * Math.exp(0.9 * bell()));
+  const usual = Array.from({ length: 200 }, () => 20 * Math.exp(0.9 * bell()));
   const orders: Order[] = [];
   const lines = ['order_id,ordered_at,customer_id,channel,items,amount,returned'];
   let atMs = Date.UTC(2025, 0, 1);
-  for (let i = 0; i < 5000; i++) {
+  for (let i = 0; i < 6000; i++) {
     // Some at one instant, as in any real table.
-    atMs += random() < 0.1 ? 0 : 1000 * Math.ceil((2 * random() * 180 * dayMs) / 5000 / 1000);
+    atMs += random() < 0.1 ? 0 : 1000 * Math.ceil((2 * random() * 365 * dayMs) / 6000 / 1000);
     const number = Math.floor(random() * usual.length);
     const amount = Number(((usual[number] ?? 1) * Math.exp(0.6 * bell())).toFixed(2));
     const channel = ['web', 'shop', 'phone'][Math.floor(random() * 3)] ?? 'web';
@@ -138,8 +138,12 @@ async function predictsWithThePast(printed: string, orders: readonly Order[]): P
     return Number(/"score":([\d.e-]+)/.exec(answer)?.[1]);
   };
   assert((await ask(body)) > 0);
+  // What came with the request is watched beside what was looked up.
+  const logged = await slipwayAt(server.url)(['endpoint', 'predictions', 'orders-returned', '--json']);
+  assert.match(logged.out, /"amount_mean_\d+d"/);
+  assert.match(logged.out, /"features": \{[^}]*"amount": [\d.]+/);
   const mean = new Map<string, { sum: number; n: number }>();
-  for (const { customer, amount } of orders.slice(-2500)) {
+  for (const { customer, amount } of orders.slice(-3000)) {
     const { sum, n } = mean.get(customer) ?? { sum: 0, n: 0 };
     mean.set(customer, { sum: sum + amount, n: n + 1 });
   }
@@ -153,7 +157,7 @@ async function predictsWithThePast(printed: string, orders: readonly Order[]): P
 /** What the online state says at an order's instant, against a count by hand of the orders before it. */
 async function countsEarlierOrdersOnly(orders: readonly Order[]): Promise<void> {
   const slipway = slipwayAt(server.url);
-  const shared = orders.findIndex((order, i) => i > 3000 && order.atMs === orders[i + 1]?.atMs);
+  const shared = orders.findIndex((order, i) => i > 4000 && order.atMs === orders[i + 1]?.atMs);
   const order = orders[shared];
   assert(order !== undefined, 'two orders come at one instant');
   const at = new Date(order.atMs).toISOString();

@@ -102,7 +102,7 @@ export type PushAnswer = z.output<typeof PushAnswer>;
 
 export const BackfillRequest = z.strictObject({
   /** A dataset reference for each table of the definition; tables not named are taken as `<table>@latest`. */
-  tables: z.record(FeatureName, z.string().min(1).max(400)).default({}),
+  tables: z.record(Name, z.string().min(1).max(400)).default({}),
   /** Rows known up to and including this instant. Push what is known later. */
   until: Instant,
 });
@@ -126,7 +126,7 @@ export type FeatureVector = z.output<typeof FeatureVector>;
 /** Most vectors of one parity check. */
 export const parityRowsMax = 5000;
 export const ParityRequest = z.strictObject({
-  tables: z.record(FeatureName, z.string().min(1).max(400)).default({}),
+  tables: z.record(Name, z.string().min(1).max(400)).default({}),
   predictions: z
     .array(
       z.strictObject({
@@ -155,7 +155,7 @@ export const featureRequestsMax = 5000;
 /** Requests as the rows of a service make them: what its label table says that somebody asked, and when. */
 export const FeatureRequestsQuery = z.strictObject({
   /** A dataset reference for the label table; `<table>@latest` unless said. Others are ignored. */
-  tables: z.record(FeatureName, z.string().min(1).max(400)).default({}),
+  tables: z.record(Name, z.string().min(1).max(400)).default({}),
   /** Rows whose instant lies at or after this one, and before `to`. */
   from: Instant.optional(),
   to: Instant.optional(),

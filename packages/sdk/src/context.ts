@@ -83,6 +83,8 @@ export interface TrainingSetRequest {
   readonly outFile: string;
   /** The file has the label table's own columns beside the features, in place of `row_id`, `at`, `label` and extra inputs. */
   readonly withOwnColumns?: boolean;
+  /** Rows so soon after the first one are left out. */
+  readonly warmUpMs?: number | undefined;
   /** Rows whose features are computed a second time the online way and compared to the bit. */
   readonly paritySample?: number;
 }

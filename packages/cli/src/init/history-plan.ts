@@ -64,9 +64,9 @@ const windowsMs = [
 /** Rows that the shorter window holds, at the usual distance of an entity's rows. */
 const shortRows = 3;
 /** The longer window in shorter ones, at best and at least. */
-const longFactor = { best: 4, least: 2 };
-/** A window beyond this share of the table's span is full for few rows. */
-const spanShareMax = 0.5;
+const longFactor = { best: 4, least: 1.5 };
+/** Of the table's span: rows of the first window are not learnt from, since it is not full for them. */
+const spanShareMax = 0.25;
 
 /** Two windows that fit how often rows of one entity come, and how long the table reaches; one or none where it is short. */
 export function windowsOf({
@@ -93,6 +93,12 @@ const windowText = (ms: number): string => (ms % dayMs === 0 ? `${ms / dayMs}d` 
 export const durationText = (ms: number): string =>
   ms >= 2 * dayMs ? `${Math.round(ms / dayMs)} days` : `${Math.round(ms / hourMs)} hours`;
 
+/** How far back anything that is tried reaches, but for last values. */
+export function warmUpOf({ windows, outcome }: Pick<HistoryPlan, 'windows' | 'outcome'>): number {
+  const reached = outcome === undefined ? windows : outcomeWindows(outcome, windows);
+  return Math.max(...[...windows, ...reached].map(msOf));
+}
+
 /** Every feature that is tried. */
 export function candidatesOf(plan: Omit<HistoryPlan, 'features'>): readonly PastFeature[] {
   const { windows, columns, outcome } = plan;
@@ -117,19 +123,25 @@ export function candidatesOf(plan: Omit<HistoryPlan, 'features'>): readonly Past
   return [...counts, since, ...values, ...(outcome === undefined ? [] : outcomes(outcome, windows))];
 }
 
-function outcomes({ key, is, afterMs }: Outcome, windows: readonly string[]): readonly PastFeature[] {
+function outcomes(outcome: Outcome, windows: readonly string[]): readonly PastFeature[] {
+  const { key, is } = outcome;
   const type = is === undefined ? 'float' : 'bool';
-  // A window counts from a row's own time: one that is over before the outcome is known would be empty.
-  const known = windows.filter((window) => msOf(window) >= 2 * afterMs);
-  const wide = known.length > 0 ? known : [windowText(windowsMs.find((ms) => ms >= 2 * afterMs) ?? dayMs)];
   const last: PastFeature = {
     view: 'outcomes',
     name: `${key}_last`,
     expression: `last(${key})`,
     reads: key,
   };
-  return [...wide.map((window) => average(key, type, { window, view: 'outcomes' })), last];
+  return [...outcomeWindows(outcome, windows).map((window) => average(key, type, { window, view: 'outcomes' })), last];
 }
+
+/** A window counts from a row's own time: one that is over before the outcome is known would be empty. */
+function outcomeWindows({ afterMs }: Outcome, windows: readonly string[]): readonly string[] {
+  const known = windows.filter((window) => msOf(window) >= 2 * afterMs);
+  return known.length > 0 ? known : [windowText(windowsMs.find((ms) => ms >= 2 * afterMs) ?? windowsMaxMs)];
+}
+
+const windowsMaxMs = windowsMs.at(-1) ?? dayMs;
 
 const msOf = (window: string): number => Number.parseInt(window, 10) * (window.endsWith('d') ? dayMs : hourMs);
 

@@ -77,9 +77,9 @@ const answers = { target: 'failed', group: 'Machine No' };
 test('windows fit how often rows of one entity come and how far the table reaches', () => {
   const cases: readonly [number, number, boolean, readonly string[]][] = [
     [hourMs, 30 * dayMs, false, ['3h', '12h']],
-    [5 * dayMs, 365 * dayMs, false, ['30d', '180d']],
+    [5 * dayMs, 365 * dayMs, false, ['30d', '90d']],
     [dayMs, 365 * dayMs, true, ['3d', '14d']],
-    [40 * dayMs, 150 * dayMs, false, ['60d']],
+    [40 * dayMs, 150 * dayMs, false, ['30d']],
     [dayMs, 5 * dayMs, true, []],
     [60_000, 90 * 60_000, false, []],
   ];
@@ -117,7 +117,7 @@ test('a machine with habits: features of its earlier rows, in a file that says w
     files.get('slipway.yaml') ?? '',
     /features:\n {2}- \.\/features\.yaml\n[^]*features: \{ set: p, service: history \}/,
   );
-  assert.match(files.get('pipeline.ts') ?? '', /features: \{ set: 'p', service: 'history' \}/);
+  assert.match(files.get('pipeline.ts') ?? '', /features: \{ set: 'p', service: 'history', warmUpDays: \d+ \}/);
 });
 
 test('no features.yaml, and why', async () => {

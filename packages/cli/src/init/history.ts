@@ -10,7 +10,7 @@ import { entityCandidates } from './decide.ts';
 import type { ColumnFinding, Findings } from './findings.ts';
 import { features } from './findings.ts';
 import type { HistoryPlan, PastColumn, PastFeature } from './history-plan.ts';
-import { candidatesOf, chosenOf, durationText, windowsOf } from './history-plan.ts';
+import { candidatesOf, chosenOf, durationText, warmUpOf, windowsOf } from './history-plan.ts';
 import { definitionText } from './history-text.ts';
 import type { Scratch } from './scratch.ts';
 
@@ -243,7 +243,10 @@ async function tryCandidates(request: HistoryRequest, { source, candidates }: Tr
     folder: scratch.folder,
   });
   const measure = (chosen: readonly PastFeature[]) =>
-    trial.measure(definitionText({ ...source, features: chosen }), source.service);
+    trial.measure(definitionText({ ...source, features: chosen }), {
+      service: source.service,
+      warmUpMs: warmUpOf(source),
+    });
   try {
     const first = await measure(candidates);
     if (first === undefined) return { problem: 'too few rows with an outcome to see whether features help' };

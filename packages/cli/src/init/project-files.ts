@@ -4,6 +4,7 @@ import type { Findings } from './findings.ts';
 import { certainRowsMin, features, percent, sentences, taskWords } from './findings.ts';
 import type { Rule } from './expectations.ts';
 import { githubPath, githubWorkflow, gitlabPath, gitlabPipeline } from './ci-files.ts';
+import { warmUpOf } from './history-plan.ts';
 import { definitionText, featuresFile } from './history-text.ts';
 import type { MendRecipe } from './mend-recipe.ts';
 import { recipeFile, recipeText } from './mend-recipe.ts';
@@ -30,6 +31,7 @@ export interface ProjectInput {
 
 /** Texts with more words are prose to the trainer too. */
 const manyValues = 100;
+const dayMs = 86_400_000;
 
 export function projectFiles(input: ProjectInput): readonly ProjectFile[] {
   const { findings, isPython } = input;
@@ -290,7 +292,8 @@ function questionLines(findings: Findings, unused: readonly LeftOut[]): readonly
   if (plan !== undefined)
     lines.push(
       `// Each row is joined with what ${featuresFile} knew at its time; a sample is computed the way it is served and must be equal.`,
-      `features: { set: ${codeText(plan.set)}, service: ${codeText(plan.service)} },`,
+      '// Rows of the first days, whose windows are not full, are left out.',
+      `features: { set: ${codeText(plan.set)}, service: ${codeText(plan.service)}, warmUpDays: ${Number((warmUpOf(plan) / dayMs).toFixed(4))} },`,
     );
   const declared = features(findings).flatMap(({ name, kind, words, distinct }) =>
     kind === 'text' && words <= 3 && distinct > manyValues ? [`${codeKey(name)}: 'category'`] : [],

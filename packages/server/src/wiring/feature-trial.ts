@@ -42,7 +42,7 @@ export interface TrialOutcome {
   readonly metric: 'logLoss' | 'rmse';
   readonly without: number;
   readonly with: number;
-  /** They help by more than chance makes it (95 %). Of a number by the mean absolute error too, which a few odd rows do not decide. */
+  /** They help by more than chance makes it (one-sided, 95 %, from both halves). Of a number by the mean absolute error too, which a few odd rows do not decide. */
   readonly isSure: boolean;
   /** Share of the trees' gain that each feature brought. */
   readonly gain: ReadonlyMap<string, number>;
@@ -59,14 +59,17 @@ const rounds = 200;
 const parityRows = 200;
 
 export interface FeatureTrial {
-  /** `featuresFile`: the text of a definition. Undefined where too few rows are left to conclude anything. */
-  measure(featuresFile: string, service: string): Promise<TrialOutcome | undefined>;
+  /** `featuresFile`: the text of a definition. `warmUpMs`: as training sets have it. Undefined where too few rows are left to conclude anything. */
+  measure(
+    featuresFile: string,
+    options: { readonly service: string; readonly warmUpMs: number },
+  ): Promise<TrialOutcome | undefined>;
 }
 
 export function createFeatureTrial(input: FeatureTrialInput): FeatureTrial {
   let alone: Promise<readonly Answered[]> | undefined;
   return {
-    measure: async (featuresFile, service) => {
+    measure: async (featuresFile, { service, warmUpMs }) => {
       const { analytics, table, folder } = input;
       const outFile = join(folder, 'trial.parquet');
       const built = await buildTrainingSet({
@@ -75,6 +78,7 @@ export function createFeatureTrial(input: FeatureTrialInput): FeatureTrial {
         tables: { [table.name]: { sql: table.relation } },
         outFile,
         withOwnColumns: true,
+        warmUpMs,
         paritySample: parityRows,
         analytics,
       });
@@ -93,7 +97,9 @@ export function createFeatureTrial(input: FeatureTrialInput): FeatureTrial {
         known.every(({ measured }, half) => {
           const [after, before] = [measured[metric], without[half]?.measured[metric]];
           return (
-            after !== undefined && before !== undefined && judge(differenceOf(after, before), { clusters }).upper < 0
+            after !== undefined &&
+            before !== undefined &&
+            judge(differenceOf(after, before), { clusters }).upperBound < 0
           );
         });
       const [metric] = metrics;

@@ -38,10 +38,11 @@ export function createMonitoringPorts({ serving, registry, objects, analytics }:
       return gate === undefined ? undefined : (await registry.getGate(gate.id)).evidence.metrics[metric]?.value;
     },
     readReference: async (model, version) => {
-      const { lineage, tags } = await registry.getVersion(model, version);
+      const { lineage, tags, signature } = await registry.getVersion(model, version);
       const digest = lineage.trainingSetDigest;
       if (digest === undefined || (await objects.find(digest)) === undefined) return undefined;
-      const reference = withoutTarget(await readReference(analytics, await objects.path(digest)), tags[tableTag]);
+      const inputs = new Set(signature?.inputs?.map(({ name }) => name));
+      const reference = inputsOnly(await readReference(analytics, await objects.path(digest)), tags[tableTag], inputs);
       return { ...reference, score: await serving.scoreRows(model, version, reference.features) };
     },
   };
@@ -51,11 +52,15 @@ export function createMonitoringPorts({ serving, registry, objects, analytics }:
 const tableTag = 'slipway.table';
 const Said = z.object({ target: z.string() });
 
-/** Rows of a table hold the target under its own name: a request may bring it too, and it is no input. */
-function withoutTarget(rows: ReferenceRows, tag: string | undefined): ReferenceRows {
+/**
+ * Rows of a table hold the target under its own name, and beside the model's columns those that only splits and look-ups of
+ * features use, such as a customer's id: a request may bring them too, and they are no inputs of the model.
+ */
+function inputsOnly(rows: ReferenceRows, tag: string | undefined, inputs: ReadonlySet<unknown>): ReferenceRows {
   const said = Said.safeParse(jsonOf(tag));
   if (!said.success) return rows;
-  const isInput = ({ name }: { readonly name: string }): boolean => name !== said.data.target && !name.startsWith('~');
+  const isInput = ({ name }: { readonly name: string }): boolean =>
+    name !== said.data.target && !name.startsWith('~') && (inputs.size === 0 || inputs.has(name));
   return { ...rows, features: rows.features.filter(isInput), texts: rows.texts.filter(isInput) };
 }
 

@@ -111,6 +111,20 @@ services:
   history: { features: [past], rows: { table: my-orders, at: placed, keys: { who: who } } }
 `);
   const outFile = join(folder, 'own.parquet');
+  const warm = await buildTrainingSet({
+    definition: history,
+    service: 'history',
+    tables: { 'my-orders': { sql: orders({}) } },
+    outFile,
+    withOwnColumns: true,
+    warmUpMs: 1.5 * 86_400_000,
+    analytics,
+  });
+  assert.equal(warm.rowCount, 2, 'the rows from a day and a half after the first one on');
+  const [late] = await analytics.rows<Record<string, unknown>>(
+    `SELECT * FROM read_parquet('${outFile}') ORDER BY "Order"`,
+  );
+  assert.equal(late?.['total'], 70, 'rows that are left out have their say');
   const build = async (changed: Readonly<Record<string, number>>) => {
     const tables = { 'my-orders': { sql: orders(changed) } };
     const built = await buildTrainingSet({

@@ -41,6 +41,8 @@ export interface TrainingSetInput {
   readonly outFile: string;
   /** The file has the label table's own columns beside the features, in place of id, instant, label and extra inputs. */
   readonly withOwnColumns?: boolean | undefined;
+  /** Rows so soon after the first one are left out: windows that reach further back are not full there. Nothing unless said. */
+  readonly warmUpMs?: number | undefined;
   /** Rows to compute both ways; 500 unless said. */
   readonly paritySample?: number | undefined;
   readonly analytics: Analytics;
@@ -185,8 +187,12 @@ async function writeSpine(
   const cutUs = input.labelKnownBeforeMs === undefined ? undefined : input.labelKnownBeforeMs * 1000;
   const all = trainingSpineSql(plan, service, { relation, withOwn: input.withOwnColumns === true });
   const until = cutUs === undefined ? '' : `AND _t < ${cutUs}`;
+  const from =
+    input.warmUpMs === undefined
+      ? ''
+      : `AND _t >= (SELECT min(_t) FROM (${all})) + ${Math.round(input.warmUpMs * 1000)}`;
   await connection.run(
-    `CREATE OR REPLACE TABLE training_spine AS SELECT * REPLACE (row_number() OVER (ORDER BY _row) AS _row) FROM (${all}) WHERE _t IS NOT NULL ${until} ORDER BY _row`,
+    `CREATE OR REPLACE TABLE training_spine AS SELECT * REPLACE (row_number() OVER (ORDER BY _row) AS _row) FROM (${all}) WHERE _t IS NOT NULL ${until} ${from} ORDER BY _row`,
   );
   if (cutUs !== undefined) {
     await connection.run(

@@ -23,6 +23,7 @@ export function createStepFeatures(from: {
         labelKnownBeforeMs: request.labelKnownBeforeMs,
         paritySample: request.paritySample,
         withOwnColumns: request.withOwnColumns,
+        warmUpMs: request.warmUpMs,
         analytics: from.analytics,
       });
     },

@@ -54,6 +54,8 @@ export interface Arm {
   readonly features: FeatureReader | undefined;
   /** For each model column: its place in the feature vector, or -1 for an input of the request. */
   readonly sources: readonly number[];
+  /** For each model column that is a number of the request: its place among what is logged. */
+  readonly ownPlaces: readonly (number | undefined)[];
   /** Takes nothing but the numbers of the request. */
   readonly isNumeric: boolean;
   /** Features of the row that was scored last. */
@@ -78,13 +80,21 @@ export interface EndpointRuntime {
 }
 
 export function createArm(version: number, scorer: Scorer, features: FeatureReader | undefined): Arm {
-  const names = features?.names ?? scorer.columns.map((column) => column.name);
   const places = new Map(features?.names.map((name, i) => [name, i]));
+  // Beside a service's features, numbers that come with the request are logged too: drift of an input is drift.
+  const beside = scorer.columns.filter(({ name, type }) => type === 'number' && !places.has(name));
+  const names =
+    features === undefined
+      ? scorer.columns.map((column) => column.name)
+      : [...features.names, ...beside.map((column) => column.name)];
   return {
     version,
     scorer,
     features,
     sources: scorer.columns.map((column) => (column.type === 'number' ? (places.get(column.name) ?? -1) : -1)),
+    ownPlaces: scorer.columns.map((column, i) =>
+      features === undefined ? i : beside.includes(column) ? features.names.length + beside.indexOf(column) : undefined,
+    ),
     isNumeric: features === undefined && scorer.columns.every((column) => column.type === 'number'),
     vector: new Float64Array(names.length).fill(Number.NaN),
     names,
@@ -262,6 +272,7 @@ export function scoreArm(endpoint: EndpointRuntime, arm: Arm, { at, row, index }
       continue;
     }
     const value = inputs[column.name];
+    const own = arm.ownPlaces[i];
     if (column.type === 'text') {
       if (value === undefined) throw refuse(`"${column.name}" is missing; it must be a text`);
       if (value !== null && typeof value !== 'string')
@@ -274,14 +285,14 @@ export function scoreArm(endpoint: EndpointRuntime, arm: Arm, { at, row, index }
     const instant = column.isDate && typeof value === 'string' ? parseInstant(value) : Number.NaN;
     if (!Number.isNaN(instant)) {
       scorer.setNumber(i, instant);
-      if (arm.features === undefined) vector[i] = instant;
+      if (own !== undefined) vector[own] = instant;
       continue;
     }
     if (value !== null && typeof value !== 'number' && typeof value !== 'boolean')
       throw refuse(`"${column.name}" is ${JSON.stringify(value)}; it must be ${wanted}`);
     const number = value === null ? Number.NaN : Number(value);
     scorer.setNumber(i, number);
-    if (arm.features === undefined) vector[i] = number;
+    if (own !== undefined) vector[own] = number;
   }
   return scorer.score();
 }
