@@ -8,6 +8,7 @@ import { open } from 'node:fs/promises';
 import { pipeline as pipe } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { CommandFailure } from '../failure.ts';
+import { mustBeLines, mustBeText, mustHaveHeader } from './first-lines.ts';
 
 export type Encoding = 'utf-8' | 'windows-1252' | 'utf-16le' | 'utf-16be';
 
@@ -24,11 +25,15 @@ const refused = (message: string): CommandFailure => new CommandFailure('failed'
 export async function tellEncoding(path: string, shown: string): Promise<Encoding> {
   let isFirst = true;
   let isWhole = true;
-  let rest = Buffer.alloc(0);
-  for await (const read of createReadStream(path, { highWaterMark: headBytes })) {
-    const chunk = Buffer.concat([rest, read]);
-    if (isFirst && chunk[0] === 0xff && chunk[1] === 0xfe) return 'utf-16le';
-    if (isFirst && chunk[0] === 0xfe && chunk[1] === 0xff) return 'utf-16be';
+  let rest: Buffer = Buffer.alloc(0);
+  const chunks: AsyncIterable<Buffer> = createReadStream(path, { highWaterMark: headBytes });
+  for await (const read of chunks) {
+    const chunk = rest.length === 0 ? read : Buffer.concat([rest, read]);
+    if (isFirst) {
+      mustBeText(chunk, shown);
+      const wide = tellUtf16(chunk);
+      if (wide !== undefined) return wide;
+    }
     isFirst = false;
     const nul = chunk.indexOf(0);
     if (nul >= 0) throw refused(`${shown} is no text table: it has a zero byte. ${knownKinds}`);
@@ -37,6 +42,22 @@ export async function tellEncoding(path: string, shown: string): Promise<Encodin
     rest = chunk.subarray(end);
   }
   return isWhole && rest.length === 0 ? 'utf-8' : 'windows-1252';
+}
+
+/** Bytes that tell UTF-16 where no mark does. */
+const utf16Bytes = 2000;
+
+/** By its mark, or by zeros that are half of the bytes, all on one side, as those of Western text are. */
+function tellUtf16(chunk: Uint8Array): Encoding | undefined {
+  if (chunk[0] === 0xff && chunk[1] === 0xfe) return 'utf-16le';
+  if (chunk[0] === 0xfe && chunk[1] === 0xff) return 'utf-16be';
+  const head = chunk.subarray(0, utf16Bytes);
+  const zeros = [0, 0];
+  for (const [i, byte] of head.entries()) if (byte === 0) zeros[i % 2] = (zeros[i % 2] ?? 0) + 1;
+  const [high = 0, low = 0] = zeros;
+  if (Math.max(high, low) * 2 < head.length * 0.9) return undefined;
+  if (high === 0) return 'utf-16le';
+  return low === 0 ? 'utf-16be' : undefined;
 }
 
 export const knownKinds =
@@ -88,29 +109,41 @@ export async function tellShape(path: string, shown: string): Promise<TextShape>
     const buffer = Buffer.alloc(headBytes);
     const { bytesRead } = await file.read(buffer, 0, headBytes, 0);
     const text = buffer.toString('utf8', 0, bytesRead).replace(/^\uFEFF/, '');
+    mustBeLines(text, shown);
     const shape = shapeOf(text, bytesRead < headBytes);
     if (shape === undefined)
       throw refused(`${shown} is empty: a table has a line with the names of its columns, and rows below it.`);
-    return shape;
+    mustHaveHeader(shape.candidates, shown);
+    return { delimiter: shape.delimiter, header: shape.header };
   } finally {
     await file.close();
   }
 }
 
-/** `isWhole`: the text ends where the file ends. Undefined for text without a line. */
-export function shapeOf(text: string, isWhole: boolean): TextShape | undefined {
+interface Candidate {
+  readonly delimiter: Delimiter;
+  readonly header: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+}
+
+/** `isWhole`: the text ends where the file ends. Undefined for text without a line. The first candidate is taken. */
+function shapeOf(
+  text: string,
+  isWhole: boolean,
+): (TextShape & { readonly candidates: readonly Candidate[] }) | undefined {
   if (text.trim() === '') return undefined;
   const ranked = delimiters
     .map((delimiter) => {
       const found = recordsOf(text, delimiter);
       const records = isWhole || found.length < 2 ? found : found.slice(0, -1);
-      const header = records[0] ?? [];
+      const [header = [], ...rows] = records;
       const regular = records.filter((record) => record.length === header.length).length / Math.max(1, records.length);
-      return { delimiter, header, regular, fits: header.length > 1 && regular >= regularShareMin };
+      return { delimiter, header, rows, regular, fits: header.length > 1 && regular >= regularShareMin };
     })
     .sort((a, b) => Number(b.fits) - Number(a.fits) || b.header.length - a.header.length || b.regular - a.regular);
   const [best] = ranked;
-  return best === undefined ? undefined : { delimiter: best.delimiter, header: best.header.map((name) => name.trim()) };
+  if (best === undefined) return undefined;
+  return { delimiter: best.delimiter, header: best.header.map((name) => name.trim()), candidates: ranked };
 }
 
 /** The first records of a text, quotes heeded. */

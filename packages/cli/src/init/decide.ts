@@ -109,13 +109,13 @@ export function chooseTask(target: ColumnFacts, rowCount: number, asked: Task | 
   return askedTask(target, asked);
 }
 
-function tellTask({ name, kind, type, distinct }: ColumnFacts, present: number): TaskChoice {
+function tellTask({ name, kind, type, distinct, min }: ColumnFacts, present: number): TaskChoice {
   const values = distinct.toLocaleString('en-US');
   if (distinct === 2) return { task: 'binary', reason: `"${name}" has two values` };
   if (kind === 'text') {
     if (distinct > classesMax)
       throw refused(
-        `the target "${name}" has ${values} different texts in ${present.toLocaleString('en-US')} rows: more than ${classesMax} classes cannot be told apart. Group them first, or choose another column with --target.`,
+        `the target "${name}" has ${values} different texts in ${present.toLocaleString('en-US')} rows, such as ${JSON.stringify(min)}: more than ${classesMax} classes cannot be told apart. Group them first, or choose another column with --target.`,
       );
     return { task: 'multiclass', reason: `"${name}" has ${values} different texts` };
   }

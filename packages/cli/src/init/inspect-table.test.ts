@@ -288,7 +288,7 @@ test('fifty rows and ten thousand categories are usable', async () => {
   assert.equal(role(found, 'shop'), 'feature');
   await assert.rejects(
     look(file('many.csv', csv(many)), { target: 'shop' }),
-    /"shop" has 10,000 different texts in 20,000 rows: more than 100 classes.*Group them first/,
+    /"shop" has 10,000 different texts in 20,000 rows, such as "s0": more than 100 classes.*Group them first/,
   );
 });
 

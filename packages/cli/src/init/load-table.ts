@@ -10,6 +10,7 @@ import { CommandFailure } from '../failure.ts';
 import { knownKinds, usableNames } from './csv-text.ts';
 import type { TableRequest } from './database-rows.ts';
 import { selectOf, withoutPassword, writePostgresRows, writeSqliteRows } from './database-rows.ts';
+import { isGzip, mustBeText } from './first-lines.ts';
 import type { MendRecipe } from './mend-recipe.ts';
 import { readTextTable } from './read-text-table.ts';
 import type { Scratch } from './scratch.ts';
@@ -137,6 +138,7 @@ async function copyTyped(
       `select column_name AS name, column_type AS type from (describe select * from ${relation})`,
     );
     const written = described.map((row) => String(row['name']));
+    await scratch.makeRoom(written.length);
     const texts = described.flatMap((row) => (row['type'] === 'VARCHAR' ? [String(row['name'])] : []));
     const dates = await findTextDates(scratch, relation, { columns: texts, missing: [] });
     const { names, changed } = usableNames(written, isReservedColumn);
@@ -209,6 +211,8 @@ async function kindOfFile(path: string): Promise<Kind> {
   if (kind === 'parquet') throw refused(`${path} is no Parquet file: it does not begin with PAR1.`);
   if (kind === 'json') return /^(?:\xef\xbb\xbf)?\s*\[/.test(text) ? 'json' : 'ndjson';
   if (kind !== undefined) return kind;
+  if (isGzip(head)) return 'csv';
+  mustBeText(head, path);
   if (head.subarray(0, bytesRead).some((byte) => byte < 9))
     throw refused(`${path} is no table that can be read: it begins with bytes that are no text. ${knownKinds}`);
   return 'csv';

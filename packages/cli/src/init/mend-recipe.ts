@@ -23,6 +23,8 @@ export interface ColumnRecipe {
   readonly format?: string;
   /** Texts that mean that nothing is known. */
   readonly missing?: readonly string[];
+  /** Blanks around texts are no part of them. */
+  readonly trim?: boolean;
 }
 
 export interface MendRecipe {
@@ -34,28 +36,29 @@ export interface MendRecipe {
 
 const plainNumber = "'[-+]?(0|[1-9][0-9]*)?(\\.[0-9]+)?([eE][-+]?[0-9]+)?'";
 const commaNumber = "'[-+]?([0-9]{1,3}(\\.[0-9]{3})+|[0-9]+)(,[0-9]+)?'";
-const numberPatterns = { comma: commaNumber, point: plainNumber } as const;
+const pointNumber = "'[-+]?((0|[1-9][0-9]*)?|[1-9][0-9]{0,2}(,[0-9]{3})+)(\\.[0-9]+)?([eE][-+]?[0-9]+)?'";
+/** `point` and `comma` may have the other mark between thousands, `plain` has none. */
+const numberPatterns = { comma: commaNumber, point: pointNumber, plain: plainNumber } as const;
 
 /** Whether a text is a number written so, as SQL. */
-export const isNumberSql = (text: string, decimal: 'comma' | 'point'): string =>
+export const isNumberSql = (text: string, decimal: keyof typeof numberPatterns): string =>
   `regexp_full_match(${text}, ${numberPatterns[decimal]})`;
 
 /** The column's value in its type as SQL over text columns; null where it is missing or does not fit. */
-export function valueSql({ name, type, decimal, format, missing = [] }: ColumnRecipe): string {
+export function valueSql({ name, type, decimal, format, missing = [], trim }: ColumnRecipe): string {
   const column = sqlName(name);
   const text = `trim(${column})`;
   if (decimal !== undefined) {
-    const digits = decimal === 'comma' ? `replace(replace(${text}, '.', ''), ',', '.')` : text;
+    const digits = decimal === 'comma' ? `replace(replace(${text}, '.', ''), ',', '.')` : `replace(${text}, ',', '')`;
     return `case when ${isNumberSql(text, decimal)} then try_cast(${digits} AS double) end`;
   }
   if (format !== undefined) {
     const none = ['', ...missing].map(sqlText).join(', ');
     return `try_strptime(case when ${text} not in (${none}) then ${text} end, ${sqlText(format)})::${type}`;
   }
+  const value = trim === true ? `nullif(${text}, '')` : column;
   const known =
-    missing.length === 0
-      ? column
-      : `case when ${column} not in (${missing.map(sqlText).join(', ')}) then ${column} end`;
+    missing.length === 0 ? value : `case when ${value} not in (${missing.map(sqlText).join(', ')}) then ${value} end`;
   if (type === 'VARCHAR') return known;
   // A fraction is no whole number, and would be rounded to one.
   const whole = /^U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?$/.test(type);
@@ -74,6 +77,7 @@ const Column = z.union([
     decimal: z.enum(['comma', 'point']).optional(),
     format: z.string().optional(),
     missing: z.array(z.string()).optional(),
+    trim: z.boolean().optional(),
   }),
 ]);
 const Recipe = z.strictObject({
@@ -91,13 +95,14 @@ export async function readRecipe(folder: string, name: string): Promise<MendReci
   const { dataset, delimiter, columns } = parsed.data;
   const list = Object.entries(columns).map(([column, said]): ColumnRecipe => {
     if (typeof said === 'string') return { name: column, type: said };
-    const { type, decimal, format, missing } = said;
+    const { type, decimal, format, missing, trim } = said;
     return {
       name: column,
       type,
       ...(decimal === undefined ? {} : { decimal }),
       ...(format === undefined ? {} : { format }),
       ...(missing === undefined ? {} : { missing }),
+      ...(trim === undefined ? {} : { trim }),
     };
   });
   if (list.length === 0) throw new CommandFailure('failed', `${join(folder, name)} names no column`);
@@ -115,13 +120,14 @@ ${lines.join('\n')}
 `;
 }
 
-function columnText({ type, decimal, format, missing = [] }: ColumnRecipe): string {
-  if (decimal === undefined && format === undefined && missing.length === 0) return type;
+function columnText({ type, decimal, format, missing = [], trim }: ColumnRecipe): string {
+  if (decimal === undefined && format === undefined && missing.length === 0 && trim === undefined) return type;
   const parts = [
     `type: ${type}`,
     ...(decimal === undefined ? [] : [`decimal: ${decimal}`]),
     ...(format === undefined ? [] : [`format: ${JSON.stringify(format)}`]),
     ...(missing.length === 0 ? [] : [`missing: [${missing.map((text) => JSON.stringify(text)).join(', ')}]`]),
+    ...(trim === undefined ? [] : [`trim: ${trim}`]),
   ];
   return `{ ${parts.join(', ')} }`;
 }

@@ -27,6 +27,7 @@ export async function mendTable(scratch: Scratch, recipe: MendRecipe, path: stri
   const file = await readable(scratch, path, 0);
   const { names } = usableNames(file.shape.header, isReservedColumn);
   const extra = mustFit(recipe, file, names);
+  await scratch.makeRoom(names.length);
   const texts = join(scratch.folder, 'texts.parquet');
   await copyRegular(scratch, { files: [file], names, to: texts });
   const rows = `read_parquet(${sqlText(texts)})`;

@@ -31,7 +31,7 @@ export async function readAtOnce(scratch: Scratch, request: AtOnce): Promise<rea
   const columns = await columnsOf(scratch, 'head', names);
   const isEmpty = await emptyColumns(scratch, names);
   await scratch.run('drop table head');
-  if (columns.some(({ odd }) => odd > 0)) return undefined;
+  if (columns.some(({ isSettled }) => !isSettled)) return undefined;
   const picked = columns.map(
     ({ recipe }) => `${checkedSql(recipe, isEmpty.has(recipe.name))} AS ${sqlName(recipe.name)}`,
   );
@@ -55,8 +55,8 @@ async function emptyColumns(scratch: Scratch, names: readonly string[]): Promise
 function checkedSql(recipe: ColumnRecipe, isEmpty: boolean): string {
   const column = sqlName(recipe.name);
   const fits = isEmpty ? 'false' : fitsSql(recipe);
-  const { decimal, format, missing, type } = recipe;
-  const isPlain = decimal === undefined && format === undefined && missing === undefined;
+  const { decimal, format, missing, type, trim } = recipe;
+  const isPlain = [decimal, format, missing, trim].every((part) => part === undefined);
   const value = isPlain ? `try_cast(${column} AS ${type})` : valueSql(recipe);
   return fits === undefined
     ? value
@@ -68,7 +68,8 @@ function fitsSql({ name, type, decimal, format, missing = [] }: ColumnRecipe): s
   const text = `trim(${sqlName(name)})`;
   const isOneOf = (texts: readonly string[]): string =>
     texts.length === 0 ? 'false' : `${text} in (${texts.map(sqlText).join(', ')})`;
-  if (decimal !== undefined) return `${isOneOf(missing)} or (${isNumberSql(text, decimal)} and not ${isCodeSql(text)})`;
+  if (decimal !== undefined)
+    return `${isOneOf(missing)} or (${isNumberSql(text, decimal === 'point' ? 'plain' : decimal)} and not ${isCodeSql(text)})`;
   if (format !== undefined)
     return `${isOneOf(['', ...missing])} or try_strptime(${text}, ${sqlText(format)}) is not null`;
   return fitsTypeSql(type, sqlName(name));
@@ -90,10 +91,11 @@ async function isTextStill(scratch: Scratch, parquet: string, columns: readonly 
       // Digits, signs, the point and the blank all come before the colon.
       `count(*) filter (where ${v} > ':' and ${v} not in (${markers})) AS w${i}`,
       others.length === 0 ? `false AS m${i}` : `bool_or(trim(${v}) in (${others.join(', ')})) AS m${i}`,
+      `bool_or(${v} <> trim(${v})) AS b${i}`,
     ];
   });
   const row = await scratch.one(`select ${parts.join(', ')} from ${rows}`);
-  if (texts.some((_, i) => row[`m${i}`] === true)) return false;
+  if (texts.some((_, i) => row[`m${i}`] === true || row[`b${i}`] === true)) return false;
   const doubtful = texts.filter((_, i) => Number(row[`w${i}`]) <= Number(row[`n${i}`]) * (1 - numericShareMin));
   const facts = await numberFacts(
     scratch,

@@ -1,5 +1,5 @@
 /** CSV files as one Parquet file with the types that their values have; what had to be mended on the way is told. */
-import { stat } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { sqlName, sqlText } from '@slipway/server/analytics';
 import { isReservedColumn } from '@slipway/server/tables';
@@ -7,11 +7,12 @@ import { CommandFailure } from '../failure.ts';
 import { count } from '../output.ts';
 import type { Delimiter, Encoding, TextShape } from './csv-text.ts';
 import { tellEncoding, tellShape, toUtf8, unzip, usableNames } from './csv-text.ts';
+import { isGzip } from './first-lines.ts';
 import type { ColumnRecipe } from './mend-recipe.ts';
 import { valueSql } from './mend-recipe.ts';
 import { readAtOnce } from './read-at-once.ts';
 import type { Scratch } from './scratch.ts';
-import { parquetOptions } from './scratch.ts';
+import { isWide, parquetOptions } from './scratch.ts';
 import type { TextColumn } from './text-columns.ts';
 import { columnsOf } from './text-columns.ts';
 
@@ -53,6 +54,7 @@ export async function readTextTable(scratch: Scratch, table: TextTable): Promise
   if (first === undefined) throw new CommandFailure('failed', 'there is no file to read');
   for (const file of files) mustAgree(first, file);
   const { names, changed } = usableNames(first.shape.header, isReservedColumn);
+  await scratch.makeRoom(names.length);
   const columns =
     (await inOnePass(scratch, { files, names, table })) ?? (await inTwoPasses(scratch, { files, names, to }));
   const delimiter =
@@ -124,7 +126,7 @@ export async function readable(scratch: Scratch, path: string, index: number): P
   const shown = basename(path);
   const notes: string[] = [];
   let at = path;
-  if (path.toLowerCase().endsWith('.gz')) {
+  if (await beginsAsGzip(path)) {
     at = join(scratch.folder, `unpacked-${index}.csv`);
     await unzip(path, at, shown);
     notes.push(`${shown} is packed with gzip`);
@@ -137,6 +139,17 @@ export async function readable(scratch: Scratch, path: string, index: number): P
     notes.push(`${shown} is ${encodingNames[encoding]}`);
   }
   return { path: at, shown, shape: await tellShape(at, shown), notes };
+}
+
+async function beginsAsGzip(path: string): Promise<boolean> {
+  const file = await open(path, 'r');
+  try {
+    const head = Buffer.alloc(2);
+    await file.read(head, 0, head.length, 0);
+    return isGzip(head);
+  } finally {
+    await file.close();
+  }
 }
 
 function mustAgree(first: TextFile, file: TextFile): void {
@@ -160,7 +173,7 @@ function relationOf(files: readonly TextFile[], names: readonly string[]): strin
   const list = files.map(({ path }) => sqlText(path)).join(', ');
   const columns = names.map((name) => `${sqlText(name)}: 'VARCHAR'`).join(', ');
   const delimiter = files[0]?.shape.delimiter ?? ',';
-  return `read_csv([${list}], auto_detect = false, header = true, delim = ${sqlText(delimiter)}, quote = '"', escape = '"', nullstr = '', columns = {${columns}}, store_rejects = true, rejects_table = 'odd_lines', rejects_scan = 'odd_scans', rejects_limit = 1000)`;
+  return `read_csv([${list}], auto_detect = false, header = true, delim = ${sqlText(delimiter)}, quote = '"', escape = '"', nullstr = '', columns = {${columns}}, parallel = ${!isWide(names.length)}, store_rejects = true, rejects_table = 'odd_lines', rejects_scan = 'odd_scans', rejects_limit = 1000)`;
 }
 
 interface RegularCopy {

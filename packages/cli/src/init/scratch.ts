@@ -8,7 +8,10 @@ import { createAnalytics } from '@slipway/server/analytics';
 import type { Output } from '../output.ts';
 
 /** DuckDB spills above this; the process has about 150 MB of its own beside it. */
-const memoryLimit = '512MB';
+const memoryMegabytes = 512;
+/** Columns from which a table is wide: buffers of each column come to more than its values, whatever the rows. */
+const wideColumns = 500;
+const megabytesPerColumn = 0.2;
 const threads = 2;
 const progressEveryMs = 500;
 /** How long an interrupted query may take to end before its files are removed under it. */
@@ -20,10 +23,13 @@ const deadly = ['SIGTERM', 'SIGHUP'] as const;
 const groupValues = 2_000_000;
 const groupRows = { min: 2048, max: 122_880 } as const;
 
+export const isWide = (columns: number): boolean => columns > wideColumns;
+
 /** How a Parquet file of so many columns is written in bounded memory. */
 export function parquetOptions(columns: number): string {
   const rows = Math.max(groupRows.min, Math.min(groupRows.max, Math.floor(groupValues / Math.max(1, columns))));
-  return `format parquet, compression zstd, row_group_size ${rows}`;
+  const dictionary = isWide(columns) ? ', dictionary_size_limit 1' : '';
+  return `format parquet, compression zstd, row_group_size ${rows}${dictionary}`;
 }
 
 export type Row = Readonly<Record<string, unknown>>;
@@ -37,6 +43,8 @@ export interface Scratch extends AsyncDisposable {
   rows(sql: string): Promise<readonly Row[]>;
   /** The first row. */
   one(sql: string): Promise<Row>;
+  /** Before a table of so many columns is read. One thread keeps the order of its rows. */
+  makeRoom(columns: number): Promise<void>;
   /** Work that may take minutes; how far it is, is said meanwhile. */
   during<T>(what: string, work: () => Promise<T>): Promise<T>;
   /** Ends the running query. What works with the scratch fails. */
@@ -47,7 +55,11 @@ export interface Scratch extends AsyncDisposable {
 export async function openScratch(output?: Pick<Output, 'progress' | 'endProgress'>): Promise<Scratch> {
   const folder = await mkdtemp(join(tmpdir(), 'slipway-init-'));
   const removing = removeAtExit(folder);
-  const analytics = createAnalytics({ memoryLimit, threads, tempFolder: join(folder, 'spill') });
+  const analytics = createAnalytics({
+    memoryLimit: `${memoryMegabytes}MB`,
+    threads,
+    tempFolder: join(folder, 'spill'),
+  });
   const connection = await analytics.connect();
   // DuckDB counts how far a query is only where a bar is wanted; it is not to draw it.
   await connection.run('SET enable_progress_bar = true');
@@ -61,6 +73,13 @@ export async function openScratch(output?: Pick<Output, 'progress' | 'endProgres
     run: async (sql) => void (await connection.run(sql)),
     rows,
     one: async (sql) => (await rows(sql))[0] ?? {},
+    makeRoom: async (columns) => {
+      if (!isWide(columns)) return;
+      const megabytes = memoryMegabytes + Math.ceil(columns * megabytesPerColumn);
+      await connection.run(
+        `SET memory_limit = '${megabytes}MB'; SET threads = 1; SET preserve_insertion_order = false; SET parquet_metadata_cache = true`,
+      );
+    },
     during: async (what, work) => {
       const startedAt = performance.now();
       const tick = (): void => {

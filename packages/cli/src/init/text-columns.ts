@@ -15,8 +15,8 @@ export const numericShareMin = 0.95;
 export interface TextColumn {
   readonly recipe: ColumnRecipe;
   readonly note: readonly string[];
-  /** Of a column of numbers: values that are none, and are lost. */
-  readonly odd: number;
+  /** Whether rows that come later, if they fit, change nothing of it. */
+  readonly isSettled: boolean;
 }
 
 /** How the text columns of a relation are read, decided from all of its rows. */
@@ -31,41 +31,73 @@ export async function columnsOf(scratch: Scratch, relation: string, names: reado
     return fact === undefined || !isNumeric(fact);
   });
   const dates = await findTextDates(scratch, relation, { columns: words, missing: missingMarkers });
-  return inferred.map(({ name, type }) => {
+  return inferred.map(({ name, type }): TextColumn => {
     const fact = facts.get(name);
     const date = dates.get(name);
     if (date !== undefined) return dateColumn(date, fact?.markers ?? []);
-    if (fact === undefined) return { recipe: { name, type }, note: [], odd: 0 };
+    if (fact === undefined) return { recipe: { name, type }, note: [], isSettled: true };
     if (isNumeric(fact)) return numericColumn(name, fact);
-    const own = [...markers].filter((marker) => fact.markers.includes(marker));
-    if (own.length === 0) return { recipe: { name, type }, note: [], odd: 0 };
-    return {
-      recipe: { name, type, missing: own },
-      note: [`"${name}": ${own.join(', ')} means missing, which is what it means among numbers`],
-      odd: 0,
-    };
+    return wordColumn(
+      name,
+      fact,
+      [...markers].filter((marker) => fact.markers.includes(marker)),
+    );
   });
+}
+
+function wordColumn(name: string, { hasBlanks }: NumberFact, missing: readonly string[]): TextColumn {
+  return {
+    recipe: {
+      name,
+      type: 'VARCHAR',
+      ...(missing.length > 0 ? { missing } : {}),
+      ...(hasBlanks ? { trim: true } : {}),
+    },
+    note: [
+      ...(missing.length > 0
+        ? [`"${name}": ${missing.join(', ')} means missing, which is what it means among numbers`]
+        : []),
+      ...(hasBlanks ? [`"${name}": blanks around values are left out`] : []),
+    ],
+    isSettled: true,
+  };
 }
 
 export interface NumberFact {
   /** Values that are neither empty nor a marker. */
   readonly values: number;
   readonly markers: readonly string[];
+  /** Numbers without any mark between thousands. */
   readonly plain: number;
+  /** Of those: ones that would have a mark, had they been written with it. */
+  readonly unmarked: number;
+  /** Numbers with a decimal point, whose thousands may have commas between them. */
+  readonly point: number;
+  /** Of those: ones whose comma cannot be a decimal one. */
+  readonly marked: number;
   readonly comma: number;
   /** Of those with a comma: ones that cannot be thousands. */
   readonly fraction: number;
   readonly odd: string | undefined;
   readonly leadingZero: number;
+  /** Around some values. */
+  readonly hasBlanks: boolean;
 }
 
-export const isNumeric = ({ values, plain, comma, fraction, leadingZero }: NumberFact): boolean =>
-  values > 0 && leadingZero === 0 && (fraction > 0 ? comma : plain) >= values * numericShareMin;
+export function isNumeric(fact: NumberFact): boolean {
+  const { values, plain, point, comma, fraction, leadingZero } = fact;
+  const numbers = fraction > 0 ? comma : isGrouped(fact) ? point : plain;
+  return values > 0 && leadingZero === 0 && numbers >= values * numericShareMin;
+}
+
+/** Whether commas stand between thousands: where one shows it, or where no number speaks against it. */
+const isGrouped = ({ fraction, plain, point, marked, unmarked }: NumberFact): boolean =>
+  fraction === 0 && point > plain && (marked > 0 || unmarked === 0);
 
 /** Digits after a zero: a code, not a number. */
 export const isCodeSql = (text: string): string => `regexp_full_match(${text}, '[-+]?0[0-9]+')`;
 
-/** Columns of one query: each takes seven counts. */
+/** Columns of one query: each takes a dozen counts. */
 const columnsAtOnce = 100;
 
 /** Of texts: how many are written as numbers, in which way, and which markers stand among them. */
@@ -90,15 +122,21 @@ async function factsOf(
   const parts = names.flatMap((name, i) => {
     const v = sqlName(name);
     const known = `trim(${v}) not in (${list})`;
-    const isPlain = isNumberSql(`trim(${v})`, 'point');
-    const isComma = isNumberSql(`trim(${v})`, 'comma');
+    const text = `trim(${v})`;
+    const [isPlain, isPoint] = [isNumberSql(text, 'plain'), isNumberSql(text, 'point')];
+    const isComma = isNumberSql(text, 'comma');
+    const matches = (pattern: string): string => `regexp_full_match(${text}, '${pattern}')`;
     return [
       `count(${v}) filter (where ${known}) AS n${i}`,
       `count(*) filter (where ${isPlain}) AS p${i}`,
       `count(*) filter (where ${isComma}) AS c${i}`,
-      `count(*) filter (where ${isComma} and contains(${v}, ',') and not regexp_full_match(trim(${v}), '[-+]?[0-9]{1,3}(,[0-9]{3})')) AS f${i}`,
+      `count(*) filter (where ${isComma} and contains(${v}, ',') and not ${matches('[-+]?[1-9][0-9]{0,2},[0-9]{3}')}) AS f${i}`,
+      `count(*) filter (where ${isPoint}) AS t${i}`,
+      `count(*) filter (where ${isPoint} and contains(${v}, ',') and not ${isComma}) AS g${i}`,
+      `count(*) filter (where ${matches('[-+]?[0-9]{4,}.*')}) AS u${i}`,
+      `coalesce(bool_or(${v} <> ${text}), false) AS b${i}`,
       `count(*) filter (where ${isCodeSql(`trim(${v})`)}) AS z${i}`,
-      `min(${v}) filter (where ${known} and not ${isPlain} and not ${isComma}) AS o${i}`,
+      `min(${v}) filter (where ${known} and not ${isPoint} and not ${isComma}) AS o${i}`,
       `list_sort(list(distinct trim(${v})) filter (where not (${known}))) AS m${i}`,
     ];
   });
@@ -108,11 +146,15 @@ async function factsOf(
     {
       values: Number(row[`n${i}`]),
       plain: Number(row[`p${i}`]),
+      unmarked: Number(row[`u${i}`]),
+      point: Number(row[`t${i}`]),
+      marked: Number(row[`g${i}`]),
       comma: Number(row[`c${i}`]),
       fraction: Number(row[`f${i}`]),
       leadingZero: Number(row[`z${i}`]),
       odd: row[`o${i}`] === null ? undefined : String(row[`o${i}`]),
       markers: markersOf(row[`m${i}`]),
+      hasBlanks: row[`b${i}`] === true,
     },
   ]);
 }
@@ -124,18 +166,19 @@ function markersOf(value: unknown): string[] {
 }
 
 function dateColumn({ name, type, format, note }: TextDate, missing: readonly string[]): TextColumn {
-  return { recipe: { name, type, format, ...(missing.length > 0 ? { missing } : {}) }, note: [note], odd: 0 };
+  return { recipe: { name, type, format, ...(missing.length > 0 ? { missing } : {}) }, note: [note], isSettled: true };
 }
 
 function numericColumn(name: string, fact: NumberFact): TextColumn {
   const isComma = fact.fraction > 0;
-  const odd = fact.values - (isComma ? fact.comma : fact.plain);
+  const odd = fact.values - (isComma ? fact.comma : fact.point);
   const missing = fact.markers.length > 0 ? { missing: fact.markers } : {};
   return {
     recipe: { name, type: 'DOUBLE', decimal: isComma ? 'comma' : 'point', ...missing },
-    odd,
+    isSettled: odd === 0 && !isGrouped(fact),
     note: [
       ...(isComma ? [`"${name}" is written with decimal commas`] : []),
+      ...(isGrouped(fact) ? [`"${name}" is written with commas between thousands`] : []),
       ...(fact.markers.length > 0 ? [`"${name}": ${fact.markers.join(', ')} means missing`] : []),
       ...(odd > 0 && fact.odd !== undefined
         ? [

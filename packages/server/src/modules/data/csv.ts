@@ -137,15 +137,27 @@ interface Fits {
   readonly fitting: readonly number[];
 }
 
+interface Asked {
+  readonly name: string;
+  /** Indexes of guesses. */
+  readonly asked: readonly number[];
+}
+
 /** All where nothing is known yet, none where the column is text. */
 const askedNext = (fits: Fits | undefined, all: readonly number[]): readonly number[] =>
   fits === undefined || fits.values === 0 ? all : fits.fitting.slice(0, 1);
 
-async function countFits(
-  connection: DuckDBConnection,
-  relation: string,
-  columns: readonly { readonly name: string; readonly asked: readonly number[] }[],
-): Promise<Fits[]> {
+/** Columns of one query: planning takes the square of its counts. */
+const columnsAtOnce = 100;
+
+async function countFits(connection: DuckDBConnection, relation: string, columns: readonly Asked[]): Promise<Fits[]> {
+  const found: Fits[] = [];
+  for (let i = 0; i < columns.length; i += columnsAtOnce)
+    found.push(...(await countFew(connection, relation, columns.slice(i, i + columnsAtOnce))));
+  return found;
+}
+
+async function countFew(connection: DuckDBConnection, relation: string, columns: readonly Asked[]): Promise<Fits[]> {
   const parts = columns.flatMap(({ name, asked }, i) => {
     const v = sqlName(name);
     const fits = asked.map((j) => `count(*) FILTER (WHERE ${guesses[j]?.fits(v) ?? 'false'}) AS c${i}_${j}`);
