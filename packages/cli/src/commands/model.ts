@@ -110,12 +110,13 @@ function lists(model: Command): void {
 
 const verdict = (passed: boolean): string => (passed ? paint('green', 'passed') : paint('red', 'failed'));
 
+/** Of a command about one version, the latest unless said. */
+const ofVersion = (command: Command): Command =>
+  command.argument('<model>', '', modelName).argument('[version]', versionHelp, 'latest');
+
 function show(model: Command): void {
-  model
-    .command('show')
+  ofVersion(model.command('show'))
     .description('One version: its gate, where it comes from, its files')
-    .argument('<model>', '', modelName)
-    .argument('[version]', versionHelp, 'latest')
     .addHelpText(
       'after',
       '\nExamples:\n  slipway model show flight-delay champion\n  slipway model show flight-delay 3\n',
@@ -152,11 +153,8 @@ function show(model: Command): void {
 }
 
 function card(model: Command): void {
-  model
-    .command('card')
+  ofVersion(model.command('card'))
     .description('The model card of a version: its facts as Markdown, or with --json as data')
-    .argument('<model>', '', modelName)
-    .argument('[version]', versionHelp, 'latest')
     .addHelpText('after', '\nExample:\n  slipway model card flight-delay champion > MODEL_CARD.md\n')
     .action(
       action(async ({ client, output }, name: string, version: string) => {
@@ -169,11 +167,8 @@ function card(model: Command): void {
 }
 
 function lineage(model: Command): void {
-  model
-    .command('lineage')
+  ofVersion(model.command('lineage'))
     .description('What a version was made from, and where it serves')
-    .argument('<model>', '', modelName)
-    .argument('[version]', versionHelp, 'latest')
     .addHelpText('after', '\nExample:\n  slipway model lineage flight-delay champion\n')
     .action(
       action(async ({ client, output }, name: string, version: string) => {
@@ -198,11 +193,8 @@ function lineage(model: Command): void {
 }
 
 function inputs(model: Command): void {
-  model
-    .command('inputs')
+  ofVersion(model.command('inputs'))
     .description('What a version takes, and what its training set had of each input')
-    .argument('<model>', '', modelName)
-    .argument('[version]', versionHelp, 'latest')
     .addHelpText('after', '\nExample:\n  slipway model inputs flight-delay champion\n')
     .action(
       action(async ({ client, output }, name: string, version: string) => {
