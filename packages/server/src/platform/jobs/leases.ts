@@ -338,3 +338,14 @@ export async function cancelJobs(trx: Trx, subject: string): Promise<number> {
 export const cancelSubject = operation('jobs.cancel', async (trx, input: { subject: string }): Promise<number> => {
   return cancelJobs(trx, input.subject);
 });
+
+export const leaseOperations = [
+  claimJobs,
+  heartbeat,
+  finish,
+  failAttempt,
+  releaseJobs,
+  takeOverJobs,
+  sweepJobs,
+  cancelSubject,
+] as const;

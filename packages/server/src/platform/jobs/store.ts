@@ -2,16 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import { operation } from '../db/db.ts';
 import type { StoreModule } from '../db/db.ts';
-import {
-  cancelSubject,
-  claimJobs,
-  failAttempt,
-  finish,
-  heartbeat,
-  releaseJobs,
-  sweepJobs,
-  takeOverJobs,
-} from './leases.ts';
+import { leaseOperations } from './leases.ts';
 import { clearNotices, takeNotices } from './notices.ts';
 import { removeSchedule, runSchedules, setSchedule } from './schedules.ts';
 import { sweepLimit, table } from './tables.ts';
@@ -28,23 +19,9 @@ export const forgetJobs = operation('jobs.forget', async (trx, input: { endedBef
   const result = await table(trx).deleteFrom('jobs_job').where('id', 'in', old).executeTakeFirst();
   return Number(result.numDeletedRows);
 });
+
 export const jobsStore: StoreModule = {
   name: 'jobs',
   migrations: fileURLToPath(new URL('./migrations/', import.meta.url)),
-  operations: [
-    claimJobs,
-    heartbeat,
-    finish,
-    failAttempt,
-    releaseJobs,
-    takeOverJobs,
-    sweepJobs,
-    cancelSubject,
-    takeNotices,
-    clearNotices,
-    forgetJobs,
-    setSchedule,
-    removeSchedule,
-    runSchedules,
-  ],
+  operations: [...leaseOperations, takeNotices, clearNotices, forgetJobs, setSchedule, removeSchedule, runSchedules],
 };
