@@ -179,8 +179,15 @@ function Windows({ monitor, rows, history, bounds, chosen, alerts, view }: Windo
   const at = rows.indexOf(chosen);
   const [later, earlier] = [rows[at - 1], rows[at + 1]];
   const href = (w: { readonly id: string }): string => view.href({ window: w.id });
-  const drift = useAsk('monitors.drift', { params: { monitor: monitor.name, window: chosen.id } }, { keep: true });
-  const figures = drift.data?.window.id === chosen.id ? drift.data.figures : drift.error === null ? undefined : [];
+  // Without the training data of the version no column was measured, and there is nothing to ask for.
+  const isMeasured = chosen.drift.length > 0 || chosen.scoreDrift !== undefined;
+  const drift = useAsk(
+    'monitors.drift',
+    { params: { monitor: monitor.name, window: chosen.id } },
+    { keep: true, enabled: isMeasured },
+  );
+  const isWaiting = isMeasured && drift.error === null;
+  const figures = drift.data?.window.id === chosen.id ? drift.data.figures : isWaiting ? undefined : [];
   const importance = useImportance(chosen.model, chosen.version);
   const column = view.get('column') ?? chosen.drift[0]?.name;
   const { set } = view;
