@@ -155,7 +155,17 @@ const refused: readonly BadTable[] = [
   {
     name: 'lines above the header',
     content: `Report\n2025-02-01\n\n${lines('age,fee,left', 200, plainRow)}`,
-    says: [/its first line, "Report", is one value, and most lines have 3: remove what stands above/],
+    says: [/its first line, "Report", has one value, and most lines have 3: .*Remove what stands above/],
+  },
+  {
+    name: 'rows with a name that the header does not have',
+    content: lines('age,fee,left', 200, (i) => `row ${i},${plainRow()}`),
+    says: [/its first line, "age,fee,left", has 3 values, and most lines have 4: .*add the names that are missing/],
+  },
+  {
+    name: 'blanks between values',
+    content: lines('age fee left', 200, () => plainRow().replaceAll(',', ' ')),
+    says: [/one column, "age fee left": .*separated by commas, semicolons, tabs or bars/],
   },
   { name: 'zero bytes', content: new Uint8Array(5000), says: [/it has a zero byte\. Known are CSV/] },
   {

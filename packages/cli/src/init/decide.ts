@@ -32,7 +32,7 @@ export function mustHaveRows(facts: TableFacts, shown: string): void {
     );
   if (facts.columns.length < 2)
     throw refused(
-      `${shown} has one column, "${facts.columns[0]?.name ?? ''}": a model needs a target and at least one column to predict it from.`,
+      `${shown} has one column, "${facts.columns[0]?.name ?? ''}": a model needs a target and at least one column to predict it from. Values of a text table are separated by commas, semicolons, tabs or bars.`,
     );
 }
 

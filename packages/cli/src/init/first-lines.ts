@@ -52,12 +52,12 @@ export function mustHaveHeader(candidates: readonly Lines[], shown: string): voi
   const [taken] = candidates;
   if (taken === undefined) return;
   const first = JSON.stringify(taken.header.join(',').slice(0, charactersShown));
-  const usual =
-    taken.header.length > 1 ? undefined : candidates.map(usualLength).find((length) => length !== undefined);
-  if (usual !== undefined)
+  const names = taken.header.length;
+  const usual = (names > 1 ? [taken] : candidates).map(usualLength).find((length) => length !== undefined);
+  if (usual !== undefined && usual > names)
     throw new CommandFailure(
       'failed',
-      `${shown}: its first line, ${first}, is one value, and most lines have ${usual}: remove what stands above the line with the names of the columns.`,
+      `${shown}: its first line, ${first}, has ${names === 1 ? 'one value' : `${names} values`}, and most lines have ${usual}: the first line is to name every column. Remove what stands above it, or add the names that are missing.`,
     );
   if (looksLikeRow(taken))
     throw new CommandFailure(
@@ -69,7 +69,11 @@ export function mustHaveHeader(candidates: readonly Lines[], shown: string): voi
 /** How many values most lines have, where that is more than one. */
 function usualLength({ rows }: Lines): number | undefined {
   const counts = new Map<number, number>();
-  for (const { length } of rows) counts.set(length, (counts.get(length) ?? 0) + 1);
+  for (const row of rows) {
+    // A delimiter at the end of a line begins no value.
+    const length = row.at(-1) === '' ? row.length - 1 : row.length;
+    counts.set(length, (counts.get(length) ?? 0) + 1);
+  }
   const [length, n] = [...counts].sort((a, b) => b[1] - a[1])[0] ?? [0, 0];
   return length > 1 && rows.length >= rowsMin && n >= rows.length * usualShareMin ? length : undefined;
 }
