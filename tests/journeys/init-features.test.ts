@@ -118,6 +118,10 @@ test(
 
     await predictsWithThePast(whole, orders);
     await countsEarlierOrdersOnly(orders);
+    const simulated = await slipway(['simulate', '--shift', 'amount=+40', '--json'], { cwd: place, limitMs });
+    assert.equal(simulated.code, 0, simulated.err);
+    assert.match(simulated.out, /held out/);
+    assert.match(simulated.out, /"labelled": ?[1-9]\d\d/);
     const again = await slipway(['plan', '--check', '--project', place]);
     assert.equal(again.code, 0, again.out);
   },
