@@ -124,6 +124,7 @@ function variantsOf(names: Names): Readonly<Record<string, Readonly<Record<strin
       'after the end': { from: end + hourMs, limit: tablePage },
     },
     'monitoring.compare': { 'the last day': { champion: 1, challenger: 2, ...day } },
+    'monitoring.segments': { 'the last day': { champion: 1, challenger: 2, ...day } },
     'alerts.list': { 'open ones': { state: 'open' }, 'resolved ones': { state: 'resolved', limit: tablePage } },
     'pipelineRuns.list': { 'of one pipeline': { pipeline: names.params['pipeline'] ?? '', limit: tablePage } },
     'policies.dryRun': { 'all events': { limit: 10_000 } },

@@ -72,8 +72,9 @@ test('inputs of a version: the signature, the training set, the feature service;
       { name: 'unheard' },
     ]);
     assert.deepEqual([found.inputs[3]?.seen?.distinct, found.inputs[3]?.seen?.values?.length], [100, 4]);
+    const readsOnce = reads;
     await inputsOf(version({ signature }));
-    assert.equal(reads, 1, 'figures of bytes under a digest are read once');
+    assert.equal(reads, readsOnce, 'figures of bytes under a digest are read once');
 
     const unknown = await inputsOf(version({ lineage: { trainingSetDigest: `sha256:${'b'.repeat(64)}` } }));
     assert.deepEqual(unknown, { model: 'delay', version: 3, inputs: [] });

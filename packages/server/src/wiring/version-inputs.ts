@@ -41,10 +41,10 @@ export function createVersionInputs({
   const trainingOf = (digest: string): Promise<Training | undefined> => {
     const known = kept.get(digest);
     if (known !== undefined) return known;
-    const read = readTraining({ objects, analytics }, digest).catch((error: unknown) => {
-      kept.delete(digest);
-      throw error;
-    });
+    const read = readTraining({ objects, analytics }, digest);
+    // What could not be read now may be there later.
+    const forget = (): void => void kept.delete(digest);
+    read.then((found) => found ?? forget(), forget);
     kept.set(digest, read);
     const [oldest] = kept.keys();
     if (kept.size > keptMax && oldest !== undefined) kept.delete(oldest);
@@ -100,7 +100,39 @@ async function serviceOf(
 const isNumber = (type: string): boolean => /^(U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|FLOAT|DOUBLE|DECIMAL.*)$/.test(type);
 const isInstant = (type: string): boolean => /^(TIMESTAMP.*|DATE)$/.test(type);
 
-/** One scan for every column. Undefined where the bytes are not kept or are no table of ours. */
+interface FooterRow {
+  readonly column_name: string;
+  readonly missing: number;
+  readonly low: number | null;
+  readonly high: number | null;
+}
+
+/**
+ * Numbers whose figures stand in the footer of the file. Only of files that DuckDB wrote, as training sets are: it leaves the ends
+ * of a column out where one value is NaN, so that those which are there are exact; other writers pass over NaN.
+ */
+async function numbersOfFooter(analytics: Deps['analytics'], path: string): Promise<ReadonlyMap<string, TrainedOn>> {
+  const file = sqlText(path);
+  const [writer] = await analytics.rows<{ created_by: string | null }>(
+    `select created_by from parquet_file_metadata(${file})`,
+  );
+  if (writer?.created_by?.startsWith('DuckDB') !== true) return new Map();
+  const found = await analytics.rows<FooterRow>(
+    `select path_in_schema column_name, sum(stats_null_count)::double missing, min(low) low, max(high) high
+    from (select *, try(stats_min_value::double) low, try(stats_max_value::double) high
+      from parquet_metadata(${file})) group by 1
+    having bool_and(coalesce(stats_null_count = num_values, false) or (stats_min_value is not null and stats_max_value is not null))
+      and sum(stats_null_count) is not null`,
+  );
+  return new Map(
+    found.map(({ column_name: name, missing, low, high }) => [
+      name,
+      { missing, ...(low === null || high === null ? {} : { min: low, max: high }) },
+    ]),
+  );
+}
+
+/** Numbers from the footer, one scan for the other columns. Undefined where the bytes are not kept or are no table of ours. */
 async function readTraining(
   { objects, analytics }: Pick<Deps, 'objects' | 'analytics'>,
   digest: string,
@@ -113,7 +145,12 @@ async function readTraining(
   } catch {
     return undefined;
   }
-  const figures = described.map(({ column_name, column_type }, i) => figuresSql(sqlName(column_name), column_type, i));
+  const known = await numbersOfFooter(analytics, await objects.path(digest));
+  const isKnown = ({ column_name, column_type }: (typeof described)[number]): boolean =>
+    isNumber(column_type) && known.has(column_name);
+  const figures = described.flatMap((column, i) =>
+    isKnown(column) ? [] : [figuresSql(sqlName(column.column_name), column.column_type, i)],
+  );
   const [row = {}] = await analytics.rows<Readonly<Record<string, unknown>>>(
     `select ${['count(*)::double n', ...figures].join(', ')} from ${source}`,
   );
@@ -121,10 +158,11 @@ async function readTraining(
   return {
     rows,
     columns: new Map(
-      described.map(({ column_name, column_type }, i) => [
-        column_name,
-        { type: column_type.toLowerCase(), seen: seenOf(row, rows, i) },
-      ]),
+      described.map((column, i) => {
+        const { column_name: name, column_type: type } = column;
+        const ready = isKnown(column) ? known.get(name) : undefined;
+        return [name, { type: type.toLowerCase(), seen: ready ?? seenOf(row, rows, i) }];
+      }),
     ),
   };
 }
