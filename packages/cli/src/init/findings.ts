@@ -36,6 +36,8 @@ export interface Findings {
   readonly positive?: string;
   readonly costs?: Costs;
   readonly split: Split;
+  /** How often rows came; undefined where they have no dates. */
+  readonly rowsPerWeek?: number;
   /** The column that names what several rows belong to; `none` where somebody said that none does. */
   readonly group?: string;
   /** What earlier rows of one entity are worth; undefined where there is nothing to say. */

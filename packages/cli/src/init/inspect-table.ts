@@ -44,6 +44,7 @@ export interface Inspection {
 
 const none = 'none';
 const reasonsShown = 8;
+const weekMs = 7 * 86_400_000;
 
 export async function inspectTable(inspection: Inspection): Promise<Findings> {
   const { scratch, table, answers, asker, project } = inspection;
@@ -74,6 +75,7 @@ export async function inspectTable(inspection: Inspection): Promise<Findings> {
       all.findIndex((other) => other.column === column) === i && !suspected.some((other) => other.column === column),
   );
   const dataset = plainName(table.stem, 'rows');
+  const perWeek = await rowsPerWeek(scratch, facts, split);
   const findings: Findings = {
     project,
     dataset,
@@ -91,6 +93,7 @@ export async function inspectTable(inspection: Inspection): Promise<Findings> {
     ...(positive === undefined ? {} : { positive }),
     ...(costs === undefined ? {} : { costs }),
     split,
+    ...(perWeek === undefined ? {} : { rowsPerWeek: perWeek }),
     ...(group === undefined ? {} : { group }),
     leftOut,
     suspected,
@@ -211,6 +214,17 @@ async function askSplit(request: SplitRequest): Promise<AskedSplit> {
   if (missing === undefined) return { split, named, group: said };
   const why = `by ${split.by} ("${split.column ?? ''}") one side would have no row of class "${missing}"; the same share of each class is held out at random`;
   return { split: { by: 'random', reason: why }, named, group: said };
+}
+
+/** How often rows came, where they are split by a date; a few that are dated far off count for nothing. */
+async function rowsPerWeek(scratch: Scratch, facts: TableFacts, split: Split): Promise<number | undefined> {
+  const time = facts.columns.find(({ name }) => split.by === 'time' && name === split.column);
+  if (time?.kind !== 'instant') return undefined;
+  const instant = `epoch_ms(${sqlName(time.name)}::timestamp)`;
+  const [low, high] = [0.05, 0.95].map((share) => `approx_quantile(${instant}, ${share})`);
+  const row = await scratch.one(`select (${high} - ${low})::double AS span from rows`);
+  const weeks = Number(row['span'] ?? 0) / 0.9 / weekMs;
+  return facts.rowCount / Math.max(1, weeks);
 }
 
 function mustOrder({ name, kind, type, missing }: ColumnFacts, { rowCount }: TableFacts): void {

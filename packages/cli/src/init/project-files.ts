@@ -176,15 +176,51 @@ function gateChecks(findings: Findings): readonly string[] {
 
 const isUneven = ({ costs }: Findings): boolean => costs !== undefined && costs.falsePositive !== costs.falseNegative;
 
-/** Of a number the gap counts in errors that the gate saw; of classes it is a share. The loss has the rules of the server. */
-function monitor({ task, model }: Findings): string {
-  const [alert, warning] = task === 'regression' ? [0.5, 0.25] : [0.06, 0.04];
+/** Requests that a window should hold, for outcomes may be missing of some: the server judges quality from 200 on. */
+const windowRowsMin = 300;
+/** Fewer tell nothing. */
+const labelledMin = 50;
+const weeksPerMonth = 4.345;
+
+interface MonitorWindow {
+  readonly window: 'week' | 'month';
+  /** Undefined: the server's own. */
+  readonly labelledMin?: number;
+}
+
+/** A window that holds enough of rows that come as often as those of the table; a week where it does not tell. */
+function monitorWindow({ rowsPerWeek }: Findings): MonitorWindow {
+  if (rowsPerWeek === undefined || rowsPerWeek >= windowRowsMin) return { window: 'week' };
+  const rows = rowsPerWeek * weeksPerMonth;
+  if (rows >= windowRowsMin) return { window: 'month' };
+  return { window: 'month', labelledMin: Math.max(labelledMin, Math.floor((0.6 * rows) / 10) * 10) };
+}
+
+/**
+ * How far what is observed may lie from what was predicted. Of a number the gap counts in errors that the gate saw; of
+ * classes it is a share, and as wide as the outcome varies: 0.06 where a quarter of the rows are positive, 0.015 where one in
+ * a hundred is. Noise is the business of `z`. The loss has the rules of the server.
+ */
+function gapLimits({ task, classes, positive }: Findings): { readonly alert: number; readonly warning: number } {
+  if (task === 'regression') return { alert: 0.5, warning: 0.25 };
+  if (task === 'multiclass') return { alert: 0.06, warning: 0.04 };
+  const rows = classes.reduce((sum, { count }) => sum + count, 0);
+  const share = (classes.find(({ label }) => label === positive)?.count ?? 0) / Math.max(1, rows);
+  const deviation = Math.sqrt(share * (1 - share));
+  return { alert: Number((0.14 * deviation).toPrecision(1)), warning: Number((0.09 * deviation).toPrecision(1)) };
+}
+
+function monitor(findings: Findings): string {
+  const { model } = findings;
+  const { window, labelledMin: labels } = monitorWindow(findings);
+  const fewer = labels === undefined ? '' : `\n    labelledMin: ${labels}`;
+  const { alert, warning } = gapLimits(findings);
   return `
 monitors:
-  ${yamlText(`${model}-weekly`)}:
+  ${yamlText(`${model}-${window}ly`)}:
     endpoint: ${yamlText(model)}
-    window: week
-    labelGrace: 24h
+    window: ${window}
+    labelGrace: 24h${fewer}
     alert: { gap: ${alert}, z: 4 }
     warning: { gap: ${warning}, z: 3 }
 `;
