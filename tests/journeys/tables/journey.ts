@@ -234,14 +234,26 @@ export async function watch(journey: Journey, made: Made, { rows, predicted }: S
     return `row-${i},${String(isTruth ? Number(truth) === 1 : truth)},${known}`;
   });
   writeFileSync(file, ['row,outcome,known', ...lines].join('\n'));
-  const watermark = new Date(weekFrom + 9 * dayMs).toISOString();
+  const monitor = await monitorOf(journey, model);
+  // Its window is complete, and what it waits for late labels.
+  const watermark = new Date(weekFrom + (monitor.endsWith('-monthly') ? 40 : 9) * dayMs).toISOString();
   const columns = ['--id', 'row', '--label', 'outcome', '--at', 'known'];
   const { out } = await must(journey, ['labels', 'push', model, file, ...columns, '--watermark', watermark, '--json']);
   assert.equal(z.looseObject({ joined: z.int() }).parse(JSON.parse(out)).joined, predicted.length);
   // The watermark alone makes it judge; whoever asks for it too is told only of windows that were not judged yet.
-  await must(journey, ['monitor', 'evaluate', `${model}-weekly`]);
-  const window = await firstWindow(journey, `${model}-weekly`);
+  await must(journey, ['monitor', 'evaluate', monitor]);
+  const window = await firstWindow(journey, monitor);
   assert.notEqual(window.verdict, 'alert', window.sentence);
+}
+
+const Monitors = z.looseObject({ items: z.array(z.looseObject({ name: z.string() })) });
+
+async function monitorOf(journey: Journey, model: string): Promise<string> {
+  const { out } = await must(journey, ['monitor', 'list', '--json']);
+  const names = Monitors.parse(JSON.parse(out)).items.map(({ name }) => name);
+  return (
+    names.find((name) => name.startsWith(`${model}-`)) ?? assert.fail(`no monitor of ${model}: ${names.join(', ')}`)
+  );
 }
 
 const Windows = z.looseObject({ items: z.array(z.looseObject({ verdict: z.string(), sentence: z.string() })) });
