@@ -8,6 +8,7 @@ import { action, CommandFailure } from '../command.ts';
 import { planRules } from '../init/expectations.ts';
 import type { Findings } from '../init/findings.ts';
 import { findingsText, writtenText } from '../init/findings.ts';
+import type { Wanted } from '../init/history.ts';
 import { findHistory, withHistory } from '../init/history.ts';
 import type { Answers } from '../init/inspect-table.ts';
 import { costsOf, inspectTable } from '../init/inspect-table.ts';
@@ -105,7 +106,7 @@ async function init(session: Session, name: string, flags: Flags): Promise<void>
         scratch,
         parquet: table.parquet,
         findings: found,
-        wanted: flags.features === undefined ? 'where they help' : flags.features ? 'always' : 'never',
+        wanted: wantedOf(flags),
         outcomeAfterMs: flags.outcomeAfter === undefined ? undefined : lengthMs(flags.outcomeAfter),
       }),
     );
@@ -122,6 +123,14 @@ async function init(session: Session, name: string, flags: Flags): Promise<void>
 
 /** Never a password. */
 const shownSource = (from: string): string => (from.includes('://') ? 'rows of a database' : basename(from));
+
+function wantedOf({ features, python }: Flags): Wanted {
+  if (features === false) return 'never';
+  if (python !== true) return features === true ? 'always' : 'where they help';
+  if (features === true)
+    throw new CommandFailure('usage', '--features and --python: train.py learns from each row alone; give one of them');
+  return 'not in Python';
+}
 
 interface Writing {
   readonly scratch: Scratch;

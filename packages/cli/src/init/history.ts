@@ -14,8 +14,8 @@ import { candidatesOf, chosenOf, durationText, warmUpOf, windowsOf } from './his
 import { definitionText } from './history-text.ts';
 import type { Scratch } from './scratch.ts';
 
-/** What `--features`, `--no-features` and neither mean. */
-export type Wanted = 'always' | 'never' | 'where they help';
+/** What `--features`, `--no-features`, neither and `--python` mean. */
+export type Wanted = 'always' | 'never' | 'where they help' | 'not in Python';
 
 export interface History {
   /** For people: what was found and decided. */
@@ -48,6 +48,10 @@ const magnitudeMax = 2 ** 33;
 /** Undefined where nothing is to be said: no row has a time, and nobody asked for features. */
 export async function findHistory(request: HistoryRequest): Promise<History | undefined> {
   const { findings, wanted } = request;
+  if (wanted === 'not in Python')
+    return {
+      said: 'no features.yaml: train.py learns from each row alone (without --python, features of earlier rows are tried)',
+    };
   if (wanted === 'never') return { said: 'no features of earlier rows: --no-features says so' };
   const source = await sourceOf(request);
   if ('problem' in source) {

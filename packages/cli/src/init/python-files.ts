@@ -44,15 +44,12 @@ export function mustHaveColumns(findings: Findings): void {
   );
 }
 
-/** Columns that the pipeline joins from features.yaml. */
-const pastNames = ({ history }: Findings): readonly string[] => history?.plan?.features.map(({ name }) => name) ?? [];
-
 function columnsOf(findings: Findings): PythonColumns {
   const used = features(findings).filter((column) => !isProse(column));
   const texts = used.filter(({ kind }) => kind === 'text');
   const named = (columns: readonly ColumnFinding[]): readonly string[] => columns.map(({ name }) => name);
   return {
-    numbers: [...named(used.filter(({ kind }) => kind !== 'text')), ...pastNames(findings)],
+    numbers: named(used.filter(({ kind }) => kind !== 'text')),
     categories: named(texts.filter(({ distinct }) => distinct <= indicatorsMax)),
     names: named(texts.filter(({ distinct }) => distinct > indicatorsMax)),
   };
