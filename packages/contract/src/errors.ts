@@ -221,7 +221,7 @@ export const errorCatalogue = {
   ),
   feature_set_not_simulated: caller(
     409,
-    'Feature set {set} serves real requests and is not fed from dataset versions. `slipway feature push` gives it rows, `slipway feature backfill` fills it anew.',
+    'Feature set {set} serves real requests and is not fed from dataset versions. Rows posted to its sources reach it, and `slipway feature backfill` fills it anew.',
   ),
   feature_rows_not_fed: caller(
     409,
