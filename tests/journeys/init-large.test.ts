@@ -28,10 +28,11 @@ import { createRandom } from './garbage.ts';
 
 const largeBytes = 2e9;
 const smallBytes = largeBytes / 5;
-const diskBytes = 6e9;
+const diskBytes = 4e9;
 /** Of the whole process: DuckDB's 512 MB, what it keeps beside them, and Node. */
 const peakBytesMax = 900e6;
-const peakRatioMax = 1.3;
+/** Of five times the bytes; what the allocator of DuckDB keeps varies by some 100 MB from run to run. */
+const peakRatioMax = 1.6;
 const limitMs = 600_000;
 
 const place = mkdtempSync(join(tmpdir(), 'slipway-large-'));
