@@ -176,7 +176,7 @@ suite.test('a profile shows hostile columns as text, and both versions in the sa
 suite.test('rows are shown by page and by chosen columns, whatever they are called', async () => {
   const opened = await open('/data/odd/versions/2?tab=rows');
   const { page } = opened;
-  const rows = page.getByRole('table', { name: 'Rows' });
+  const rows = page.getByRole('table', { name: 'Rows', exact: true });
   await rows.getByText(markup).first().waitFor();
   assert.equal(await rows.locator('tbody tr').count(), 50);
   await page.getByRole('button', { name: 'Load more' }).click();
