@@ -33,6 +33,14 @@ const removeSuite = operation('test.remove-suite', (trx, input: { name: string }
 );
 const noteAgain = fillAgain(qualityStore, '0002-validation-dataset', 'quality_validation_dataset');
 
+/** Two tables of one validation may ask for the same file at once: it is written once. */
+const written = new Map<string, Promise<unknown>>();
+function writeOnce(path: string, n: number): Promise<unknown> {
+  const writing = written.get(path) ?? analytics.rows(`COPY (SELECT ${n} AS n) TO ${sqlText(path)} (FORMAT parquet)`);
+  written.set(path, writing);
+  return writing;
+}
+
 /** Datasets that are Parquet files in the folder: `good`, `bad`. */
 const datasets: Datasets = {
   resolve: async (ref, { files }) => {
@@ -40,7 +48,7 @@ const datasets: Datasets = {
     if (dataset !== 'good' && dataset !== 'bad')
       throw new SlipwayError('not_found', { noun: 'dataset', name: ref, remedy: '' });
     const path = join(folder, `${dataset}.parquet`);
-    await analytics.rows(`COPY (SELECT ${dataset === 'good' ? 1 : -1} AS n) TO ${sqlText(path)} (FORMAT parquet)`);
+    await writeOnce(path, dataset === 'good' ? 1 : -1);
     return {
       id: `dsv_${dataset}`,
       dataset,
