@@ -1,7 +1,7 @@
 /** Readers of what people type: each answers a checked value, or says what was typed, what is allowed and an example. */
 import { readFile, stat } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
-import { namePattern, nameRule } from '@slipway/contract';
+import { Duration, namePattern, nameRule } from '@slipway/contract';
 import { z } from 'zod';
 import { CommandFailure } from './failure.ts';
 
@@ -79,18 +79,8 @@ export function lengthOf(name: string): (typed: string) => string {
   };
 }
 
-const unitMs: Readonly<Record<string, number>> = {
-  ms: 1,
-  s: 1000,
-  m: 60_000,
-  h: 3_600_000,
-  d: 86_400_000,
-  w: 604_800_000,
-};
-
 /** Of what `lengthOf` let through. */
-export const lengthMs = (typed: string): number =>
-  Number.parseInt(typed, 10) * (unitMs[typed.replace(/^\d+/, '')] ?? Number.NaN);
+export const lengthMs = (typed: string): number => Duration.parse(typed);
 
 /** `name=value` pairs; values are JSON where they are JSON, and text otherwise. */
 export function valuesOf(option: string, pairs: readonly string[]): Record<string, Json> {
